@@ -1,0 +1,55 @@
+"""What happened, as plain tuples: one for each run, node and crossing, appended on the hot path and read elsewhere.
+
+A crossing is recorded when it ends, so an inner one stands before the outer one. `span` is unique within a run and
+`parent` is the span it happened in (0: the run itself has no parent; the run's own span is 1).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+Kind = Literal[
+    "run",  # a whole run
+    "node",  # one execution of a node's `run`
+    "call",  # a call over a call edge or a tool edge, or of a node's export from outside
+    "data",  # a value over a data edge
+    "violation",  # a contract's rule was broken; parent is the crossing
+    "limit",  # a limit was hit: memory, timeout, stack, calls
+    "start",  # a run or a node began (for live views; it becomes no span)
+    "output",  # what a guest printed, cut at a limit; `detail` has stream, text, cut
+]
+Decision = Literal["allowed", "denied", "failed", "cancelled"]
+
+
+class Event(NamedTuple):
+    """One event.
+
+    Arguments:
+        kind: see `Kind`.
+        start: nanoseconds since the epoch.
+        duration: nanoseconds; 0 for what is a moment.
+        run: the run's trace id, 32 hexadecimal digits.
+        span, parent: see the module.
+        node: the node that did it; of a crossing, the one that was called or given the value.
+        edge: the edge's id, empty off the edges.
+        function: `interface.function`, or what there is to name.
+        request, response: sizes in bytes of the values in canonical form; -1 where they were not looked at.
+        decision: allowed, denied (by a rule, handed to the caller), failed (ended what it happened in), cancelled.
+        rule: the rule that decided, empty where none did.
+        detail: more, as a mapping of JSON values, or None. Values of a pipeline appear here only where asked for.
+    """
+
+    kind: str
+    start: int
+    duration: int
+    run: str
+    span: int
+    parent: int
+    node: str = ""
+    edge: str = ""
+    function: str = ""
+    request: int = -1
+    response: int = -1
+    decision: str = "allowed"
+    rule: str = ""
+    detail: dict[str, Any] | None = None

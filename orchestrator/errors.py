@@ -1,0 +1,146 @@
+"""Every exception that leaves this package, in one tree.
+
+    OrchestratorError
+    ├── InvalidPipeline        a manifest or a graph is refused; `.diagnostics` holds every reason
+    ├── ComponentError         a component cannot be found, read, built, compiled or reflected
+    │   └── BuildError         its source does not build; the message ends with the builder's own words
+    ├── ValueMismatch          a value does not fit its WIT type; `.path` says where in it (also a ValueError)
+    ├── UnsupportedType        a WIT type that is known and not carried: stream, future, map, error-context
+    ├── ClosedError            an engine, a linked pipeline or an instance was used after it was closed
+    └── RunError               a run began and did not end well: node, edge, trace id and cause
+        ├── ComponentFailed    a component answered with the `err` of its result; `.value` is that value
+        ├── Trapped            a guest trapped: unreachable code, a broken invariant of the engine's ABI
+        ├── LimitExceeded      a guest asked for more than a limit: memory, stack, values in one call
+        ├── TimedOut           a deadline passed: of a node, an edge or the whole run
+        ├── ContractViolated   a rule on an edge was broken; `.rule` names it
+        ├── ConditionFailed    an expression (when, until, require, ensure) could not be evaluated
+        ├── PythonNodeFailed   a Python node raised; the exception is `__cause__`
+        └── Cancelled          the run was cancelled, by the caller or by ctrl-C
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestrator.diagnostics import Diagnostic
+
+
+class OrchestratorError(Exception):
+    """The root of the tree: catch it to catch all that this package raises on purpose."""
+
+
+class InvalidPipeline(OrchestratorError):
+    """A manifest or a graph is refused.
+
+    Arguments:
+        diagnostics: every reason, in the order of the file.
+    """
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics: tuple[Diagnostic, ...] = tuple(diagnostics)
+        super().__init__("\n\n".join(str(diagnostic) for diagnostic in self.diagnostics))
+
+
+class ComponentError(OrchestratorError):
+    """A component cannot be found, read, built, compiled or reflected."""
+
+
+class BuildError(ComponentError):
+    """The source of a component does not build."""
+
+
+class ValueMismatch(OrchestratorError, ValueError):
+    """A value does not fit its WIT type.
+
+    Arguments:
+        path: where in the value, like `documents[3].title`; empty for the value itself.
+        expected: the WIT type, or what of it was broken.
+        found: what stands there instead, cut to a readable length.
+    """
+
+    def __init__(self, path: str, expected: str, found: str) -> None:
+        self.path, self.expected, self.found = path, expected, found
+        super().__init__(f"{path or 'the value'}: expected {expected}, found {found}")
+
+
+class UnsupportedType(OrchestratorError):
+    """A WIT type that is recognised and not carried: stream, future, map, error-context."""
+
+
+class ClosedError(OrchestratorError):
+    """An engine, a linked pipeline or an instance was used after it was closed."""
+
+
+class RunError(OrchestratorError):
+    """A run began and did not end well.
+
+    Arguments:
+        message: what happened, in a line.
+        node: the node in which it happened, if one did.
+        edge: the edge on which it happened, if one did.
+        trace_id: the trace of the run, 32 hexadecimal digits.
+        causes: what lies behind it, outermost first.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        node: str = "",
+        edge: str = "",
+        trace_id: str = "",
+        causes: Iterable[str] = (),
+    ) -> None:
+        self.message, self.node, self.edge = message, node, edge
+        self.trace_id, self.causes = trace_id, tuple(causes)
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        place = [f"node `{self.node}`"] if self.node else []
+        place += [f"edge `{self.edge}`"] if self.edge else []
+        place += [f"trace {self.trace_id}"] if self.trace_id else []
+        lines = [self.message + (f" ({', '.join(place)})" if place else "")]
+        return "\n".join(lines + [f"  = {cause}" for cause in self.causes])
+
+
+class ComponentFailed(RunError):
+    """A component answered with the `err` of its result type; `.value` is that value in its Python form."""
+
+    def __init__(self, message: str, *, value: Any = None, **where: Any) -> None:
+        self.value = value
+        super().__init__(message, **where)
+
+
+class Trapped(RunError):
+    """A guest trapped; its instance answers no further call."""
+
+
+class LimitExceeded(RunError):
+    """A guest asked for more than a limit allows."""
+
+
+class TimedOut(RunError):
+    """A deadline passed: of a node, an edge or the whole run."""
+
+
+class ContractViolated(RunError):
+    """A rule on an edge was broken; `.rule` is its key in the manifest."""
+
+    def __init__(self, message: str, *, rule: str = "", **where: Any) -> None:
+        self.rule = rule
+        super().__init__(message, **where)
+
+
+class ConditionFailed(RunError):
+    """An expression of the pipeline could not be evaluated: a missing key, an overflow, a spent budget."""
+
+
+class PythonNodeFailed(RunError):
+    """A Python node raised; the exception is `__cause__`."""
+
+
+class Cancelled(RunError):
+    """The run was cancelled, by its caller or by ctrl-C."""

@@ -1,0 +1,207 @@
+"""A linked pipeline as immutable data: all that `runtime` needs, with nothing left to look up or to refuse.
+
+Made by `link.link`. Names are those of the manifest; every type is resolved; every path is proven to exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from orchestrator.contract import Checks
+from orchestrator.diagnostics import Diagnostic
+from orchestrator.engine.component import Component
+from orchestrator.interface.types import Field, Function, Interface, Name, Type
+from orchestrator.manifest.model import (
+    EMPTY,
+    Contract,
+    Each,
+    Grants,
+    Lifetime,
+    Limits,
+    Manifest,
+    Ref,
+    Repeat,
+    Retry,
+    RunLimits,
+    Where,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A function that a node offers: the interface it is in (None: the world itself) and the function."""
+
+    interface: Name | None
+    function: Function
+
+    def __str__(self) -> str:
+        return f"{self.interface}.{self.function.name}" if self.interface else self.function.name
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Where a parameter gets its value: a constant, or data edges (several only when their conditions exclude each other)."""
+
+    parameter: Field
+    constant: Any = None
+    edges: tuple[LinkedData, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedData:
+    """A data edge with its types.
+
+    Arguments:
+        id: the edge as the manifest writes it, `files -> answerer.documents`; unique.
+        source_type: of the value at the end of the path, before `each` takes it apart.
+        type: of the value that arrives (an element where `each` is set).
+        wrap: the parameter is an option of `type`, so the value is wrapped (Python form: as it is).
+        when: the compiled condition over `value`, or None.
+        checks: the compiled contract.
+    """
+
+    id: str
+    source: Ref
+    target: str
+    parameter: str
+    source_type: Type
+    type: Type
+    wrap: bool = False
+    when: Callable[[Any], bool] | None = None
+    when_text: str = ""
+    each: Each | None = None
+    contract: Contract = Contract()
+    checks: Checks | None = None
+    where: Where = field(default=Where(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedCall:
+    """A call edge: an import of the caller and what answers it.
+
+    Arguments:
+        id: the edge as the manifest writes it, with the interface: `answerer -> model (agent:llm/chat)`; unique.
+        wanted: the interface or function as the caller imports it.
+        offered: the same as the callee exports it (its version may be newer, it may have more functions).
+        checks: the compiled contract for each function, by the function's name; a function without rules is absent.
+    """
+
+    id: str
+    caller: str
+    callee: str
+    wanted: Interface | Function
+    offered: Interface | Function
+    contract: Contract = Contract()
+    checks: Mapping[str, Checks] = field(default_factory=dict, compare=False)
+    where: Where = field(default=Where(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedTool:
+    """A tool edge: a function of the callee that the caller finds by `name` through `agent:core/tools`.
+
+    `schema` is the JSON schema of its arguments, an object with a property for each parameter.
+    """
+
+    id: str
+    caller: str
+    callee: str
+    name: str
+    description: str
+    export: Export
+    schema: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    contract: Contract = Contract()
+    checks: Checks | None = None
+    where: Where = field(default=Where(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedNode:
+    """A node, ready to be instantiated.
+
+    Arguments:
+        component: None for a Python node.
+        python: the function a Python node runs, with its parameters in the order of `run.function.params`.
+        run: the export that runs when its data is there; None for a node that only answers calls.
+        bindings: one for each parameter of `run`.
+        after: nodes whose `run` must end first, by data edges and implied ones.
+        calls, tools: what answers this node's imports.
+        until: the compiled condition of `repeat`.
+        config: what `wasi:config/store` answers: texts by key.
+        depth: how many stores its longest chain of calls enters, itself included.
+    """
+
+    name: str
+    component: Component | None
+    python: Callable[..., Any] | None
+    exports: tuple[Interface | Function, ...] = ()
+    run: Export | None = None
+    bindings: tuple[Binding, ...] = ()
+    after: frozenset[str] = frozenset()
+    calls: tuple[LinkedCall, ...] = ()
+    tools: tuple[LinkedTool, ...] = ()
+    grants: Grants = Grants()
+    limits: Limits = Limits()
+    lifetime: Lifetime = "run"
+    repeat: Repeat | None = None
+    until: Callable[[Any], bool] | None = None
+    retry: Retry | None = None
+    fallback: str = ""
+    config: Mapping[str, str] = EMPTY
+    depth: int = 1
+    where: Where = field(default=Where(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedInput:
+    """An input with its resolved type."""
+
+    name: str
+    type: Type
+    is_path: bool = False
+    default: Any = None
+    has_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedOutput:
+    """An output: where it comes from, the value's type, and its shape when the source's node runs once an element (`each`)."""
+
+    name: str
+    source: Ref
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedGraph:
+    """A whole pipeline, checked. `order` holds the nodes that run, each after what it needs."""
+
+    name: str
+    manifest: Manifest
+    inputs: tuple[LinkedInput, ...]
+    outputs: tuple[LinkedOutput, ...]
+    nodes: Mapping[str, LinkedNode]
+    order: tuple[str, ...]
+    limits: RunLimits
+    depth: int
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def data(self) -> tuple[LinkedData, ...]:
+        """Every data edge, those from inputs included."""
+        return tuple(e for n in self.nodes.values() for b in n.bindings for e in b.edges)
+
+    @property
+    def calls(self) -> tuple[LinkedCall, ...]:
+        """Every call edge."""
+        return tuple(e for n in self.nodes.values() for e in n.calls)
+
+    @property
+    def tools(self) -> tuple[LinkedTool, ...]:
+        """Every tool edge."""
+        return tuple(e for n in self.nodes.values() for e in n.tools)
+
+
+EdgeKind = Literal["data", "call", "tool", "implied"]

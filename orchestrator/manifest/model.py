@@ -1,0 +1,358 @@
+"""A pipeline as frozen data, with every value's place in the text it came from.
+
+Not for what the values mean together: names are looked up, types compared and grants checked in `link`. Durations are
+seconds, sizes bytes. Built by `manifest.read` from YAML and by the facade (`orchestrator.pipeline`) from Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from orchestrator.diagnostics import Span
+from orchestrator.interface.types import Type
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class Missing:
+    """The type of `MISSING`: no value was given, where null is a value."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING = Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a value stands, and where the values inside it stand.
+
+    Arguments:
+        span: of the value itself (None for one built in Python).
+        place: what to call it when it has no span: "node `x`", "edge `a -> b`".
+        inner: of each value inside, by key or index.
+        keys: the span of each key itself.
+    """
+
+    span: Span | None = None
+    place: str = ""
+    inner: Mapping[str | int, Where] = field(default_factory=dict)
+    keys: Mapping[str, Span] = field(default_factory=dict)
+
+    def at(self, *path: str | int) -> Where:
+        """Where the value at that path stands; the nearest one around it that is known."""
+        here = self
+        for step in path:
+            if step not in here.inner:
+                break
+            here = here.inner[step]
+        return here
+
+
+NOWHERE = Where()
+
+Lifetime = Literal["run", "call", "session"]
+Access = Literal["read", "write"]
+Stdio = Literal["none", "captured", "inherit"]
+Violation = Literal["fail", "deny"]
+Cause = Literal["timeout", "trap", "err"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldStep:
+    """Into a field of a record (or a case of a variant, which fails the run when it is another case)."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f".{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStep:
+    """Into a place of a tuple or an element of a list."""
+
+    index: int
+
+    def __str__(self) -> str:
+        return f".{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class SomeStep:
+    """Into an option; a missing value there ends the run."""
+
+    def __str__(self) -> str:
+        return "?"
+
+
+Step = FieldStep | IndexStep | SomeStep
+Steps = tuple[Step, ...]
+
+
+def show_steps(steps: Steps) -> str:
+    """The path as the language writes it, without the leading dot of its first step."""
+    return "".join(map(str, steps)).removeprefix(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Where a value comes from: an input (`inputs.name.path`), a node's result (`node.path`) or its error (`node.err.path`)."""
+
+    kind: Literal["input", "result", "error"]
+    name: str
+    steps: Steps = ()
+
+    def __str__(self) -> str:
+        head = {"input": f"inputs.{self.name}", "result": self.name, "error": f"{self.name}.err"}[self.kind]
+        return head + "".join(map(str, self.steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A node and, where it is written, one of its imports or exports: `small-model.agent:llm/chat`."""
+
+    node: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.node}.{self.name}" if self.name else self.node
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A parameter of the pipeline. A `path` has type string and `is_path`; its default is taken from the file's folder."""
+
+    name: str
+    type: Type
+    is_path: bool = False
+    default: Any = MISSING
+    description: str = ""
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A value that the run gives back."""
+
+    name: str
+    source: Ref
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A folder of the host that the guest sees at `at`."""
+
+    path: str
+    at: str
+    access: Access = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """What a node may reach beyond its edges; nothing by default."""
+
+    storage: tuple[Storage, ...] = ()
+    environment: Mapping[str, str] = EMPTY
+    stdio: Stdio = "captured"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a node may use at most. memory: bytes, of all its memories together. timeout: seconds, of one call of it."""
+
+    memory: int | None = None
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """What a whole run may use at most. timeout: seconds. calls: over call and tool edges together."""
+
+    timeout: float | None = None
+    calls: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Run a node again until a condition over `value` (its result) holds, feeding paths of its result into parameters."""
+
+    until: str
+    feed: Mapping[str, Steps] = EMPTY
+    max: int = 1
+    at_max: Literal["error", "accept"] = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Run a node again after a failure: `times` more tries, `wait` seconds between them, after these causes."""
+
+    times: int
+    wait: float = 0.0
+    on: tuple[Cause, ...] = ("timeout", "trap", "err")
+
+
+@dataclass(frozen=True, slots=True)
+class PythonFunction:
+    """What a Python node runs: `module:function`, or a callable of a pipeline that was built in Python."""
+
+    target: str | Callable[..., Any]
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A component (or a Python function) in the pipeline, with its grants and limits."""
+
+    name: str
+    component: str = ""
+    python: PythonFunction | None = None
+    run: str = ""
+    args: Mapping[str, Any] = EMPTY
+    config: Mapping[str, Any] = EMPTY
+    grants: Grants = Grants()
+    limits: Limits = Limits()
+    lifetime: Lifetime = "run"
+    repeat: Repeat | None = None
+    retry: Retry | None = None
+    fallback: str = ""
+    description: str = ""
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A regular expression that must not match in any string under the path."""
+
+    path: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """The rules on an edge; None or empty where a rule is not asked for. Sizes in bytes of the canonical form."""
+
+    functions: tuple[str, ...] | None = None
+    max_calls: int | None = None
+    rate: tuple[int, float] | None = None
+    """So many calls in so many seconds."""
+    timeout: float | None = None
+    max_request: int | None = None
+    max_response: int | None = None
+    max_bytes: int | None = None
+    require: tuple[str, ...] = ()
+    ensure: tuple[str, ...] = ()
+    reject: tuple[Reject, ...] = ()
+    redact: tuple[str, ...] = ()
+    on_violation: Violation = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """Run the consumer once for each element of the list, at most `parallel` at a time."""
+
+    parallel: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DataEdge:
+    """A value that flows from a result, an error or an input to a node's parameter (None: its only open one)."""
+
+    source: Ref
+    node: str
+    parameter: str | None
+    when: str = ""
+    each: Each | None = None
+    contract: Contract = Contract()
+    description: str = ""
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.source} -> {self.node}" + (f".{self.parameter}" if self.parameter else "")
+
+
+@dataclass(frozen=True, slots=True)
+class CallEdge:
+    """A node's import answered by another node's export."""
+
+    caller: Port
+    callee: Port
+    interface: str = ""
+    contract: Contract = Contract()
+    description: str = ""
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.caller} -> {self.callee}"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEdge:
+    """A function of another node (`node.interface.function`) that the caller finds through `agent:core/tools`."""
+
+    caller: str
+    callee: Port
+    contract: Contract = Contract()
+    description: str = ""
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.caller} -> {self.callee}"
+
+
+Edge = DataEdge | CallEdge | ToolEdge
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A whole pipeline. `folder` is what relative component paths and defaults of path inputs start from."""
+
+    name: str
+    description: str = ""
+    inputs: tuple[Input, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    limits: RunLimits = RunLimits()
+    folder: Path = Path()
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentManifest:
+    """A `component.yaml`: how a source folder is built and what the component says of itself.
+
+    Arguments:
+        language: `python` (built by componentize-py).
+        world: the WIT world, `package:name/world` or a world's name of the folder's own `wit/`.
+        module: the Python module that implements it, without `.py`.
+        wit: folders of WIT, relative to this one; the WIT packages that ship are always on the path.
+        config: each key the component reads from `wasi:config/store`, with its type, description and default.
+    """
+
+    name: str
+    version: str
+    language: Literal["python"]
+    world: str
+    module: str = "app"
+    wit: tuple[str, ...] = ()
+    description: str = ""
+    config: tuple[ConfigKey, ...] = ()
+    folder: Path = Path()
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigKey:
+    """A key of a component's configuration: a WIT type, and a default (MISSING: the key is required)."""
+
+    name: str
+    type: Type
+    default: Any = MISSING
+    description: str = ""
