@@ -109,9 +109,7 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     hidden = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-    return "".join(
-        repr(char)[1:-1] if unicodedata.category(char) in hidden else char for char in text
-    )
+    return "".join(repr(char)[1:-1] if unicodedata.category(char) in hidden else char for char in text)
 
 
 def render(diagnostic: Diagnostic, paint: Paint = plain) -> str:

@@ -16,6 +16,8 @@
         ├── ConditionFailed    an expression (when, until, require, ensure) could not be evaluated
         ├── PythonNodeFailed   a Python node raised; the exception is `__cause__`
         └── Cancelled          the run was cancelled, by the caller or by ctrl-C
+
+A message says what was found, what was expected, where, and what to do.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule that was broken: its key in the manifest, and what was found, for a person (never with a redacted value)."""
+    """A rule that was broken: its key in the manifest, and what was found (never with a redacted value)."""
 
     rule: str
     message: str

@@ -150,21 +150,7 @@ class Named:
     interface: str = ""
 
 
-Type = (
-    Primitive
-    | List
-    | Option
-    | Result
-    | Tuple
-    | Record
-    | Variant
-    | Enum
-    | Flags
-    | Own
-    | Borrow
-    | Unsupported
-    | Named
-)
+Type = Primitive | List | Option | Result | Tuple | Record | Variant | Enum | Flags | Own | Borrow | Unsupported | Named
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,8 +1,9 @@
 """The Python forms of WIT values that plain Python has no type for.
 
-record = dict with kebab-case keys · variant = `Variant(case, value)` · enum = str · flags = frozenset of str · option =
-None or the value (an option directly inside an option: `{"some": value}` or None) · result = `{"ok": value}` or `{"err":
-value}` · tuple = tuple · list = list, `list<u8>` = bytes · char = str of one character · own, borrow = an opaque handle.
+record = dict with kebab-case keys · variant = `Variant(case, value)` · enum = str · flags = frozenset of str · option
+= None or the value (an option directly inside an option: `{"some": value}` or None) · result = `{"ok": value}` or
+`{"err": value}` · tuple = tuple · list = list, `list<u8>` = bytes · char = str of one character · own, borrow = an
+opaque handle.
 """
 
 from __future__ import annotations

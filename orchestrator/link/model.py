@@ -42,7 +42,7 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Where a parameter gets its value: a constant, or data edges (several only when their conditions exclude each other)."""
+    """Where a parameter gets its value: a constant, or data edges (several only when conditions exclude each other)."""
 
     parameter: Field
     constant: Any = None
@@ -167,7 +167,7 @@ class LinkedInput:
 
 @dataclass(frozen=True, slots=True)
 class LinkedOutput:
-    """An output: where it comes from, the value's type, and its shape when the source's node runs once an element (`each`)."""
+    """An output: where it comes from and its type (a list where the source's node runs once an element, `each`)."""
 
     name: str
     source: Ref

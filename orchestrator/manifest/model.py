@@ -102,7 +102,7 @@ def show_steps(steps: Steps) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """Where a value comes from: an input (`inputs.name.path`), a node's result (`node.path`) or its error (`node.err.path`)."""
+    """Where a value comes from: an input (`inputs.x.path`), a result (`node.path`), an error (`node.err.path`)."""
 
     kind: Literal["input", "result", "error"]
     name: str
@@ -126,7 +126,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A parameter of the pipeline. A `path` has type string and `is_path`; its default is taken from the file's folder."""
+    """A parameter of the pipeline. A `path` is a string with `is_path`; its default starts from the file's folder."""
 
     name: str
     type: Type
@@ -181,7 +181,7 @@ class RunLimits:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """Run a node again until a condition over `value` (its result) holds, feeding paths of its result into parameters."""
+    """Run a node again until a condition over `value` (its result) holds, its result feeding its parameters."""
 
     until: str
     feed: Mapping[str, Steps] = EMPTY
