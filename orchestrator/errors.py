@@ -4,6 +4,7 @@
     ├── InvalidPipeline        a manifest or a graph is refused; `.diagnostics` holds every reason
     ├── ComponentError         a component cannot be found, read, built, compiled or reflected
     │   └── BuildError         its source does not build; the message ends with the builder's own words
+    ├── WitError               a text is not WIT, or names something that is not declared; `.offset` says where
     ├── ValueMismatch          a value does not fit its WIT type; `.path` says where in it (also a ValueError)
     ├── UnsupportedType        a WIT type that is known and not carried: stream, future, map, error-context
     ├── ClosedError            an engine, a linked pipeline or an instance was used after it was closed
@@ -52,6 +53,38 @@ class ComponentError(OrchestratorError):
 
 class BuildError(ComponentError):
     """The source of a component does not build."""
+
+
+class WitError(OrchestratorError, ValueError):
+    """A text is not WIT, or it names something that is declared nowhere.
+
+    Arguments:
+        message: what was found and what was expected, in a line.
+        offset: where in the text, in characters from 0; None where no text is to blame (a name that was looked up).
+        line, column: the same place, both from 1; 0 where there is none.
+        source: the name of the text, a path as the user wrote it; empty for a text without one.
+        expected: what could have stood there, for a help line; empty where nothing in particular.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        offset: int | None = None,
+        line: int = 0,
+        column: int = 0,
+        source: str = "",
+        expected: str = "",
+    ) -> None:
+        self.message, self.expected, self.source = message, expected, source
+        self.offset, self.line, self.column = offset, line, column
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        if self.offset is None:
+            return self.message
+        place = f"{self.source}:{self.line}:{self.column}" if self.source else f"line {self.line}, column {self.column}"
+        return f"{place}: {self.message}"
 
 
 class ValueMismatch(OrchestratorError, ValueError):

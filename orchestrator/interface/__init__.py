@@ -1,0 +1,68 @@
+"""WIT as frozen, hashable values: read, written, compared, and values converted between Python and JSON.
+
+    types.py         types, functions, interfaces, worlds, names
+    values.py        the Python forms of values that plain Python has no type for
+    parse.py         WIT text -> types and packages
+    packages.py      packages, their names looked up -> interfaces, worlds, types
+    show.py          types, interfaces, worlds -> WIT text
+    compare.py       does what is offered answer what is wanted, and if not, why
+    versions.py      semantic versions: which may stand in for which
+    convert.py       values: checked, to JSON, from JSON
+    schema.py        the JSON Schema of a type
+    sizes.py         sizes in the canonical ABI
+    serial.py        worlds as plain data, for caches
+
+Not for binaries: the engine reflects those into the values of this room. What is named below is imported when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrator.interface.compare import explain_function as explain_function
+    from orchestrator.interface.compare import explain_interface as explain_interface
+    from orchestrator.interface.compare import explain_type as explain_type
+    from orchestrator.interface.convert import arguments as arguments
+    from orchestrator.interface.convert import check as check
+    from orchestrator.interface.convert import from_json as from_json
+    from orchestrator.interface.convert import has_json as has_json
+    from orchestrator.interface.convert import load_json as load_json
+    from orchestrator.interface.convert import read_json as read_json
+    from orchestrator.interface.convert import to_json as to_json
+    from orchestrator.interface.convert import write_json as write_json
+    from orchestrator.interface.schema import json_schema as json_schema
+    from orchestrator.interface.sizes import layout as layout
+    from orchestrator.interface.sizes import size as size
+    from orchestrator.interface.parse import parse_package as parse_package
+    from orchestrator.interface.parse import parse_packages as parse_packages
+    from orchestrator.interface.parse import parse_type as parse_type
+    from orchestrator.interface.show import show_function as show_function
+    from orchestrator.interface.show import show_interface as show_interface
+    from orchestrator.interface.show import show_type as show_type
+    from orchestrator.interface.show import show_world as show_world
+    from orchestrator.interface.versions import fits as fits
+    from orchestrator.interface.versions import version_fits as version_fits
+
+_HOMES = {
+    "compare": ("explain_function", "explain_interface", "explain_type"),
+    "convert": ("arguments", "check", "from_json", "has_json", "load_json", "read_json", "to_json", "write_json"),
+    "parse": ("parse_package", "parse_packages", "parse_type"),
+    "schema": ("json_schema",),
+    "show": ("show_function", "show_interface", "show_type", "show_world"),
+    "sizes": ("layout", "size"),
+    "versions": ("fits", "version_fits"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = found
+    return found

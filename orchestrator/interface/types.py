@@ -187,11 +187,15 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function: its name as the binary has it (`[method]r.m`, `[constructor]r`, `[static]r.m` for a resource's)."""
+    """A function: its name as the binary has it (`[method]r.m`, `[constructor]r`, `[static]r.m` for a resource's).
+
+    `docs` is the doc comment of its WIT text, where there is one; it takes no part in the comparison.
+    """
 
     name: str
     params: tuple[Field, ...] = ()
     result: Type | None = None
+    docs: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +208,12 @@ class TypeDef:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """An interface: the types it declares, in their order, and its functions."""
+    """An interface: the types it declares, in their order, its functions, and its doc comment where it has one."""
 
     name: Name
     types: tuple[TypeDef, ...] = ()
     functions: tuple[Function, ...] = ()
+    docs: str = field(default="", compare=False)
 
     def function(self, name: str) -> Function | None:
         """The function of that name, or None."""
