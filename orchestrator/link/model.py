@@ -149,7 +149,7 @@ class LinkedNode:
     until: Callable[[Any], bool] | None = None
     retry: Retry | None = None
     fallback: str = ""
-    config: Mapping[str, str] = EMPTY
+    config: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     depth: int = 1
     where: Where = field(default=Where(), compare=False, repr=False)
 

@@ -159,7 +159,7 @@ class Grants:
     """What a node may reach beyond its edges; nothing by default."""
 
     storage: tuple[Storage, ...] = ()
-    environment: Mapping[str, str] = EMPTY
+    environment: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     stdio: Stdio = "captured"
 
 
@@ -184,7 +184,7 @@ class Repeat:
     """Run a node again until a condition over `value` (its result) holds, its result feeding its parameters."""
 
     until: str
-    feed: Mapping[str, Steps] = EMPTY
+    feed: Mapping[str, Steps] = field(default_factory=lambda: EMPTY)
     max: int = 1
     at_max: Literal["error", "accept"] = "error"
 
@@ -214,8 +214,8 @@ class Node:
     component: str = ""
     python: PythonFunction | None = None
     run: str = ""
-    args: Mapping[str, Any] = EMPTY
-    config: Mapping[str, Any] = EMPTY
+    args: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    config: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     grants: Grants = Grants()
     limits: Limits = Limits()
     lifetime: Lifetime = "run"
