@@ -1,0 +1,251 @@
+"""Builds a component from a source folder (`component.yaml`, Python, WIT), once for each state of its sources.
+
+The build is kept in the cache under the digest of all that went into it, so that there is nothing to compare and nothing
+is written into the source folder. Not for compiling to machine code: that is the next step, for a `.wasm` of any origin.
+
+componentize-py runs in a process of its own on a copy of the sources: the source folder may be read-only, a file that
+changes meanwhile spoils nothing, and nothing but the folder itself can be bundled. Two builds of the same sources differ
+in some bytes (it starts CPython and saves its memory), so the sources' digest names a build and its own digest does not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from orchestrator import resources
+from orchestrator.engine._sources import Sources, collect
+from orchestrator.errors import BuildError
+from orchestrator.manifest.model import ComponentManifest
+
+BUILDER = "componentize-py"
+BUILDER_VERSION = "0.25.1"
+TIMEOUT = 300.0
+KEPT_BUILDS = 4
+STALE_WORKSPACE = 3600.0
+_FORMAT = b"build 1\n"
+_PASSED_ON = ("PATH", "HOME", "TMPDIR", "TMP", "TEMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
+_LONGEST_MESSAGE = 4000
+
+Progress = Callable[[str], None]
+
+
+def build(
+    source: ComponentManifest,
+    cache: Path,
+    *,
+    wit: Path | None = None,
+    progress: Progress | None = None,
+    timeout: float = TIMEOUT,
+) -> Path:
+    """The `.wasm` that the source's present state gives, built unless it was before.
+
+    Several processes and threads may build the same source into the same cache: one works, the others wait for it.
+
+    Arguments:
+        source: what `component.yaml` says; its `folder` holds the sources.
+        cache: the folder for builds; made with access for its owner alone where it does not exist.
+        wit: the folder of WIT packages that every component may use; those that ship, where it is not given.
+        progress: told a line when a build starts, waits for another, or ends. Not called when nothing is built.
+        timeout: seconds that the builder may take.
+
+    Raises:
+        BuildError: the sources cannot be read or do not build, or the builder is missing, or it took too long.
+    """
+    tell = progress or (lambda line: None)
+    sources = collect(source, wit or resources.wit())
+    target = cache / _file_name(source, sources)
+    if target.is_file():
+        return target
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _lock(target, lambda: tell(f"waiting for another build of `{source.name}`")):
+        if not target.is_file():
+            _sweep(cache)
+            _make(source, sources, target, tell, timeout)
+            _forget_older(target)
+    return target
+
+
+def built(source: ComponentManifest, cache: Path, *, wit: Path | None = None) -> Path | None:
+    """The build of the source's present state where there is one: None says that `build` has work to do.
+
+    Raises:
+        BuildError: the sources cannot be read.
+    """
+    target = cache / _file_name(source, collect(source, wit or resources.wit()))
+    return target if target.is_file() else None
+
+
+def _file_name(source: ComponentManifest, sources: Sources) -> str:
+    digest = hashlib.sha256(_FORMAT + f"{BUILDER} {BUILDER_VERSION}\n".encode())
+    digest.update(f"{source.world}\n{source.module}\n".encode())
+    for path, content in sorted(sources.files.items()):
+        digest.update(f"{path}\n{len(content)}\n".encode(errors="surrogateescape") + content)
+    return f"{_slug(source)}-{digest.hexdigest()[:40]}.wasm"
+
+
+def _slug(source: ComponentManifest) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", source.name.lower())[:60] or "component"
+
+
+def _make(source: ComponentManifest, sources: Sources, target: Path, tell: Progress, timeout: float) -> None:
+    _require_builder()
+    tell(f"building `{source.name}` with {BUILDER} {BUILDER_VERSION} (ten seconds or so, once)")
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent, ignore_cleanup_errors=True) as folder:
+        workspace = Path(folder)
+        sources.write(workspace)
+        _run(source, workspace, timeout)
+        os.replace(workspace / "out.wasm", target)
+    seconds, size = time.monotonic() - begun, target.stat().st_size / 1e6
+    tell(f"built `{source.name}` in {seconds:.1f} s ({size:.1f} MB)")
+
+
+def _require_builder() -> None:
+    from importlib import metadata
+
+    remedy = f'install it into the environment of {sys.executable}: pip install "{BUILDER}=={BUILDER_VERSION}"'
+    try:
+        found = metadata.version(BUILDER)
+    except metadata.PackageNotFoundError:
+        raise BuildError(f"{BUILDER}, which builds components from Python, is not installed; {remedy}") from None
+    if found != BUILDER_VERSION:
+        raise BuildError(f"{BUILDER} {found} is installed, and {BUILDER_VERSION} is needed; {remedy}")
+
+
+def _run(source: ComponentManifest, workspace: Path, timeout: float) -> None:
+    process = subprocess.Popen(
+        _command(source, workspace),
+        cwd=workspace,
+        env=_environment(workspace),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        raise BuildError(
+            f"building `{source.name}` took more than {timeout:g} s and was stopped; "
+            f"does `{source.module}.py` wait for something, or compute, while it is imported?"
+        ) from None
+    except BaseException:
+        _kill(process)
+        raise
+    if process.returncode != 0 or not (workspace / "out.wasm").is_file():
+        raise BuildError(_failure(source, workspace, process.returncode, output.decode(errors="replace")))
+
+
+def _command(source: ComponentManifest, workspace: Path) -> list[str]:
+    start = "import componentize_py; componentize_py.script()"
+    arguments = ["-q", "-d", str(workspace / "wit"), "-w", source.world, "componentize", source.module]
+    return [
+        sys.executable,
+        "-P",
+        "-c",
+        start,
+        *arguments,
+        "-p",
+        str(workspace / "app"),
+        "-o",
+        str(workspace / "out.wasm"),
+    ]
+
+
+def _environment(workspace: Path) -> dict[str, str]:
+    """A short environment: the builder runs the component's own modules, which have no business with the host's secrets.
+
+    The empty virtual environment keeps the host's installed packages out of the component.
+    """
+    (workspace / "venv" / "lib" / "python3" / "site-packages").mkdir(parents=True)
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return passed_on | {"VIRTUAL_ENV": str(workspace / "venv"), "RUST_BACKTRACE": "0"}
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.communicate()
+
+
+def _failure(source: ComponentManifest, workspace: Path, code: int, output: str) -> str:
+    words = _clean(output, workspace, source.folder)
+    if not words:
+        words = f"{BUILDER} ended with exit code {code} and said nothing"
+    return f"component `{source.name}` ({source.folder}) does not build:\n{words}"
+
+
+def _clean(output: str, workspace: Path, folder: Path) -> str:
+    """The builder's words without its own traceback, Rust frames and temporary paths."""
+    text = re.split(r"\n+Stack backtrace:", output, maxsplit=1)[0]
+    text = re.sub(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)+AssertionError: ", "", text, count=1)
+    text = re.sub(r"\n+Caused by:\n", "\ncaused by:\n", text)
+    text = text.replace(str(workspace / "app"), str(folder)).replace(str(workspace / "wit"), str(folder / "wit"))
+    lines = [line.rstrip() for line in text.strip().splitlines()]
+    return "\n".join(f"  {line}" if line else "" for line in _without_repetition(lines))[-_LONGEST_MESSAGE:]
+
+
+def _without_repetition(lines: list[str]) -> list[str]:
+    """Without the part after `caused by:` where it only says again what stands before it."""
+    if "caused by:" not in lines:
+        return lines
+    at = lines.index("caused by:")
+    before = {line.strip() for line in lines[:at]}
+    rest = [line for line in lines[at + 1 :] if line.strip() and line.strip() not in before]
+    return lines[:at] + (["caused by:", *rest] if rest else [])
+
+
+@contextlib.contextmanager
+def _lock(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Holds the build's lock file; where the platform has no `flock`, two builders do the same work and one's file wins."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with target.with_suffix(".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(cache: Path) -> None:
+    """Removes what builders left that were killed outright; a workspace in use is younger than that."""
+    for folder in cache.glob(".build-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > STALE_WORKSPACE:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _forget_older(target: Path) -> None:
+    """Keeps the newest builds of a component's name, so that a day of editing does not fill the disk."""
+    name = target.name.rpartition("-")[0]
+    builds = [path for path in target.parent.glob(f"{name}-*.wasm") if path.name.rpartition("-")[0] == name]
+    for path in sorted(builds, key=_age)[KEPT_BUILDS:]:
+        path.unlink(missing_ok=True)
+        path.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    try:
+        return -path.stat().st_mtime
+    except OSError:
+        return 0.0
