@@ -15,14 +15,14 @@ from orchestrator.interface.types import Function, Name, Named, Resource, Type
 class NamedAt(Named):
     """A name for a type, and where it stands."""
 
-    at: int = 0
+    at: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResourceAt(Resource):
     """A name inside `own` or `borrow`, and where it stands."""
 
-    at: int = 0
+    at: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -40,7 +40,7 @@ class Use:
     path: Name
     name: str
     alias: str
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class TypeDecl:
 
     name: str
     type: Type | None
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class FunctionDecl:
     """A declared function, its types not looked up."""
 
     function: Function
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ class InterfaceDecl:
 
     name: str
     items: tuple[Use | TypeDecl | FunctionDecl, ...]
-    file: File = field(repr=False)
-    at: int = 0
-    docs: str = ""
+    file: File = field(repr=False, compare=False)
+    at: int = field(default=0, compare=False)
+    docs: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Port:
 
     exported: bool
     item: Name | InterfaceDecl | FunctionDecl
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Include:
 
     path: Name
     renames: tuple[tuple[str, str], ...]
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ class WorldDecl:
 
     name: str
     items: tuple[Use | TypeDecl | Port | Include, ...]
-    file: File = field(repr=False)
-    at: int = 0
+    file: File = field(repr=False, compare=False)
+    at: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
