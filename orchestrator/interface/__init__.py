@@ -12,7 +12,8 @@
     sizes.py         sizes in the canonical ABI
     serial.py        worlds as plain data, for caches
 
-Not for binaries: the engine reflects those into the values of this room. What is named below is imported when first used.
+Not for binaries: the engine reflects those into the values of this room. What is named below is imported when first
+used.
 """
 
 from __future__ import annotations
@@ -31,31 +32,36 @@ if TYPE_CHECKING:
     from orchestrator.interface.convert import read_json as read_json
     from orchestrator.interface.convert import to_json as to_json
     from orchestrator.interface.convert import write_json as write_json
-    from orchestrator.interface.schema import json_schema as json_schema
-    from orchestrator.interface.sizes import layout as layout
-    from orchestrator.interface.sizes import size as size
+    from orchestrator.interface.packages import Packages as Packages
     from orchestrator.interface.parse import parse_package as parse_package
     from orchestrator.interface.parse import parse_packages as parse_packages
     from orchestrator.interface.parse import parse_type as parse_type
+    from orchestrator.interface.schema import json_schema as json_schema
+    from orchestrator.interface.serial import world_from_data as world_from_data
+    from orchestrator.interface.serial import world_to_data as world_to_data
     from orchestrator.interface.show import show_function as show_function
     from orchestrator.interface.show import show_interface as show_interface
     from orchestrator.interface.show import show_type as show_type
     from orchestrator.interface.show import show_world as show_world
+    from orchestrator.interface.sizes import layout as layout
+    from orchestrator.interface.sizes import size as size
     from orchestrator.interface.versions import fits as fits
     from orchestrator.interface.versions import version_fits as version_fits
 
 _HOMES = {
     "compare": ("explain_function", "explain_interface", "explain_type"),
     "convert": ("arguments", "check", "from_json", "has_json", "load_json", "read_json", "to_json", "write_json"),
+    "packages": ("Packages",),
     "parse": ("parse_package", "parse_packages", "parse_type"),
     "schema": ("json_schema",),
+    "serial": ("world_from_data", "world_to_data"),
     "show": ("show_function", "show_interface", "show_type", "show_world"),
     "sizes": ("layout", "size"),
     "versions": ("fits", "version_fits"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:

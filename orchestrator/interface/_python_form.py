@@ -169,7 +169,7 @@ def elements(element: Convert, values: Any) -> list[Any]:
     done: list[Any] = []
     try:
         for value in values:
-            done.append(element(value))
+            done.append(element(value))  # noqa: PERF401 - how many are done says which one failed
     except Mismatch as problem:
         raise problem.within(f"[{len(done)}]") from None
     return done
@@ -249,7 +249,8 @@ def sized(items: list[Convert], value: Any, shown: str) -> list[Any]:
 def record(type_: t.Record, converts: list[Convert]) -> Convert:
     """A map with a key for each field; one whose type is an option may be absent and is null then."""
     shown = short_type(type_) if type_.name else "record"
-    fields = [(f.name, convert, isinstance(f.type, t.Option)) for f, convert in zip(type_.fields, converts, strict=True)]
+    pairs = zip(type_.fields, converts, strict=True)
+    fields = [(f.name, convert, isinstance(f.type, t.Option)) for f, convert in pairs]
     names = frozenset(f.name for f in type_.fields)
 
     def check(value: Any) -> dict[str, Any]:
@@ -323,7 +324,7 @@ def flags(type_: t.Flags) -> Convert:
         for flag in value:
             if not isinstance(flag, str) or flag not in names:
                 raise mismatch(f"a flag of {shown} ({listed(type_.names)})", flag)
-        found = frozenset(str.__str__(flag) for flag in value)
+        found = frozenset(map(str.__str__, value))
         if len(found) != len(value):
             raise Mismatch(f"{shown}, each flag once", "a flag that is there twice")
         return found

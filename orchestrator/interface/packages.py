@@ -152,7 +152,8 @@ class Packages:
         package = self._find(name, file, at)
         decl = next((d for d in package.interfaces if d.name == name.interface), None)
         if decl is None:
-            raise _none(f"package `{package.name}` has no interface", name, [d.name for d in package.interfaces], file, at)
+            there = [d.name for d in package.interfaces]
+            raise _none(f"package `{package.name}` has no interface", name, there, file, at)
         full = _inside(package.name, name.interface)
         if full not in self._scopes:
             self._scopes[full] = Scope(self, full, full.base, decl.items, decl.file, decl)
