@@ -1,0 +1,9 @@
+"""What a node may reach beyond its edges: one granted power per file, validated without running, prepared per instance.
+
+Not for how a power is served to the guest: that is `wasi`. Nothing is granted by default.
+"""
+
+from orchestrator.capability.authority import Authority, prepare, validate
+from orchestrator.capability.storage import GrantInput, Preopen
+
+__all__ = ["Authority", "GrantInput", "Preopen", "prepare", "validate"]

@@ -1,7 +1,14 @@
-"""A contract compiled for one function or one data edge: what runs at each crossing."""
+"""A contract compiled for one function or one data edge: what runs at each crossing.
+
+The interface between this room and `runtime`. A call or tool edge asks `before` with the arguments by name and `after`
+with the result. A data edge has one crossing and asks `before` alone, with `{"value": the value}` and its size.
+"""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +16,50 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule that was broken: its key in the manifest, and what was found (never with a redacted value)."""
+    """A rule that was broken: its key in the manifest, and what was found, for a person; no value of the edge is in it."""
 
     rule: str
     message: str
 
 
 class Ledger:
-    """What the rules of one edge count during one run. Shared by threads; each rule locks what it writes."""
+    """What the rules of one edge count during one run: made once per edge and run, shared by functions and threads.
+
+    Arguments:
+        now: the time in nanoseconds of a clock that never goes back.
+    """
+
+    __slots__ = ("_admitted", "_calls", "_lock", "_now")
+
+    def __init__(self, now: Callable[[], int] = time.monotonic_ns) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._calls = 0
+        self._admitted: deque[int] = deque()
+
+    def count(self) -> int:
+        """Counts one more crossing and gives their number, this one included."""
+        with self._lock:
+            self._calls += 1
+            return self._calls
+
+    def admit(self, limit: int, period: int) -> bool:
+        """Whether fewer than `limit` crossings were admitted in the last `period` nanoseconds; if so this one is too.
+
+        A crossing that is turned away is not counted: who keeps asking is let in as soon as the rate allows it.
+        """
+        with self._lock:
+            now, admitted = self._now(), self._admitted
+            while admitted and now - admitted[0] >= period:
+                admitted.popleft()
+            if len(admitted) >= limit:
+                return False
+            admitted.append(now)
+            return True
+
+
+Rule = Callable[[Ledger, int, Any], Violation | None]
+"""One rule: asked with the edge's ledger, the size of what crosses in bytes, and the values (None if none wants them)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,134 @@
+"""WIT values in their Python form -> what CEL is given, only the parts that an expression reads.
+
+record, variant, result = map with string keys · tuple, list, flags = list (flags sorted) · u64 = uint, all other
+integers int · option = null or the value · list<u8> = bytes · a handle = the string `[handle]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from orchestrator.contract._cel_types import WHOLE, Uses
+from orchestrator.interface.types import (
+    U8,
+    U64,
+    Borrow,
+    Flags,
+    List,
+    Option,
+    Own,
+    Record,
+    Result,
+    Tuple,
+    Type,
+    Variant,
+)
+
+Convert = Callable[[Any], Any]
+
+
+def converter(type_: Type, uses: Uses = WHOLE) -> Convert | None:
+    """What turns a value of that type into CEL's form; None where it is the same."""
+    match type_:
+        case List(element):
+            return None if element == U8 else _list(element, uses)
+        case Option(some):
+            return _option(some, uses)
+        case Result(ok, err):
+            return _result({"ok": ok, "err": err}, uses)
+        case Tuple(items):
+            return _tuple(items)
+        case Record():
+            return _record(type_, uses)
+        case Variant():
+            return _variant(type_, uses)
+        case Flags():
+            return sorted
+        case Own() | Borrow():
+            return lambda _handle: "[handle]"
+        case _:
+            return _unsigned() if type_ == U64 else None
+
+
+def _part(uses: Uses, name: str) -> Uses | None:
+    return WHOLE if uses.whole else uses.parts.get(name)
+
+
+def _unsigned() -> Convert:
+    """CEL takes a Python int for an int; only a protobuf wrapper says that it is a uint."""
+    from google.protobuf.wrappers_pb2 import UInt64Value
+
+    return lambda value: UInt64Value(value=value)
+
+
+def _list(element: Type, uses: Uses) -> Convert | None:
+    part = _part(uses, "*")
+    if part is None:
+        return lambda value: [None] * len(value)
+    inner = converter(element, part)
+    if inner is None:
+        return None
+    convert = inner
+    return lambda value: [convert(item) for item in value]
+
+
+def _option(some: Type, uses: Uses) -> Convert | None:
+    nested = isinstance(some, Option)
+    inner = converter(some, (_part(uses, "some") or Uses()) if nested else uses)
+    if inner is None:
+        return None
+    convert = inner
+    if nested:
+        return lambda value: None if value is None else {"some": convert(value["some"])}
+    return lambda value: None if value is None else convert(value)
+
+
+def _cases(types: dict[str, Type | None], uses: Uses) -> dict[str, Convert | None]:
+    """A converter for each case that is read; the others keep their name alone."""
+    parts = {name: _part(uses, name) for name in types}
+    return {
+        name: converter(type_, part) if type_ is not None else None
+        for name, type_ in types.items()
+        if (part := parts[name]) is not None
+    }
+
+
+def _result(types: dict[str, Type | None], uses: Uses) -> Convert:
+    cases = _cases(types, uses)
+
+    def convert(value: Any) -> dict[str, Any]:
+        ((name, inside),) = value.items()
+        return {name: _inside(cases, name, inside)}
+
+    return convert
+
+
+def _variant(type_: Variant, uses: Uses) -> Convert:
+    cases = _cases({case.name: case.type for case in type_.cases}, uses)
+    return lambda value: {value.case: _inside(cases, value.case, value.value)}
+
+
+def _inside(cases: dict[str, Convert | None], name: str, value: Any) -> Any:
+    if name not in cases:
+        return None
+    convert = cases[name]
+    return convert(value) if convert is not None else value
+
+
+def _tuple(items: tuple[Type, ...]) -> Convert:
+    inner = [converter(item) or _same for item in items]
+    return lambda value: [convert(item) for convert, item in zip(inner, value, strict=True)]
+
+
+def _record(type_: Record, uses: Uses) -> Convert | None:
+    names = [name for name in type_.fields if _part(uses, name.name) is not None]
+    inner = {name.name: converter(name.type, _part(uses, name.name) or WHOLE) for name in names}
+    if uses.whole and not any(inner.values()):
+        return None
+    pairs = [(name, convert or _same) for name, convert in inner.items()]
+    return lambda value: {name: convert(value[name]) for name, convert in pairs}
+
+
+def _same(value: Any) -> Any:
+    return value

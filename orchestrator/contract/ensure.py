@@ -1,0 +1,30 @@
+"""`ensure: [CEL]`: what must hold of an answer, over `result`; or of the `value` of a data edge.
+
+An answer that is an `err` breaks no `ensure`, unless the expression itself asks `has(result.err)`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.contract.cel import Condition
+from orchestrator.contract.checks import Ledger, Rule, Violation
+from orchestrator.contract.require import require
+
+
+def ensure_result(condition: Condition, may_err: bool) -> Rule:
+    """The rule that a condition over `result` holds; `may_err`: the function's result is a `result` type."""
+    holds = require(condition, "ensure")
+    excused = may_err and not condition.asks_err
+
+    def rule(ledger: Ledger, size: int, result: Any) -> Violation | None:
+        if excused and "err" in result:
+            return None
+        return holds(ledger, size, {"result": result})
+
+    return rule
+
+
+def ensure_value(condition: Condition) -> Rule:
+    """The rule that a condition over the `value` of a data edge holds."""
+    return require(condition, "ensure")

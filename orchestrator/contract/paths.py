@@ -1,0 +1,176 @@
+"""The paths of `reject` and `redact`: into arguments, a result or a value, written as data paths are.
+
+The first name is `args` or `result` on a call or tool edge and `value` on a data edge, as in expressions. Then come
+`.field` (of a record; the case of a variant; `ok` or `err` of a result), `.0` (a place of a tuple, an element of a
+list) and `?` (into an option; it may be left out). A field after a list is looked for in each of its elements.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from orchestrator.contract._cel_types import NULL, fields, suggest
+from orchestrator.contract._place import Problem
+from orchestrator.interface.types import List, Option, Record, Result, Tuple, Type, Variant
+from orchestrator.interface.values import Variant as VariantValue
+from orchestrator.manifest.model import FieldStep, IndexStep, SomeStep, Step, Steps
+
+LONGEST = 1000
+"""Characters of a path."""
+_TOKEN = re.compile(r"(\?)|\.(?:(\d{1,9})(?![\w-])|`?([A-Za-z][A-Za-z0-9-]*)`?)")
+
+
+class BadPath(ValueError):
+    """A path that does not parse, or that leads nowhere in its type; `.problem` says why and where."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem.message)
+
+
+def parse_path(text: str, roots: Mapping[str, Type]) -> tuple[str, Steps]:
+    """The variable a path starts from and its steps, proven to exist in the type. Raises BadPath."""
+    if len(text) > LONGEST:
+        raise BadPath(Problem(f"it has {len(text)} characters, at most {LONGEST} are allowed"))
+    head = re.match(r"[A-Za-z]*", text)
+    root = head[0] if head else ""
+    if root not in roots:
+        message = f"it starts with `{root}`" if root else "it starts with no name"
+        raise BadPath(Problem(message, 0, (f"a path here starts with {' or '.join(f'`{r}`' for r in roots)}",)))
+    steps, offsets = _steps(text, len(root))
+    _follow(roots[root], steps, offsets, root)
+    return root, steps
+
+
+def _steps(text: str, at: int) -> tuple[Steps, list[int]]:
+    steps: list[Step] = []
+    offsets: list[int] = []
+    while at < len(text):
+        token = _TOKEN.match(text, at)
+        if token is None:
+            help_ = ("a field after a list is looked for in each element",) if "*" in text[at:] else ()
+            raise BadPath(Problem(f"`{text[at : at + 20]}` is no step", at, help_))
+        steps.append(SomeStep() if token[1] else IndexStep(int(token[2])) if token[2] else FieldStep(token[3]))
+        offsets.append(at)
+        at = token.end()
+    return tuple(steps), offsets
+
+
+def _follow(type_: Type, steps: Steps, offsets: list[int], shown: str) -> None:
+    """Raises BadPath for a step that leads nowhere."""
+    for step, at in zip(steps, offsets, strict=True):
+        try:
+            type_ = _next(type_, step)
+        except _NoStep as error:
+            raise BadPath(Problem(f"`{shown}` {error.message}", at, error.help)) from None
+        shown += str(step)
+
+
+class _NoStep(ValueError):
+    def __init__(self, message: str, *help_: str) -> None:
+        self.message, self.help = message, help_
+        super().__init__(message)
+
+
+def _next(type_: Type, step: Step) -> Type:
+    match type_, step:
+        case Option(some), SomeStep():
+            return some
+        case _, SomeStep():
+            raise _NoStep("is no option, `?` cannot go into it")
+        case Option(some), _:
+            return _next(some, step)
+        case List(element), IndexStep():
+            return element
+        case List(element), _:
+            return _next(element, step)
+        case Tuple(items), IndexStep(index):
+            if index >= len(items):
+                raise _NoStep(f"is a tuple of {len(items)}, it has no place {index}", "places count from 0")
+            return items[index]
+        case Record() | Variant() | Result(), FieldStep(name):
+            return _named(type_, name)
+        case _, FieldStep(name):
+            raise _NoStep(f"has no field `{name}`")
+        case _:
+            raise _NoStep("is no tuple and no list, a place cannot be picked in it")
+
+
+def _named(type_: Type, name: str) -> Type:
+    names = fields(type_) or {}
+    if name not in names:
+        raise _NoStep(f"has no {'field' if isinstance(type_, Record) else 'case'} `{name}`", suggest(name, names))
+    return names[name] or NULL
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every string in a value in its Python form: names of fields and flags are none."""
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            left.extend(item.values())
+        elif isinstance(item, list | tuple):
+            left.extend(item)
+        elif isinstance(item, VariantValue):
+            left.append(item.value)
+
+
+Change = Callable[[Any], Any]
+
+
+def rewrite(value: Any, type_: Type, steps: Steps, change: Change) -> Any:
+    """The value with what lies at the path changed; all that is not on the path is shared, nothing is written to.
+
+    A part that is not there (a missing option, another case, an index past the end) is left out.
+    """
+    if not steps:
+        return change(value)
+    step, rest = steps[0], steps[1:]
+    match type_, step:
+        case Option(some), _:
+            return _in_option(value, some, rest if isinstance(step, SomeStep) else steps, change)
+        case List(element), IndexStep(index):
+            return _in_place(list(value), index, element, rest, change)
+        case List(element), _:
+            return [rewrite(item, element, steps, change) for item in value]
+        case Tuple(items), IndexStep(index):
+            return tuple(_in_place(list(value), index, items[index], rest, change))
+        case Variant(), FieldStep(name):
+            inside = _named(type_, name)
+            matches = value.case == name
+            return VariantValue(name, rewrite(value.value, inside, rest, change)) if matches else value
+        case _, FieldStep(name):
+            if name not in value:
+                return value
+            return {**value, name: rewrite(value[name], _named(type_, name), rest, change)}
+        case _:
+            return value
+
+
+def _in_option(value: Any, some: Type, steps: Steps, change: Change) -> Any:
+    if value is None:
+        return None
+    if isinstance(some, Option):
+        return {"some": rewrite(value["some"], some, steps, change)}
+    return rewrite(value, some, steps, change)
+
+
+def _in_place(items: list[Any], index: int, type_: Type, steps: Steps, change: Change) -> list[Any]:
+    if index < len(items):
+        items[index] = rewrite(items[index], type_, steps, change)
+    return items
+
+
+def visit(value: Any, type_: Type, steps: Steps, see: Callable[[Any], None]) -> None:
+    """Calls `see` with each value at the path."""
+
+    def change(found: Any) -> Any:
+        see(found)
+        return found
+
+    rewrite(value, type_, steps, change)

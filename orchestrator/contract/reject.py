@@ -1,0 +1,31 @@
+"""`reject: [{path, pattern}]`: a regular expression that must not match in any string under the path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from orchestrator.contract.checks import Ledger, Rule, Violation
+from orchestrator.contract.paths import strings, visit
+from orchestrator.interface.types import Type
+from orchestrator.manifest.model import Reject, Steps
+
+
+def reject(spec: Reject, type_: Type, steps: Steps, matches: Callable[[str], bool]) -> Rule:
+    """The rule for one pattern; its values are those of the variable that the path starts from.
+
+    The message names the path and the pattern, never the string.
+    """
+    violation = Violation("reject", f"a string under `{spec.path}` matches `{spec.pattern}`")
+
+    def rule(_ledger: Ledger, _size: int, value: Any) -> Violation | None:
+        found: list[bool] = []
+
+        def see(part: Any) -> None:
+            if not found and any(map(matches, strings(part))):
+                found.append(True)
+
+        visit(value, type_, steps, see)
+        return violation if found else None
+
+    return rule
