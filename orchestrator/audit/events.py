@@ -17,6 +17,8 @@ Kind = Literal[
     "limit",  # a limit was hit: memory, timeout, stack, calls
     "start",  # a run or a node began (for live views; it becomes no span)
     "output",  # what a guest printed, cut at a limit; `detail` has stream, text, cut
+    "rest",  # several events of a kind summed up, made by this room only; its span is negative. `detail` has of (the
+    # kind), count, busy (the sum of durations, nanoseconds) and why: chatty, overload or slow-reader
 ]
 Decision = Literal["allowed", "denied", "failed", "cancelled"]
 

@@ -1,0 +1,99 @@
+"""The live stream: events as they happen, from a bounded ring, for one reader each."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from orchestrator.audit.events import Event
+from orchestrator.audit.tally import Tallies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+
+class Subscription:
+    """An iterator over events. A reader that falls behind the ring skips the oldest ones and is told so.
+
+    What was skipped arrives, where it would have stood, as events of kind `rest` whose `why` is `slow-reader`.
+    Iteration ends when the subscription or its recorder is closed or, where `run` is given, after that run's own event.
+
+    Arguments:
+        run: the trace id of the only run to see; empty for all.
+        room: how many events the ring holds.
+    """
+
+    def __init__(self, run: str = "", room: int = 8192) -> None:
+        self.run = run
+        self.skipped = 0
+        """How many events the reader has skipped so far."""
+        self._room = room
+        self._ring: deque[Event] = deque()
+        self._lost: dict[str, Tallies] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether no further event will come in; what is in the ring can still be read."""
+        return self._closed
+
+    def offer(self, events: Sequence[Event]) -> None:
+        """Takes events in; called by the recorder."""
+        with self._changed:
+            for event in events:
+                if not self._closed and self.run in ("", event.run):
+                    self._take(event)
+            self._changed.notify_all()
+
+    def next(self, timeout: float | None = None) -> Event | None:
+        """The next event, or None when `timeout` seconds pass without one or the stream has ended."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            while not self._ring and not self._lost:
+                left = None if deadline is None else deadline - time.monotonic()
+                if self._closed or (left is not None and left <= 0):
+                    return None
+                self._changed.wait(left)
+            if self._lost:
+                self._tell()
+            return self._ring.popleft()
+
+    def close(self) -> None:
+        """Ends the stream after what is in the ring."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        event = self.next()
+        if event is None:
+            raise StopIteration
+        return event
+
+    def __enter__(self) -> Subscription:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _take(self, event: Event) -> None:
+        if len(self._ring) >= self._room:
+            oldest = self._ring.popleft()
+            self._lost.setdefault(oldest.run, Tallies("slow-reader")).add(oldest)
+            self.skipped += 1
+        self._ring.append(event)
+        if self.run and event.kind == "run":
+            self._closed = True
+
+    def _tell(self) -> None:
+        """Puts what was skipped at the head of the ring."""
+        sums = [rest for run, tallies in self._lost.items() for rest in tallies.events(run)]
+        self._ring.extendleft(reversed(sums))
+        self._lost.clear()

@@ -1,0 +1,86 @@
+"""Events summed up: what is left of them where there are too many to keep each one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from orchestrator.audit.events import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Reason = Literal["chatty", "overload", "slow-reader"]
+Key = tuple[str, str, str, str, str, str]
+"""kind, node, edge, function, decision, rule: what is summed up together."""
+
+MOST_KEYS = 1024
+"""How many different keys are told apart in a run; the rest is summed up by kind and decision alone."""
+
+
+def key_of(event: Event) -> Key:
+    """The key under which the event is summed up."""
+    of = event.detail["of"] if event.kind == "rest" and event.detail else event.kind
+    return (of, event.node, event.edge, event.function, event.decision, event.rule)
+
+
+@dataclass(slots=True)
+class Tally:
+    """The sum of some events of one key.
+
+    Arguments:
+        count: how many.
+        first, last: when the first began and the last ended, nanoseconds since the epoch.
+        busy: the sum of their durations in nanoseconds.
+        request, response: the sums of the sizes that are known, in bytes; -1 where none is.
+    """
+
+    count: int = 0
+    first: int = 0
+    last: int = 0
+    busy: int = 0
+    request: int = -1
+    response: int = -1
+
+    def add(self, event: Event) -> None:
+        """Adds an event, which may itself be a sum."""
+        rest = (event.detail or {}) if event.kind == "rest" else {}
+        self.first = min(self.first, event.start) if self.count else event.start
+        self.last = max(self.last, event.start + event.duration)
+        self.count += rest.get("count", 1)
+        self.busy += rest.get("busy", event.duration)
+        self.request = _sum(self.request, event.request)
+        self.response = _sum(self.response, event.response)
+
+    def event(self, run: str, span: int, key: Key, why: Reason) -> Event:
+        """The sum as an event of kind `rest`."""
+        kind, node, edge, function, decision, rule = key
+        detail = {"of": kind, "count": self.count, "busy": self.busy, "why": why}
+        times = (self.first, self.last - self.first)
+        sizes = (self.request, self.response)
+        return Event("rest", *times, run, span, 1, node, edge, function, *sizes, decision, rule, detail)
+
+
+@dataclass(slots=True)
+class Tallies:
+    """The sums of one run, a bounded number of them."""
+
+    why: Reason
+    sums: dict[Key, Tally] = field(default_factory=dict)
+
+    def add(self, event: Event) -> None:
+        """Adds an event to the sum of its key."""
+        key = key_of(event)
+        if key not in self.sums and len(self.sums) >= MOST_KEYS:
+            key = (key[0], "", "", "", key[4], "")
+        self.sums.setdefault(key, Tally()).add(event)
+
+    def events(self, run: str) -> Iterator[Event]:
+        """An event of kind `rest` for each key; their spans are -1, -2 and so on."""
+        for number, (key, tally) in enumerate(self.sums.items(), 1):
+            yield tally.event(run, -number, key, self.why)
+
+
+def _sum(left: int, right: int) -> int:
+    """The sum of two sizes of which -1 is unknown."""
+    return right if left < 0 else left + max(right, 0)
