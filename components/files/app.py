@@ -111,7 +111,7 @@ class Files(exports.Files):
 
 
 def _walk(root, prefix, pattern, places, deepest):
-    """Path and size of every regular file below a folder that fits the rest of a pattern; unreadable folders are passed over."""
+    """Path and size of the regular files below a folder that fit a pattern; unreadable folders are passed over."""
     with os.scandir(f"{root}/{prefix}" if prefix else root) as entries:
         for entry in entries:
             after = pattern.step(places, entry.name)
@@ -156,7 +156,7 @@ def _document(root, path, most):
 
 def _read(descriptor, most):
     parts = []
-    while most > 0 and (part := os.read(descriptor, min(most, 1 << 20))):
+    while most > 0 and (part := os.read(descriptor, min(most, 1 << 16))):
         parts.append(part)
         most -= len(part)
     return b"".join(parts)
@@ -171,6 +171,6 @@ def _refusal(error, path):
 def _report(left_out):
     """What was left out goes to the log: a caller gets the documents that there are."""
     for line in left_out[:20]:
-        print(f"left out {line}", file=sys.stderr)
+        sys.stderr.write(f"left out {line}\n")
     if len(left_out) > 20:
-        print(f"left out {len(left_out) - 20} files more", file=sys.stderr)
+        sys.stderr.write(f"left out {len(left_out) - 20} files more\n")

@@ -38,7 +38,7 @@ def _whole_characters(data):
 
 
 def title(text, path):
-    """What a reader would call the text: its title in front matter, its first heading, its first line, else its file."""
+    """What a reader would call the text: the title it states, its first heading, its first line, else its file."""
     lines = text[:LOOKED_AT].splitlines()
     stated, lines = _front_matter(lines)
     found = stated or _heading(lines) or _first_line(lines)
