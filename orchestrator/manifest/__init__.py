@@ -1,0 +1,44 @@
+"""YAML text -> a pipeline as frozen data, every value with its place; and back.
+
+    model.py             the data: Manifest, Node, the edges, Contract, Where
+    reader.py            check, read, read_file, read_component
+    pipeline_keys.py     every key of the language, once     component_keys.py    every key of component.yaml
+    shapes.py            the forms a value can have          pipeline_build.py    from what was read to the model
+    document.py          YAML events -> tree.py              scalars.py           numbers, durations, sizes, rates
+    paths.py             the small texts: `a.b -> c.d`       substitution.py      `${NAME}` and `${inputs.x}`
+    report.py, context.py, offsets.py                        what was found wrong, and where
+    schemas.py, pages.py                                     the JSON Schema and the reference page, made from the keys
+    writer.py            a manifest -> YAML text             codes.py             what each error code means
+
+Not for what the values mean together: no other file is opened, no component loaded, no name looked up. What is named
+below is imported when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrator.manifest.reader import Reading as Reading
+    from orchestrator.manifest.reader import check as check
+    from orchestrator.manifest.reader import check_file as check_file
+    from orchestrator.manifest.reader import read as read
+    from orchestrator.manifest.reader import read_component as read_component
+    from orchestrator.manifest.reader import read_file as read_file
+
+_HOMES = {
+    "reader": ("Reading", "check", "check_file", "read", "read_component", "read_file"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = found
+    return found

@@ -1,0 +1,128 @@
+"""Every key of `component.yaml`, once: how a source folder is built, and what the component says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.manifest import model
+from orchestrator.manifest.context import BAD, Context, Filled, Spot
+from orchestrator.manifest.paths import LABEL, SEMVER
+from orchestrator.manifest.pipeline_build import PATH_TYPE, read_type, typed_default
+from orchestrator.manifest.pipeline_keys import TEXT
+from orchestrator.manifest.shapes import (
+    Anything,
+    Choice,
+    Either,
+    Fields,
+    Key,
+    ListOf,
+    MapOf,
+    Name,
+    Object,
+    Parsed,
+    Text,
+)
+
+_WORLD = rf"{LABEL}(?::{LABEL}/{LABEL}(?:@{SEMVER})?)?"
+_MODULE = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
+
+
+def _read_type(context: Context, filled: Filled, spot: Spot) -> Any:
+    found = read_type(context, filled, spot)
+    if found != PATH_TYPE:
+        return found
+    help = "a component sees only what it is granted; use `string`"
+    return context.error("wit-type", "`path` is a type of a pipeline's inputs only", filled.scalar, help=help)
+
+
+def _config_key(context: Context, fields: Fields) -> Any:
+    type_ = fields.get("type")
+    if type_ is None:
+        return BAD
+    default = typed_default(context, fields, type_)
+    return model.ConfigKey(fields.spot.path.removeprefix("config."), type_, default, fields.get("description", ""))
+
+
+def _component(context: Context, fields: Fields) -> model.ComponentManifest:
+    return model.ComponentManifest(
+        name=fields.get("name", ""),
+        version=fields.get("version", ""),
+        language=fields.get("language", "python"),
+        world=fields.get("world", ""),
+        module=fields.get("module", "app"),
+        wit=fields.get("wit", ()),
+        description=fields.get("description", ""),
+        config=tuple(fields.get("config", {}).values()),
+        where=context.where(fields.tree, "the component"),
+    )
+
+
+_TYPE = Parsed("a WIT type", "wit-type", _read_type)
+
+CONFIG_KEY = Object(
+    "a key of the configuration",
+    (
+        Key("type", _TYPE, "Its WIT type.", required=True, enforced="link"),
+        Key(
+            "default",
+            Anything(),
+            "The value when the pipeline gives none; a key without one must be given.",
+            enforced="link",
+        ),
+        Key("description", TEXT, "What it is, for a person."),
+    ),
+    _config_key,
+    title="Configuration key",
+)
+
+COMPONENT = Object(
+    "a component",
+    (
+        Key("name", Name("the component's name"), "Its name.", required=True, enforced="manifest"),
+        Key(
+            "version",
+            Text("a version, `1.2.3`", SEMVER, "version", "three numbers with dots: `0.1.0`"),
+            "Its semantic version.",
+            required=True,
+            enforced="manifest",
+        ),
+        Key(
+            "language",
+            Choice(("python",)),
+            "What builds it: `python` is built by componentize-py.",
+            required=True,
+            enforced="engine",
+        ),
+        Key(
+            "world",
+            Text("a WIT world, `package:name/world`", _WORLD, "world-name", "write `package:name/world`"),
+            "The world it implements.",
+            required=True,
+            enforced="engine",
+        ),
+        Key(
+            "module",
+            Text("a Python module, `app`", _MODULE, "module-name", "without `.py`"),
+            "The module that implements it.",
+            "`app`",
+            enforced="engine",
+        ),
+        Key(
+            "wit",
+            ListOf(Text("a folder"), "a list of folders"),
+            "Folders of WIT, from this one; the packages that ship are always found.",
+            "`wit/`, if it is there",
+            enforced="engine",
+        ),
+        Key("description", TEXT, "What it does, for a person."),
+        Key(
+            "config",
+            MapOf("a map of keys", Text("a key"), Either(_TYPE, CONFIG_KEY)),
+            "What it reads from `wasi:config/store`: a type, or a map with `type`, `default`, `description`.",
+            "none",
+            enforced="link",
+        ),
+    ),
+    _component,
+    title="Component",
+)
