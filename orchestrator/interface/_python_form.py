@@ -286,10 +286,11 @@ def _variant(type_: t.Variant) -> Convert:
     def check(value: Any) -> Variant:
         if not isinstance(value, Variant):
             raise mismatch(f"{shown} (a Variant)", value)
-        convert = cases.get(value.case) if isinstance(value.case, str) else None
+        case: Any = value.case
+        convert = cases.get(case) if isinstance(case, str) else None
         if convert is None:
-            raise unknown_case(shown, tuple(cases), value.case)
-        return Variant(value.case, within(convert, value.value, f".{value.case}"))
+            raise unknown_case(shown, tuple(cases), case)
+        return Variant(str.__str__(case), within(convert, value.value, f".{case}"))
 
     return check
 
