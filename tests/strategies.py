@@ -122,7 +122,7 @@ def _primitive(name: str, longest: int) -> st.SearchStrategy[Any]:
         bits = int(name[1:])
         low, high = (0, (1 << bits) - 1) if name[0] == "u" else (-(1 << bits - 1), (1 << bits - 1) - 1)
         return st.one_of(st.integers(low, high), st.sampled_from([low, high]))
-    whole = st.characters(exclude_categories=("Cs",))
+    whole = st.characters(exclude_categories=["Cs"])
     return {
         "bool": st.booleans(),
         "f32": st.floats(width=32),
@@ -142,7 +142,8 @@ def same(type_: t.Type, left: Any, right: Any) -> bool:
         case t.Option(some):
             return _same_option(some, left, right)
         case t.Result(ok, err):
-            return _same_keys(left, right) and all(_same_side({"ok": ok, "err": err}[k], left[k], right[k]) for k in left)
+            sides = {"ok": ok, "err": err}
+            return _same_keys(left, right) and all(_same_side(sides[key], left[key], right[key]) for key in left)
         case t.Tuple(items):
             return len(left) == len(right) and all(map(same, items, left, right))
         case t.Record(fields):

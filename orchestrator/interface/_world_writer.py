@@ -6,7 +6,7 @@ them, names are escaped and kept apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from orchestrator.diagnostics import printable
@@ -53,7 +53,7 @@ class _Texts:
             if isinstance(item, t.Interface) and item.name.namespace:
                 self.add(item)
         body = _Body(self, "", self.package)
-        body.take(world.types, [i.name for i in (*world.imports, *world.exports) if isinstance(i, t.Function)])
+        body.take(world.types, _functions((*world.imports, *world.exports)))
         body.taken.update(i.name.interface for i in (*world.imports, *world.exports) if isinstance(i, t.Interface))
         lines = self._ports(body, "import", world.imports) + self._ports(body, "export", world.exports)
         name = world.name.interface or "root"
@@ -90,7 +90,8 @@ class _Texts:
             head = [*_docs(self.interfaces[name].docs), f"interface {escaped(name.interface)} {{"]
             block = [*head, *_indented(body), "}", ""]
             packages.setdefault(t.Name("", name.namespace, name.package, name.version), []).extend(block)
-        lines = [f"package {_package(self.package)};", "", *packages.pop(self.package), *world, *([""] if world else [])]
+        main = [*packages.pop(self.package), *world, *([""] if world else [])]
+        lines = [f"package {_package(self.package)};", "", *main]
         for package, inside in packages.items():
             lines += [f"package {_package(package)} {{", *_indented(inside[:-1]), "}", ""]
         return "\n".join(lines).rstrip("\n") + "\n"
@@ -153,7 +154,7 @@ class _Body:
 
     def write(self, interface: t.Interface) -> list[str]:
         """The lines of an interface."""
-        self.take(interface.types, [f.name for f in interface.functions])
+        self.take(interface.types, interface.functions)
         functions: list[str] = []
         for function in interface.functions:
             if not function.name.startswith("["):
@@ -161,17 +162,23 @@ class _Body:
         declared = self.declarations(interface.functions)
         return [*self.uses(), *declared, *functions]
 
-    def take(self, types: tuple[t.TypeDef, ...], functions: list[str]) -> None:
+    def take(self, types: tuple[t.TypeDef, ...], functions: Iterable[t.Function]) -> None:
         """The names that are there from the start."""
         self.types = list(types)
         self.taken.update(d.name for d in types)
-        self.taken.update(functions)
+        self.taken.update(f.name for f in functions)
         for typedef in types:
             if _declared_as(typedef):
                 self.names.setdefault(typedef.type, typedef.name)
         for typedef in types:
             if isinstance(typedef.type, (t.Resource, t.Record, t.Variant, t.Enum, t.Flags)):
                 self.names.setdefault(typedef.type, typedef.name)
+
+        for resource in _resources(functions):
+            if resource.interface == self.home and resource not in self.names:
+                self.names[resource] = resource.name
+                self.taken.add(resource.name)
+                self.own.append(resource.name)
 
     def declarations(self, functions: Iterable[t.Function]) -> list[str]:
         """The types: those that are there, then those that their use made necessary."""
@@ -291,6 +298,15 @@ def _merged(one: t.Interface, other: t.Interface) -> t.Interface:
     types = {d.name: d for d in (*other.types, *one.types)}
     functions = {f.name: f for f in (*one.functions, *other.functions)}
     return t.Interface(one.name, tuple(types.values()), tuple(functions.values()), one.docs or other.docs)
+
+
+def _resources(functions: Iterable[t.Function]) -> Iterator[t.Resource]:
+    """Every resource that the functions take or give."""
+    for function in functions:
+        for type_ in (*(p.type for p in function.params), *([function.result] if function.result else [])):
+            for part in t.walk(type_):
+                if isinstance(part, (t.Own, t.Borrow)):
+                    yield part.resource
 
 
 def _functions(items: Iterable[t.Interface | t.Function]) -> list[t.Function]:
