@@ -1,0 +1,60 @@
+"""A picture of a graph as a Mermaid flowchart, for pages that draw these: GitHub, GitLab, many wikis.
+
+Texts are in quotes with every character that Mermaid or HTML could read as syntax written as an entity by its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestrator.graph.measure import shown
+from orchestrator.graph.model import Arc, Graph, Vertex, VertexKind
+
+_SHAPES: dict[VertexKind, tuple[str, str]] = {
+    "input": ("([", "])"),
+    "output": ("([", "])"),
+    "node": ("[", "]"),
+    "python": ("[[", "]]"),
+}
+_LINES = {"data": "-->", "call": "==>", "tool": "-.->", "implied": "-.->"}
+_CLASSES = (
+    "  classDef input fill:#e9f6ef,stroke:#5fae86,color:#16202c",
+    "  classDef output fill:#e8f0fc,stroke:#6d9be0,color:#16202c",
+    "  classDef node fill:#ffffff,stroke:#c9d1db,color:#16202c",
+    "  classDef python fill:#fffbea,stroke:#d8b13c,color:#16202c",
+)
+_STROKES = {"data": "#2f6fd0", "call": "#d9730d", "tool": "#8250c8", "implied": "#98a2b0"}
+
+
+def as_mermaid(graph: Graph) -> str:
+    """The graph as the text of a flowchart, ending with a line end."""
+    names = {vertex.id: f"v{at}" for at, vertex in enumerate(graph.vertices)}
+    lines = ["flowchart TD", f"  accTitle: {_quoted(graph.name) or 'pipeline'}"]
+    lines += [_vertex(vertex, names[vertex.id]) for vertex in graph.vertices]
+    lines += [_arc(arc, names[arc.source], names[arc.target]) for arc in graph.arcs]
+    lines += _CLASSES
+    lines += [f"  linkStyle {at} stroke:{_STROKES[arc.kind]}" for at, arc in enumerate(graph.arcs)]
+    return "\n".join(lines) + "\n"
+
+
+def _vertex(vertex: Vertex, name: str) -> str:
+    left, right = _SHAPES[vertex.kind]
+    return f'  {name}{left}"{_text((vertex.label, vertex.type, *vertex.detail)) or " "}"{right}:::{vertex.kind}'
+
+
+def _arc(arc: Arc, source: str, target: str) -> str:
+    when = f"when {arc.condition}" if arc.condition else ""
+    text = _text((arc.label, arc.types, when, arc.each, *arc.contract))
+    if arc.kind == "implied" and not text:
+        text = "runs before"
+    said = f'|"{text}"| ' if text else ""
+    return f"  {source} {_LINES[arc.kind]} {said}{target}"
+
+
+def _text(parts: Iterable[str]) -> str:
+    return "<br/>".join(_quoted(part) for part in parts if part)
+
+
+def _quoted(text: str) -> str:
+    """The text with everything but letters, digits and harmless marks as `#number;`."""
+    return "".join(char if char.isalnum() or char in " ._-/:,@+=→" else f"#{ord(char)};" for char in shown(text))

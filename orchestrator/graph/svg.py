@@ -1,0 +1,257 @@
+"""A picture of a graph as SVG: one file that needs nothing else, light or dark as its reader is.
+
+The look alone: places are from `graph.layout`, texts from `graph.parts`. Every text is escaped; the same graph gives
+the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from xml.sax.saxutils import escape
+
+from orchestrator.graph.layout import Box, Direction, Layout, Point, lay_out
+from orchestrator.graph.measure import cut, shown, width
+from orchestrator.graph.model import ARC_KINDS, VERTEX_KINDS, Arc, Graph, Vertex
+from orchestrator.graph.parts import (
+    NOTE_PAD,
+    Line,
+    box_lines,
+    box_size,
+    note_lines,
+    note_size,
+    tally,
+)
+from orchestrator.graph.theme import ARROW, KEY_ARCS, KEY_VERTICES, STYLE
+
+_MARGIN = 28.0
+_HEAD = 62.0
+_FOOT = 44.0
+_LEAST_WIDTH = 340.0
+_VIEW = (1280.0, 960.0)
+"""The window that a picture should fit in, to choose its direction by."""
+_PREFER_DOWN = 1.15
+_KEY_GAP = 22.0
+_STRAIGHT = 2.0
+"""How far an arc runs straight before its head."""
+
+
+def as_svg(graph: Graph, direction: Direction | None = None) -> str:
+    """The picture as a whole SVG document.
+
+    Arguments:
+        graph: what to draw.
+        direction: where it is read to; without one, the way in which it is larger in a usual window.
+
+    Raises:
+        TooLargeToDraw: it has too many vertices and arcs to be shown.
+    """
+    layout = _best(graph, direction)
+    key = _key(graph)
+    key_rows = _wrapped(key, max(_LEAST_WIDTH, layout.width))
+    wide = max([layout.width, _LEAST_WIDTH, *(_key_width(row) for row in key_rows)])
+    wide = max(wide, min(width(shown(graph.name), 18), 2 * wide))
+    full = (wide + 2 * _MARGIN, _HEAD + layout.height + _FOOT + 22 * len(key_rows))
+    shift = (_MARGIN + (wide - layout.width) / 2, _HEAD + 8)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="og" role="img" width="{_n(full[0])}" height="{_n(full[1])}" '
+        f'viewBox="0 0 {_n(full[0])} {_n(full[1])}" aria-labelledby="og-title og-desc">',
+        f'<title id="og-title">{_text(graph.name)}</title>',
+        f'<desc id="og-desc">{_text(describe(graph))}</desc>',
+        f"<style>{STYLE}</style>",
+        "<defs>",
+        *(_marker(kind) for kind in ARC_KINDS),
+        "</defs>",
+        f'<rect class="og-page" width="{_n(full[0])}" height="{_n(full[1])}" rx="10"/>',
+        f'<text class="og-name" x="{_n(_MARGIN)}" y="32">{_text(cut(shown(graph.name), wide, 18))}</text>',
+        f'<text class="og-sub" x="{_n(_MARGIN)}" y="50">{_text(tally(graph))}</text>',
+        f'<g transform="translate({_n(shift[0])} {_n(shift[1])})">',
+        *_inside(graph, layout),
+        "</g>",
+        *_drawn_key(key_rows, full[1] - 20 - 22 * (len(key_rows) - 1)),
+        "</svg>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def describe(graph: Graph) -> str:
+    """The graph in sentences, for those who hear the picture."""
+    said = [f"{tally(graph)}."]
+    words = {"data": "flows to", "call": "calls", "tool": "may call as a tool", "implied": "runs before"}
+    for arc in graph.arcs:
+        said.append(f"{arc.source} {words[arc.kind]} {arc.target}.")
+    return " ".join(map(shown, said))
+
+
+def _best(graph: Graph, direction: Direction | None) -> Layout:
+    boxes = {vertex.id: box_size(vertex) for vertex in graph.vertices}
+    notes = {arc.id: size for arc in graph.arcs if (size := note_size(arc))}
+    if direction is not None:
+        return lay_out(graph, boxes, notes, direction)
+    down, right = (lay_out(graph, boxes, notes, way) for way in ("down", "right"))
+    return down if _fit(down) * _PREFER_DOWN >= _fit(right) else right
+
+
+def _fit(layout: Layout) -> float:
+    return min(_VIEW[0] / max(1.0, layout.width), _VIEW[1] / max(1.0, layout.height), 1.0)
+
+
+def _inside(graph: Graph, layout: Layout) -> Iterable[str]:
+    """Arcs first, so that boxes and notes lie on them."""
+    for kind in reversed(ARC_KINDS):
+        for arc in graph.arcs:
+            if arc.kind == kind:
+                yield _arc(arc, layout)
+    for arc in graph.arcs:
+        if arc.id in layout.notes:
+            yield _note(arc, layout.notes[arc.id])
+    for vertex in graph.vertices:
+        yield _vertex(vertex, layout.boxes[vertex.id])
+
+
+def _arc(arc: Arc, layout: Layout) -> str:
+    way = layout.ways[arc.id]
+    path = _path(way, layout.direction) if way else _loop(layout.boxes[arc.source])
+    return (
+        f'<path class="og-arc og-{arc.kind}" d="{path}" marker-end="url(#og-{arc.kind})">'
+        f"<title>{_text(arc.id)}</title></path>"
+    )
+
+
+def _path(way: Sequence[Point], direction: Direction) -> str:
+    """A line through the points, bending smoothly between the pairs; it ends where the arrow's head begins."""
+    points = _with_room(way, direction)
+    said = [f"M{_n(points[0][0])} {_n(points[0][1])}"]
+    for at, (here, there) in enumerate(zip(points, points[1:], strict=False)):
+        if here == there:
+            continue
+        if at % 2 == 0 or abs(here[direction == "right"] - there[direction == "right"]) < 0.5:
+            said.append(f"L{_n(there[0])} {_n(there[1])}")
+        elif direction == "down":
+            middle = (here[1] + there[1]) / 2
+            said.append(f"C{_n(here[0])} {_n(middle)} {_n(there[0])} {_n(middle)} {_n(there[0])} {_n(there[1])}")
+        else:
+            middle = (here[0] + there[0]) / 2
+            said.append(f"C{_n(middle)} {_n(here[1])} {_n(middle)} {_n(there[1])} {_n(there[0])} {_n(there[1])}")
+    return " ".join(said)
+
+
+def _with_room(way: Sequence[Point], direction: Direction) -> list[Point]:
+    """The way without its last stretch, which the arrow's head takes, straight for at least a little before it."""
+    axis = direction == "down"
+    ahead = 1 if way[-1][axis] > way[0][axis] else -1
+
+    def back(distance: float) -> Point:
+        x, y = way[-1]
+        return (x, y - ahead * distance) if axis else (x - ahead * distance, y)
+
+    bent = way[-2] if abs(way[-1][axis] - way[-2][axis]) > ARROW + _STRAIGHT else back(ARROW + _STRAIGHT)
+    return [*way[:-2], bent, back(ARROW)]
+
+
+def _loop(box: Box) -> str:
+    right, y = box.left + box.width, box.y
+    out, back = f"{_n(right + 26)} {_n(y - 16)}", f"{_n(right + 26)} {_n(y + 12)}"
+    return f"M{_n(right)} {_n(y - 9)} C{out} {back} {_n(right + ARROW)} {_n(y + 7)}"
+
+
+def _marker(kind: str) -> str:
+    return (
+        f'<marker id="og-{kind}" viewBox="0 0 8 8" refX="0.5" refY="4" markerWidth="{_n(ARROW)}" '
+        f'markerHeight="{_n(ARROW)}" markerUnits="userSpaceOnUse" orient="auto">'
+        f'<path class="og-tip og-tip-{kind}" d="M0 0.6 L8 4 L0 7.4 Z"/></marker>'
+    )
+
+
+def _vertex(vertex: Vertex, box: Box) -> str:
+    round_ = box.height / 2 if vertex.kind in ("input", "output") else 9
+    full = "\n".join(map(shown, (vertex.id, vertex.type, *vertex.detail)))
+    said = [
+        f'<g class="og-box og-{vertex.kind}"><title>{_text(full)}</title>',
+        _rect(box, round_),
+    ]
+    lines = box_lines(vertex)
+    y = box.y - sum(line.height for line in lines) / 2
+    said += _lines(lines, box.x, y)
+    return "\n".join([*said, "</g>"])
+
+
+def _note(arc: Arc, box: Box) -> str:
+    lines = note_lines(arc)
+    full = "\n".join(map(shown, (arc.id, arc.types, arc.condition, arc.each, *arc.contract)))
+    said = [
+        f'<g class="og-note og-note-{arc.kind}"><title>{_text(full)}</title>',
+        _rect(box, 6),
+        *_lines(lines, box.x, box.top + NOTE_PAD[1]),
+    ]
+    return "\n".join([*said, "</g>"])
+
+
+def _rect(box: Box, round_: float) -> str:
+    place = f'x="{_n(box.left)}" y="{_n(box.top)}" width="{_n(box.width)}" height="{_n(box.height)}"'
+    return f'<rect {place} rx="{_n(round_)}"/>'
+
+
+def _lines(lines: Sequence[Line], x: float, y: float) -> Iterable[str]:
+    """Lines of text one under the other, each in the middle; a rule of a contract on a ground of its own."""
+    for line in lines:
+        base = y + line.height / 2 + line.size * 0.36
+        if line.style == "rule":
+            wide = line.width + 12
+            yield (
+                f'<rect class="og-chip" x="{_n(x - wide / 2)}" y="{_n(y + 1)}" width="{_n(wide)}" '
+                f'height="{_n(line.height - 2)}" rx="{_n(line.height / 2 - 1)}"/>'
+            )
+        yield f'<text class="og-{line.style}" x="{_n(x)}" y="{_n(base)}" text-anchor="middle">{_text(line.text)}</text>'
+        y += line.height
+
+
+def _key(graph: Graph) -> list[tuple[str, str, str]]:
+    """What the legend has to say: (shape, kind, words), of the kinds that there are."""
+    boxes = {vertex.kind for vertex in graph.vertices}
+    arcs = {arc.kind for arc in graph.arcs}
+    key = [("box", kind, KEY_VERTICES[kind]) for kind in VERTEX_KINDS if kind in boxes]
+    key += [("arc", kind, KEY_ARCS[kind]) for kind in ARC_KINDS if kind in arcs]
+    return key + ([("chip", "rule", "contract")] if any(arc.contract for arc in graph.arcs) else [])
+
+
+def _key_width(row: Sequence[tuple[str, str, str]]) -> float:
+    return sum(34 + width(words, 11) + _KEY_GAP for _, _, words in row) - _KEY_GAP
+
+
+def _wrapped(key: Sequence[tuple[str, str, str]], most: float) -> list[list[tuple[str, str, str]]]:
+    rows: list[list[tuple[str, str, str]]] = []
+    for entry in key:
+        if not rows or _key_width([*rows[-1], entry]) > most:
+            rows.append([])
+        rows[-1].append(entry)
+    return rows
+
+
+def _drawn_key(rows: Sequence[Sequence[tuple[str, str, str]]], y: float) -> Iterable[str]:
+    for row in rows:
+        x = _MARGIN
+        for shape, kind, words in row:
+            yield _symbol(shape, kind, x, y)
+            yield f'<text class="og-key" x="{_n(x + 34)}" y="{_n(y + 4)}">{_text(words)}</text>'
+            x += 34 + width(words, 11) + _KEY_GAP
+        y += 22
+
+
+def _symbol(shape: str, kind: str, x: float, y: float) -> str:
+    if shape == "arc":
+        return f'<path class="og-arc og-{kind}" d="M{_n(x)} {_n(y)} h19" marker-end="url(#og-{kind})"/>'
+    if shape == "chip":
+        return f'<rect class="og-chip" x="{_n(x)}" y="{_n(y - 6)}" width="26" height="12" rx="6"/>'
+    round_ = 7 if kind in ("input", "output") else 4
+    rect = f'<rect x="{_n(x)}" y="{_n(y - 7)}" width="26" height="14" rx="{round_}"/>'
+    return f'<g class="og-box og-{kind}">{rect}</g>'
+
+
+def _text(text: str) -> str:
+    """The text as XML may hold it."""
+    return escape("\n".join(map(shown, text.split("\n"))))
+
+
+def _n(number: float) -> str:
+    """The number as short as a tenth of a pixel allows."""
+    return f"{number:.1f}".removesuffix(".0")

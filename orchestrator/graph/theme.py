@@ -1,0 +1,121 @@
+"""The colours, fonts and words of the picture.
+
+Plain classes with a dark set in a media query rather than CSS variables: converters such as librsvg and Inkscape know no
+variables. All classes begin with `og-`, as a page may hold several pictures among styles of its own.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from orchestrator.graph.model import ArcKind, VertexKind
+
+ARROW = 8.0
+
+KEY_VERTICES: dict[VertexKind, str] = {
+    "input": "input",
+    "output": "output",
+    "node": "component",
+    "python": "Python, in the host",
+}
+KEY_ARCS: dict[ArcKind, str] = {"data": "data", "call": "call", "tool": "tool", "implied": "runs before"}
+
+_SANS = 'Inter,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Liberation Sans",sans-serif'
+_MONO = 'ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono","DejaVu Sans Mono",monospace'
+
+
+class _Palette(NamedTuple):
+    page: str
+    card: str
+    edge: str
+    ink: str
+    soft: str
+    faint: str
+    data: str
+    call: str
+    tool: str
+    implied: str
+    input: tuple[str, str]
+    output: tuple[str, str]
+    python: tuple[str, str]
+    chip: tuple[str, str, str]
+
+
+_LIGHT = _Palette(
+    page="#fbfcfd",
+    card="#ffffff",
+    edge="#c9d1db",
+    ink="#16202c",
+    soft="#576475",
+    faint="#8a96a6",
+    data="#2f6fd0",
+    call="#d9730d",
+    tool="#8250c8",
+    implied="#98a2b0",
+    input=("#e9f6ef", "#5fae86"),
+    output=("#e8f0fc", "#6d9be0"),
+    python=("#fffbea", "#d8b13c"),
+    chip=("#fff3dc", "#ecc98a", "#7a4b06"),
+)
+_DARK = _Palette(
+    page="#10151c",
+    card="#1a222d",
+    edge="#3a4757",
+    ink="#e8edf3",
+    soft="#a3b0c0",
+    faint="#748296",
+    data="#6aa5f8",
+    call="#f29a4a",
+    tool="#b796f2",
+    implied="#69778a",
+    input=("#15291f", "#468a68"),
+    output=("#16263f", "#4874b8"),
+    python=("#2b2614", "#9c8132"),
+    chip=("#33280f", "#6b5420", "#f2cf8d"),
+)
+
+
+def _rules(p: _Palette) -> str:
+    """The colours, as CSS."""
+    rules = [
+        f".og-page{{fill:{p.page}}}",
+        f".og-name,.og-label{{fill:{p.ink}}}",
+        f".og-sub,.og-key,.og-detail,.og-path{{fill:{p.soft}}}",
+        f".og-type{{fill:{p.soft}}}",
+        f".og-tag,.og-more{{fill:{p.faint}}}",
+        f".og-when{{fill:{p.ink}}}",
+        f".og-box>rect{{fill:{p.card};stroke:{p.edge}}}",
+        f".og-input>rect{{fill:{p.input[0]};stroke:{p.input[1]}}}",
+        f".og-output>rect{{fill:{p.output[0]};stroke:{p.output[1]}}}",
+        f".og-python>rect{{fill:{p.python[0]};stroke:{p.python[1]}}}",
+        f".og-note>rect{{fill:{p.page}}}",
+        f".og-note>.og-chip,.og-chip{{fill:{p.chip[0]};stroke:{p.chip[1]}}}",
+        f".og-rule{{fill:{p.chip[2]}}}",
+    ]
+    for kind in ("data", "call", "tool", "implied"):
+        colour = getattr(p, kind)
+        rules.append(f".og-arc.og-{kind}{{stroke:{colour}}}.og-tip-{kind}{{fill:{colour}}}")
+        rules.append(f".og-note-{kind}>rect{{stroke:{colour}}}")
+    return "".join(rules)
+
+
+STYLE = (
+    f".og text{{font-family:{_SANS}}}"
+    ".og-name{font-size:18px;font-weight:650}"
+    ".og-sub{font-size:12px}.og-key{font-size:11px}"
+    ".og-label{font-size:14px;font-weight:600}"
+    ".og-tag{font-size:9.5px;font-weight:600;letter-spacing:.6px}"
+    f".og text.og-type,.og text.og-rule{{font-family:{_MONO}}}"
+    ".og-type{font-size:10.5px}.og-rule{font-size:10px}"
+    ".og-detail,.og-path{font-size:11px}"
+    ".og-path{font-weight:500}"
+    ".og-when{font-size:10.5px;font-style:italic}.og-more{font-size:10px}"
+    ".og-box>rect{stroke-width:1.2}"
+    ".og-note>rect{stroke-width:1;stroke-opacity:.38}"
+    ".og-note>.og-chip{stroke-opacity:1}"
+    ".og-arc{fill:none;stroke-width:1.8;stroke-linejoin:round}"
+    ".og-arc.og-tool{stroke-dasharray:7 4}"
+    ".og-arc.og-implied{stroke-dasharray:1.5 4;stroke-linecap:round}"
+    + _rules(_LIGHT)
+    + f"@media (prefers-color-scheme:dark){{{_rules(_DARK)}}}"
+)
