@@ -5,26 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.manifest import model
+from orchestrator.manifest.container_shapes import Anything, Either, Fields, Key, ListOf, MapOf, Object
 from orchestrator.manifest.context import BAD, Context, Filled, Spot
+from orchestrator.manifest.forms import MODULE_PATTERN, TEXT
 from orchestrator.manifest.paths import LABEL, SEMVER
 from orchestrator.manifest.pipeline_build import PATH_TYPE, read_type, typed_default
-from orchestrator.manifest.pipeline_keys import TEXT
-from orchestrator.manifest.shapes import (
-    Anything,
-    Choice,
-    Either,
-    Fields,
-    Key,
-    ListOf,
-    MapOf,
-    Name,
-    Object,
-    Parsed,
-    Text,
-)
+from orchestrator.manifest.scalar_shapes import Choice, Name, Parsed, Text
 
 _WORLD = rf"{LABEL}(?::{LABEL}/{LABEL}(?:@{SEMVER})?)?"
-_MODULE = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
 
 
 def _read_type(context: Context, filled: Filled, spot: Spot) -> Any:
@@ -102,7 +90,7 @@ COMPONENT = Object(
         ),
         Key(
             "module",
-            Text("a Python module, `app`", _MODULE, "module-name", "without `.py`"),
+            Text("a Python module, `app`", MODULE_PATTERN, "module-name", "without `.py`"),
             "The module that implements it.",
             "`app`",
             enforced="engine",

@@ -12,9 +12,10 @@ from typing import Any
 
 from orchestrator.interface.types import PRIMITIVES, STRING, Named, Option, Primitive, Type, Unsupported, walk
 from orchestrator.manifest import model, paths
+from orchestrator.manifest.container_shapes import Fields
 from orchestrator.manifest.context import BAD, Bad, Context, Filled, Spot
 from orchestrator.manifest.model import MISSING, Where
-from orchestrator.manifest.shapes import Fields, nearest, not_enforced
+from orchestrator.manifest.shapes import nearest, not_enforced
 from orchestrator.manifest.tree import Scalar
 
 PATH_TYPE = Named("path")

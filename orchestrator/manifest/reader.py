@@ -9,11 +9,11 @@ from typing import Any
 
 from orchestrator.diagnostics import Diagnostic, Source
 from orchestrator.errors import InvalidPipeline
+from orchestrator.manifest.container_shapes import Object
 from orchestrator.manifest.context import BAD, Context, Spot
 from orchestrator.manifest.document import LARGEST, Unreadable, decode, parse
 from orchestrator.manifest.model import EMPTY, ComponentManifest, Manifest
 from orchestrator.manifest.report import Report
-from orchestrator.manifest.shapes import Object
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,216 @@
+"""Every key of an edge and of its contract, once."""
+
+from __future__ import annotations
+
+from orchestrator.manifest import pipeline_build as build
+from orchestrator.manifest.container_shapes import Anything, Key, ListOf, Object
+from orchestrator.manifest.forms import CEL, DURATION, PORT_PATTERN, RATE, REF_PATTERN, SIZE, TARGET_PATTERN, TEXT
+from orchestrator.manifest.paths import FUNCTION, INTERFACE, LABEL, NAME
+from orchestrator.manifest.scalar_shapes import Choice, Parsed, Text, Whole
+
+REJECT = Object(
+    "an item of `reject`",
+    (
+        Key(
+            "path",
+            Text("a path from `args`, `result` or `value`"),
+            "Where to look: `args.messages`, `result.ok.text`, `value`.",
+            required=True,
+            enforced="contract",
+        ),
+        Key(
+            "pattern",
+            Text("a regular expression", longest=1000),
+            "A regular expression (RE2) that must not match in any string there.",
+            required=True,
+            enforced="contract",
+        ),
+    ),
+    build.read_reject,
+    title="Reject",
+)
+
+_CALLS = ("call", "tool")
+
+_BYTES = {"data": "a data edge carries one value: use `max-bytes`"}
+
+CONTRACT = Object(
+    "a contract",
+    (
+        Key(
+            "functions",
+            ListOf(
+                Text("a function's name", LABEL, "name", "names of WIT are in kebab-case"),
+                "a list of functions",
+                unique=True,
+            ),
+            "Only these may be called.",
+            "all",
+            only=("call",),
+            instead={"data": "no function is called over a data edge", "tool": "a tool edge is one function"},
+            enforced="contract",
+        ),
+        Key("max-calls", Whole(), "How many crossings a run may make.", "no bound", enforced="contract"),
+        Key("rate", RATE, "How many crossings in a time.", "no bound", enforced="contract"),
+        Key(
+            "timeout",
+            DURATION,
+            "Of one call, what it calls included.",
+            "none",
+            only=_CALLS,
+            instead={"data": "bound the node itself: `limits: {timeout: 5s}`"},
+            enforced="runtime",
+        ),
+        Key(
+            "max-request",
+            SIZE,
+            "Of the arguments, in canonical form.",
+            "no bound",
+            only=_CALLS,
+            instead=_BYTES,
+            enforced="contract",
+        ),
+        Key(
+            "max-response",
+            SIZE,
+            "Of the result, in canonical form.",
+            "no bound",
+            only=_CALLS,
+            instead=_BYTES,
+            enforced="contract",
+        ),
+        Key(
+            "max-bytes",
+            SIZE,
+            "Of one value that crosses, in canonical form: on a call edge of the request and of the response.",
+            "no bound",
+            enforced="contract",
+        ),
+        Key(
+            "require",
+            ListOf(CEL, "a list of CEL expressions"),
+            "Conditions over `args`, or `value` on a data edge, before it crosses.",
+            "none",
+            enforced="contract",
+        ),
+        Key(
+            "ensure",
+            ListOf(CEL, "a list of CEL expressions"),
+            "Conditions over `result`, or `value` on a data edge.",
+            "none",
+            enforced="contract",
+        ),
+        Key(
+            "reject",
+            ListOf(REJECT, "a list of `{path, pattern}`"),
+            "Patterns that must not match.",
+            "none",
+            enforced="contract",
+        ),
+        Key(
+            "redact",
+            ListOf(Text("a path from `args`, `result` or `value`"), "a list of paths"),
+            "Values that never reach spans or logs.",
+            "none",
+            enforced="audit",
+        ),
+        Key(
+            "on-violation",
+            Choice(("fail", "deny"), later=("revert",)),
+            "`fail` ends the run; `deny` gives the caller an error, and on a data edge skips the consumer.",
+            "`fail`",
+            enforced="runtime",
+        ),
+    ),
+    build.read_contract,
+    title="Contract",
+)
+
+EACH = Object(
+    "`each`",
+    (Key("parallel", Whole(1, 256), "How many elements at a time.", "`1`", enforced="runtime"),),
+    build.read_each,
+    title="Each",
+)
+
+_DATA_ONLY = {
+    "call": "a condition belongs to a data edge; a call edge has `contract: {require: [...]}`",
+    "tool": "a condition belongs to a data edge; a tool edge has `contract: {require: [...]}`",
+}
+
+_EACH_ONLY = dict.fromkeys(_CALLS, "only a data edge carries a list to take apart")
+
+_INTERFACE_ONLY = {
+    "data": "a data edge joins a result and a parameter: remove it",
+    "tool": "write it in the edge: `tool: a -> b.package:name/interface.function`",
+}
+
+EDGE = Object(
+    "an edge",
+    (
+        Key(
+            "data",
+            Parsed(
+                "`source -> node.parameter`", "edge", build.read_data, rf"\s*{REF_PATTERN}\s*->\s*{TARGET_PATTERN}\s*"
+            ),
+            "A value from an input, a result or an error (`node.err`) to a parameter.",
+            enforced="link",
+        ),
+        Key(
+            "call",
+            Parsed("`caller -> callee`", "edge", build.read_call, rf"\s*{PORT_PATTERN}\s*->\s*{PORT_PATTERN}\s*"),
+            "An import of one node answered by an export of another.",
+            enforced="link",
+        ),
+        Key(
+            "tool",
+            Parsed(
+                "`caller -> node.interface.function`",
+                "edge",
+                build.read_tool,
+                rf"\s*{NAME}\s*->\s*{NAME}\.{FUNCTION}\s*",
+            ),
+            "A function that the caller finds through `agent:core/tools`.",
+            enforced="link",
+        ),
+        Key(
+            "interface",
+            Text(
+                "an interface, `package:name/interface`",
+                INTERFACE,
+                "interface-name",
+                "write `package:name/interface`, with a version if it matters: `@0.1.0`",
+            ),
+            "Which import it answers, where several fit.",
+            "the one that fits",
+            only=("call",),
+            instead=_INTERFACE_ONLY,
+            enforced="link",
+        ),
+        Key(
+            "when",
+            CEL,
+            "A condition over `value`; where it does not hold, the consumer does not run.",
+            "always",
+            only=("data",),
+            instead=_DATA_ONLY,
+            enforced="runtime",
+        ),
+        Key(
+            "each",
+            EACH,
+            "The source is a list; the consumer runs once for each element.",
+            "no",
+            only=("data",),
+            instead=_EACH_ONLY,
+            enforced="runtime",
+        ),
+        Key("contract", CONTRACT, "Rules on what crosses.", "none", enforced="contract"),
+        Key("description", TEXT, "What it is for, for a person."),
+        *(Key(name, Anything(), "", later=True) for name in ("fuse", "declassify")),
+    ),
+    build.read_edge,
+    kinds=("data", "call", "tool"),
+    owner="edge",
+    title="Edge",
+)

@@ -1,0 +1,257 @@
+"""Every key of a node, once: its component or function, grants, limits, lifetime, repeat, retry."""
+
+from __future__ import annotations
+
+from orchestrator.manifest import pipeline_build as build
+from orchestrator.manifest.container_shapes import Anything, Either, Key, ListOf, MapOf, Object
+from orchestrator.manifest.forms import CEL, DURATION, MODULE_PATTERN, NODE_NAME, SIZE, STEPS, TEXT, WAIT
+from orchestrator.manifest.paths import FUNCTION, LABEL
+from orchestrator.manifest.scalar_shapes import Choice, Parsed, Text, Whole
+
+STORAGE = Object(
+    "a storage grant",
+    (
+        Key(
+            "path",
+            Text("a path of the host", template=True),
+            "The folder of the host; `${inputs.x}` is an input of type `path` or an enum.",
+            required=True,
+            enforced="capability, for each run",
+        ),
+        Key(
+            "at", Text("a path in the guest, `/docs`"), "Where the guest sees it.", required=True, enforced="capability"
+        ),
+        Key("access", Choice(("read", "write")), "What the guest may do there.", "`read`", enforced="wasi"),
+    ),
+    build.read_storage,
+    title="Storage grant",
+)
+
+GRANTS = Object(
+    "a node's grants",
+    (
+        Key(
+            "storage",
+            ListOf(STORAGE, "a list of storage grants"),
+            "Folders of the host that the guest sees.",
+            "none",
+            enforced="wasi",
+        ),
+        Key(
+            "environment",
+            MapOf("a map of texts", Text("a variable's name"), TEXT),
+            "Variables that the guest finds in its environment.",
+            "none",
+            enforced="wasi",
+        ),
+        Key(
+            "stdio",
+            Choice(("none", "captured", "inherit")),
+            "Where what the guest prints goes; `captured`: into the trace.",
+            "`captured`",
+            enforced="wasi",
+        ),
+        *(
+            Key(name, Anything(), "", later=True)
+            for name in ("http", "secrets", "clock", "random", "models", "sockets")
+        ),
+    ),
+    build.read_grants,
+    title="Grants",
+)
+
+LIMITS = Object(
+    "a node's limits",
+    (
+        Key("memory", SIZE, "Of all its memories together.", "the engine's", enforced="engine"),
+        Key("timeout", DURATION, "Of one call of it, what it calls included.", "none", enforced="runtime"),
+        *(Key(name, Anything(), "", later=True) for name in ("fuel", "host-calls", "output")),
+    ),
+    build.read_limits,
+    title="Limits of a node",
+)
+
+REPEAT = Object(
+    "`repeat`",
+    (
+        Key(
+            "until",
+            CEL,
+            "A condition over `value`, the node's result; the node runs again until it holds.",
+            required=True,
+            enforced="runtime",
+        ),
+        Key("max", Whole(1, 1_000_000), "How often it runs at most.", required=True, enforced="runtime"),
+        Key(
+            "feed",
+            MapOf(
+                "a map from parameter to path",
+                Text("a parameter's name", LABEL, "name", "names of WIT are in kebab-case"),
+                STEPS,
+            ),
+            "What of its result goes into its parameters the next time; `.` is the whole result.",
+            "nothing",
+            enforced="link",
+        ),
+        Key(
+            "at-max",
+            Choice(("error", "accept")),
+            "Whether reaching `max` ends the run, or its last result is taken.",
+            "`error`",
+            enforced="runtime",
+        ),
+    ),
+    build.read_repeat,
+    title="Repeat",
+)
+
+RETRY = Object(
+    "`retry`",
+    (
+        Key("times", Whole(1, 1000), "How many more tries.", required=True, enforced="runtime"),
+        Key("wait", WAIT, "Between two tries.", "`0s`", enforced="runtime"),
+        Key(
+            "on",
+            ListOf(Choice(("timeout", "trap", "err")), "a list of causes", unique=True, empty=False),
+            "After which failures.",
+            "all",
+            enforced="runtime",
+        ),
+    ),
+    build.read_retry,
+    title="Retry",
+)
+
+PYTHON = Object(
+    "a Python function",
+    (
+        Key(
+            "function",
+            Text(
+                "a Python function, `package.module:function`",
+                rf"{MODULE_PATTERN}:{MODULE_PATTERN}",
+                "python-function",
+                "write the module, a colon, the function",
+            ),
+            "The module and the function.",
+            required=True,
+            enforced="link",
+        ),
+        Key(
+            "signature",
+            Text("a WIT signature, `func(question: string) -> string`"),
+            "Its WIT type.",
+            "its annotations",
+            enforced="link",
+        ),
+    ),
+    build.read_python,
+    title="Python function",
+)
+
+_CONFIG_OF_PYTHON = {"python": "a Python function takes its values as parameters: use `args` or an edge"}
+
+_NO_SANDBOX = {"python": "a Python function runs in the host, without a sandbox: nothing would enforce it"}
+
+_ITS_FUNCTION = {"python": "the function is what it runs"}
+
+NODE = Object(
+    "a node",
+    (
+        Key(
+            "component",
+            Parsed("a path of a component", "path", build.read_component),
+            "A source folder (built when stale) or a `.wasm` file, from the file's folder.",
+            enforced="engine",
+        ),
+        Key(
+            "python",
+            Either(PYTHON.keys[0].shape, PYTHON),
+            "A Python function, run in the host and trusted; needs `--allow-python`.",
+            enforced="manifest",
+        ),
+        Key(
+            "run",
+            Text(
+                "a function, `package:name/interface.function`",
+                FUNCTION,
+                "function-name",
+                "write the export's interface, a dot and the function",
+            ),
+            "The export that runs when the node's data is there; a node without one only answers calls.",
+            only=("component",),
+            instead=_ITS_FUNCTION,
+            enforced="link",
+        ),
+        Key(
+            "args",
+            MapOf(
+                "a map from parameter to value",
+                Text("a parameter's name", LABEL, "name", "names of WIT are in kebab-case"),
+                Anything(),
+            ),
+            "Constants for parameters.",
+            "none",
+            needs=("run", "python"),
+            enforced="link",
+        ),
+        Key(
+            "config",
+            MapOf("a map from key to value", Text("a key"), Anything()),
+            "What the component reads from `wasi:config/store`; its `component.yaml` declares the keys.",
+            "none",
+            only=("component",),
+            instead=_CONFIG_OF_PYTHON,
+            enforced="link",
+        ),
+        Key(
+            "grants",
+            GRANTS,
+            "What it may reach beyond its edges.",
+            "nothing",
+            only=("component",),
+            instead=_NO_SANDBOX,
+            enforced="capability",
+        ),
+        Key(
+            "limits",
+            LIMITS,
+            "What it may use.",
+            "the engine's",
+            only=("component",),
+            instead=_NO_SANDBOX,
+            enforced="engine, runtime",
+        ),
+        Key(
+            "lifetime",
+            Choice(("run", "call", "session")),
+            "How long an instance lives: one run, one call, or as long as the linked pipeline.",
+            "`run`",
+            only=("component",),
+            instead=_NO_SANDBOX,
+            enforced="runtime",
+        ),
+        Key(
+            "repeat",
+            REPEAT,
+            "Run it again until a condition holds.",
+            "once",
+            needs=("run", "python"),
+            enforced="runtime",
+        ),
+        Key("retry", RETRY, "Run it again after a failure.", "never", needs=("run", "python"), enforced="runtime"),
+        Key(
+            "fallback",
+            NODE_NAME,
+            "The node whose result stands in when this one fails.",
+            "none",
+            needs=("run", "python"),
+            enforced="runtime",
+        ),
+        Key("description", TEXT, "What it is for, for a person."),
+        *(Key(name, Anything(), "", later=True) for name in ("labels", "snapshot", "revert-after")),
+    ),
+    build.read_node,
+    kinds=("component", "python"),
+    title="Node",
+)
