@@ -1,0 +1,56 @@
+"""The engine room: loads components, makes linkers and instances of them. The only room that knows wasmtime.
+
+    engine.py      loading, from binaries, text and source      component.py   a loaded component, as data
+    linker.py      what answers a component's imports           instance.py    a live component
+    frame.py       what a call brings into an instance          turn.py        one thread at a time in a store
+    settings.py    what an instance is given                    cache.py       the folder of compiled components
+    build.py       components from their sources
+
+Not for what nodes and edges mean: that is `link` and `runtime`. Names are imported when they are first used, wasmtime when the
+first component runs or is compiled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrator.engine._resources import Handle as Handle
+    from orchestrator.engine._serve import Denial as Denial
+    from orchestrator.engine._serve import Gate as Gate
+    from orchestrator.engine.component import Component as Component
+    from orchestrator.engine.engine import Engine as Engine
+    from orchestrator.engine.frame import Frame as Frame
+    from orchestrator.engine.frame import Stop as Stop
+    from orchestrator.engine.instance import Instance as Instance
+    from orchestrator.engine.linker import Linker as Linker
+    from orchestrator.engine.settings import Folder as Folder
+    from orchestrator.engine.settings import InstanceSettings as InstanceSettings
+    from orchestrator.engine.settings import WasiSettings as WasiSettings
+
+_HOME_OF = {
+    "Handle": "_resources",
+    "Denial": "_serve",
+    "Gate": "_serve",
+    "Component": "component",
+    "Engine": "engine",
+    "Frame": "frame",
+    "Stop": "frame",
+    "Instance": "instance",
+    "Linker": "linker",
+    "Folder": "settings",
+    "InstanceSettings": "settings",
+    "WasiSettings": "settings",
+}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = found
+    return found

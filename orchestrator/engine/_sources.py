@@ -74,8 +74,8 @@ def _package_of(source: ComponentManifest, packages: Mapping[str, dict[str, byte
         if package in _declared(files):
             return dict(files)
     raise BuildError(
-        f"component `{source.name}` ({source.folder}) has no folder `wit`, and its world `{source.world}` is in none of "
-        "the packages that ship; declare it in `wit/world.wit`"
+        f"component `{source.name}` ({source.folder}) has no folder `wit`, and its world `{source.world}` is in none "
+        "of the packages that ship; declare it in `wit/world.wit`"
     )
 
 

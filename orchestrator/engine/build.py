@@ -1,11 +1,12 @@
 """Builds a component from a source folder (`component.yaml`, Python, WIT), once for each state of its sources.
 
-The build is kept in the cache under the digest of all that went into it, so that there is nothing to compare and nothing
-is written into the source folder. Not for compiling to machine code: that is the next step, for a `.wasm` of any origin.
+The build is kept in the cache under the digest of all that went into it, so that there is nothing to compare and
+nothing is written into the source folder. Not for compiling to machine code: that is the next step, for a `.wasm` of
+any origin.
 
 componentize-py runs in a process of its own on a copy of the sources: the source folder may be read-only, a file that
-changes meanwhile spoils nothing, and nothing but the folder itself can be bundled. Two builds of the same sources differ
-in some bytes (it starts CPython and saves its memory), so the sources' digest names a build and its own digest does not.
+changes meanwhile spoils nothing, and nothing but the folder itself can be bundled. Two builds of the same sources
+differ in some bytes (it starts CPython and saves its memory), so a build is named by its sources' digest.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def _make(source: ComponentManifest, sources: Sources, target: Path, tell: Progr
         workspace = Path(folder)
         sources.write(workspace)
         _run(source, workspace, timeout)
-        os.replace(workspace / "out.wasm", target)
+        (workspace / "out.wasm").replace(target)
     seconds, size = time.monotonic() - begun, target.stat().st_size / 1e6
     tell(f"built `{source.name}` in {seconds:.1f} s ({size:.1f} MB)")
 
@@ -165,7 +166,7 @@ def _command(source: ComponentManifest, workspace: Path) -> list[str]:
 
 
 def _environment(workspace: Path) -> dict[str, str]:
-    """A short environment: the builder runs the component's own modules, which have no business with the host's secrets.
+    """A short environment: the builder runs the component's modules, which have no business with the host's secrets.
 
     The empty virtual environment keeps the host's installed packages out of the component.
     """
@@ -212,7 +213,7 @@ def _without_repetition(lines: list[str]) -> list[str]:
 
 @contextlib.contextmanager
 def _lock(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Holds the build's lock file; where the platform has no `flock`, two builders do the same work and one's file wins."""
+    """Holds the build's lock file; where there is no `flock`, two builders do the same work and one's file wins."""
     try:
         import fcntl
     except ImportError:

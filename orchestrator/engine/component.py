@@ -1,13 +1,26 @@
-"""A component that was loaded: what it is, what it asks for and offers, and (inside the engine) its machine code."""
+"""A component that was loaded: what it is, what it asks for and offers. Its machine code stays inside the engine."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from orchestrator.interface.types import World
 from orchestrator.manifest.model import ComponentManifest
+
+_MOST = 1 << 20
+"""No count grows beyond this: nested instantiations multiply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How many linear memories and tables one instance has, its modules and nested components together."""
+
+    memories: int
+    tables: int
+
+    def __add__(self, other: Parts) -> Parts:
+        return Parts(min(_MOST, self.memories + other.memories), min(_MOST, self.tables + other.tables))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +34,7 @@ class Component:
         origin: the file or folder it came from (None: from bytes or text in memory).
         world: its imports and exports.
         manifest: its `component.yaml`, where it has one.
+        parts: what its instances are made of.
     """
 
     name: str
@@ -29,5 +43,4 @@ class Component:
     origin: Path | None
     world: World
     manifest: ComponentManifest | None = None
-    code: Any = field(default=None, compare=False, repr=False)
-    """The engine's own; no other room touches it."""
+    parts: Parts = Parts(1, 1)

@@ -1,0 +1,74 @@
+"""A component's machine code, loaded when it is first instantiated, and the places of its exports."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.engine import _native as c
+from orchestrator.errors import ComponentError
+
+if TYPE_CHECKING:
+    from wasmtime import Engine
+    from wasmtime import component as cm
+
+    from orchestrator.interface.types import Name
+
+
+class Code:
+    """Machine code that belongs to one engine; it outlives every instance made of it."""
+
+    def __init__(self, component: cm.Component) -> None:
+        self._component = component
+        self.address = c.address(component.ptr())
+        self._indices: dict[tuple[Name | None, str], int] = {}
+        self._lock = threading.Lock()
+
+    @staticmethod
+    def load(engine: Engine, path: Path) -> Code:
+        """The machine code of a file of the cache.
+
+        Raises:
+            ComponentError: wasmtime does not take it: another version's, or damaged.
+        """
+        from wasmtime import WasmtimeError
+        from wasmtime import component as cm
+
+        try:
+            return Code(cm.Component.deserialize_file(engine, str(path)))
+        except WasmtimeError as problem:
+            raise ComponentError(f"the compiled component {path} cannot be loaded: {problem}; delete it") from None
+
+    def index(self, interface: Name | None, name: str) -> int:
+        """The address of an export's index; it lives as long as this object.
+
+        Raises:
+            ComponentError: there is no such export.
+        """
+        with self._lock:
+            found = self._indices.get((interface, name))
+            if found is None:
+                found = self._indices[interface, name] = self._find(interface, name)
+            return found
+
+    def _find(self, interface: Name | None, name: str) -> int:
+        outer = self._lookup(None, str(interface)) if interface is not None else None
+        found = self._lookup(outer, name)
+        if outer is not None:
+            c.export_index_delete(outer)
+        return found
+
+    def _lookup(self, outer: int | None, name: str) -> int:
+        text = name.encode()
+        found = c.component_export_index(self.address, outer, text, len(text))
+        if not found:
+            raise ComponentError(f"the component has no export `{name}`")
+        return int(found)
+
+    def __del__(self) -> None:
+        for index in getattr(self, "_indices", {}).values():
+            c.export_index_delete(index)
+
+

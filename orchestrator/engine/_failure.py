@@ -1,0 +1,52 @@
+"""What an error of the C API means: a limit, an exit, a trap; with the guest's own backtrace as causes."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+
+from orchestrator.engine._native import take_message
+from orchestrator.errors import LimitExceeded, RunError, Trapped
+
+_LIMITS = {
+    "call stack exhausted": "the guest's calls nest too deep: its stack is used up",
+    "fuel allocated for hostcalls": "the values of one call are too large for the engine to carry; pass them in parts",
+    "resource limit exceeded": "the component needs more than its limits allow",
+    "memory minimum size": "the component's memory is larger than its limit from the start",
+    "table minimum size": "the component's table is larger than its limit from the start",
+    "forcing trap when growing": "the guest asked for more memory than its limit",
+}
+_FRAMES = 12
+
+
+def failure(exit_status: Callable[[int, int], bool], error: int) -> RunError:
+    """The exception for a C error, which is freed."""
+    status = ctypes.c_int(0)
+    exited = exit_status(error, ctypes.addressof(status))
+    text = take_message(error)
+    if exited:
+        return Trapped(f"the guest ended itself with exit code {status.value}")
+    head, causes = _parts(text)
+    for mark, meaning in _LIMITS.items():
+        if mark in text:
+            return LimitExceeded(meaning, causes=(causes or (head,)))
+    reason = causes[-1] if causes else head
+    return Trapped(f"the guest trapped: {reason.removeprefix('wasm trap: ')}", causes=_backtrace(head) + causes[:-1])
+
+
+def _parts(text: str) -> tuple[str, tuple[str, ...]]:
+    """The text before "Caused by:" and the causes after it, unnumbered."""
+    head, _, tail = text.partition("Caused by:")
+    lines = (line.strip() for line in tail.splitlines())
+    return head.strip(), tuple(_unnumbered(line) for line in lines if line)
+
+
+def _unnumbered(line: str) -> str:
+    number, colon, rest = line.partition(": ")
+    return rest if colon and number.isdigit() else line
+
+
+def _backtrace(head: str) -> tuple[str, ...]:
+    frames = [line.split(" - ", 1)[1] for line in head.splitlines() if " - " in line and line.strip()[:1].isdigit()]
+    more = len(frames) - _FRAMES
+    return tuple(f"in {frame}" for frame in frames[:_FRAMES]) + ((f"in {more} more",) if more > 0 else ())

@@ -1,0 +1,137 @@
+"""Resources outside the component that made them: a handle each, and for each store the handles its guest was given.
+
+A guest that imports a resource knows it by a number, which stands for a `Handle` in its store's table. A handle knows its
+owner, the instance whose resource it is, and drops it there. So a resource crosses any number of edges without any
+store meeting a pointer of another.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING
+
+from orchestrator.engine import _native as c
+from orchestrator.errors import ValueMismatch
+
+if TYPE_CHECKING:
+    from orchestrator.engine.instance import Instance
+    from orchestrator.interface.types import Resource
+
+MAX_HANDLES = 100_000
+"""Handles that one guest may hold at a time: a guest that never drops them must not fill the host."""
+
+
+class Handle:
+    """A resource of a component, as Python and other components hold it: opaque; dropped with `drop()` or its instance."""
+
+    __slots__ = ("_any", "owner", "resource")
+
+    def __init__(self, owner: Instance, resource: Resource, any_: int) -> None:
+        self.owner, self.resource, self._any = owner, resource, any_
+
+    def __repr__(self) -> str:
+        state = "" if self.alive else ", gone"
+        return f"<handle of {self.resource.name}{state}>"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the resource is still there: neither given away, nor dropped, nor its instance closed."""
+        return bool(self._any) and not self.owner.closed
+
+    def lend(self) -> int:
+        """The address of a copy of the pointer to the resource, for one call."""
+        return int(c.resource_clone(self._any))
+
+    def give(self) -> int:
+        """The address of the pointer itself; the handle is gone after it."""
+        any_, self._any = self._any, 0
+        return any_
+
+    def drop(self) -> None:
+        """Drops the resource in its own instance, at once or as soon as that instance is free; harmless when it is gone."""
+        any_ = self.give()
+        if any_:
+            self.owner.drop(any_)
+
+
+class Handles:
+    """The handles that one store's guest holds of other components' resources.
+
+    Arguments:
+        instance: the store's.
+        numbers: the number under which the store's linker defined each imported resource.
+    """
+
+    __slots__ = ("_instance", "_last", "_lent", "_numbers", "_table")
+
+    def __init__(self, instance: Instance, numbers: dict[Resource, int]) -> None:
+        self._instance, self._numbers = instance, numbers
+        self._table: dict[int, Handle] = {}
+        self._lent: list[int] = []
+        self._last = 0
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def lift(self, any_: int, resource: Resource, owned: bool) -> Handle:
+        """The handle behind a resource that leaves the store; one that is owned leaves the table too."""
+        if not resource.imported:
+            return Handle(self._instance, resource, int(c.resource_clone(any_)))
+        host = ctypes.c_void_p()
+        error = c.any_to_host(self._instance.context, any_, ctypes.addressof(host))
+        if error:
+            raise ValueMismatch("", f"a {resource.name} of this run", c.take_message(error))
+        number = c.host_resource_number(host.value)
+        c.host_resource_delete(host.value)
+        return self._table.pop(number) if owned else self._table[number]
+
+    def lower(self, handle: Handle, resource: Resource, owned: bool) -> int:
+        """The address of the pointer by which the store knows the handle's resource."""
+        if not isinstance(handle, Handle) or not handle.alive:
+            raise ValueMismatch("", f"a live handle of {resource.name}", repr(handle))
+        if not resource.imported:
+            return self._own(handle, resource, owned)
+        number = self._remember(handle)
+        if not owned:
+            self._lent.append(number)
+        moved = Handle(handle.owner, handle.resource, handle.give()) if owned else handle
+        self._table[number] = moved
+        host = c.host_resource_new(owned, number, self._numbers[resource])
+        any_ = ctypes.c_void_p()
+        error = c.host_to_any(self._instance.context, host, ctypes.addressof(any_))
+        c.host_resource_delete(host)
+        if error:
+            raise ValueMismatch("", f"a {resource.name}", c.take_message(error))
+        return any_.value or 0
+
+    def _own(self, handle: Handle, resource: Resource, owned: bool) -> int:
+        if handle.owner is not self._instance or handle.resource != resource:
+            raise ValueMismatch("", f"a {resource.name} of the component that is called", repr(handle))
+        return handle.give() if owned else handle.lend()
+
+    def _remember(self, handle: Handle) -> int:
+        if len(self._table) >= MAX_HANDLES:
+            raise ValueMismatch("", f"at most {MAX_HANDLES} handles held at a time", f"one more {handle.resource.name}")
+        self._last = self._last % 0xFFFF_FFFE + 1
+        while self._last in self._table:
+            self._last = self._last % 0xFFFF_FFFE + 1
+        return self._last
+
+    def end_of_call(self) -> None:
+        """Forgets what was lent for the call that ended."""
+        for number in self._lent:
+            self._table.pop(number, None)
+        self._lent.clear()
+
+    def dropped(self, number: int) -> None:
+        """The guest dropped a handle: a lent one is only forgotten, an owned one dropped where it lives."""
+        handle = self._table.pop(number, None)
+        if handle is not None and number not in self._lent:
+            handle.drop()
+
+    def close(self) -> None:
+        """Drops everything the guest still holds: closing its store runs no destructors."""
+        handles, self._table = self._table, {}
+        for number, handle in handles.items():
+            if number not in self._lent:
+                handle.drop()

@@ -1,0 +1,316 @@
+"""Values between the C API's form and Python's, compiled once per type.
+
+A C value is 32 bytes: a kind, then up to three words of which the last may be an address. A lifter reads it out of a copy of
+the array it stands in, so that a list of a thousand numbers costs one copy and one pass; a lowerer returns its 32 bytes. What
+a lowerer allocates belongs to the value it returns: whoever takes the value frees it with `value_delete`. Lowering
+expects a value that `interface.check` has passed; nothing in it can fail half-way but a handle, which is checked before.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine import _native as c
+from orchestrator.engine._kinds import KIND, NUMBERS
+from orchestrator.engine._memory import WORDS, array_at, pointee, read, text, words_at
+from orchestrator.errors import UnsupportedType
+from orchestrator.interface.types import (
+    Borrow,
+    Enum,
+    Flags,
+    List,
+    Option,
+    Own,
+    Primitive,
+    Record,
+    Result,
+    Tuple,
+    Type,
+    Variant,
+    walk,
+)
+from orchestrator.interface.values import Variant as VariantValue
+
+if TYPE_CHECKING:
+    from orchestrator.engine._resources import Handles
+
+Lift = Callable[[bytes, int, "Handles"], Any]
+"""(a copy of an array of values, the value's offset in it, the handles of its store) -> the value in its Python form."""
+Lower = Callable[[Any, "Handles"], bytes]
+"""(a checked value, the handles of the store it goes to) -> the 32 bytes of a C value, owning what it points to."""
+
+
+def imported(type_: Type) -> tuple[bool, ...]:
+    """Of each handle in the type, whether its resource is another's: what equality of types leaves out."""
+    return tuple(part.resource.imported for part in walk(type_) if isinstance(part, Own | Borrow))
+
+
+# Lifting
+
+
+def lifter(type_: Type) -> Lift:
+    """The function that reads a value of the type.
+
+    Raises:
+        UnsupportedType: for a stream, a future, a map or an unresolved name.
+    """
+    return _lifter(type_, imported(type_))
+
+
+@lru_cache(maxsize=4096)
+def _lifter(type_: Type, _imported: tuple[bool, ...]) -> Lift:
+    match type_:
+        case Primitive("string"):
+            return lambda buffer, offset, _handles: text(buffer, offset + 8)
+        case Primitive(name):
+            return _lift_number(name)
+        case List(element):
+            return _lift_list(element)
+        case Record(fields):
+            return _lift_record(tuple((f.name, lifter(f.type)) for f in fields))
+        case Tuple(items):
+            return _lift_tuple(tuple(map(lifter, items)))
+        case Variant():
+            return _lift_variant({case.name: case.type and lifter(case.type) for case in type_.cases})
+        case Enum():
+            return lambda buffer, offset, _handles: text(buffer, offset + 8)
+        case Option(some):
+            return _lift_option(lifter(some), isinstance(some, Option))
+        case Result(ok, err):
+            return _lift_result(ok and lifter(ok), err and lifter(err))
+        case Flags():
+            return _lift_flags
+        case Own(resource) | Borrow(resource):
+            owned = isinstance(type_, Own)
+            return lambda buffer, offset, handles: handles.lift(words_at(buffer, offset + 8)[0], resource, owned)
+        case _:
+            raise UnsupportedType(f"no value of type {type_!r} can cross the engine")
+
+
+def _lift_number(name: str) -> Lift:
+    read = NUMBERS[name].one.unpack_from
+    if name == "bool":
+        return lambda buffer, offset, _handles: buffer[offset + 8] != 0
+    if name == "char":
+        return lambda buffer, offset, _handles: chr(read(buffer, offset)[0])
+    return lambda buffer, offset, _handles: read(buffer, offset)[0]
+
+
+def _lift_list(element: Type) -> Lift:
+    if element == Primitive("u8"):
+        return lambda buffer, offset, _handles: array_at(buffer, offset)[8 :: c.VALUE]
+    if isinstance(element, Primitive) and element.name in NUMBERS and element.name not in ("bool", "char"):
+        rows = NUMBERS[element.name].rows.iter_unpack
+        return lambda buffer, offset, _handles: [value for (value,) in rows(array_at(buffer, offset))]
+    lift = lifter(element)
+
+    def lift_list(buffer: bytes, offset: int, handles: Handles) -> list[Any]:
+        array = array_at(buffer, offset)
+        return [lift(array, at, handles) for at in range(0, len(array), c.VALUE)]
+
+    return lift_list
+
+
+def _lift_record(fields: tuple[tuple[str, Lift], ...]) -> Lift:
+    size = len(fields) * c.ENTRY
+    places = tuple((name, index * c.ENTRY + c.NAME, lift) for index, (name, lift) in enumerate(fields))
+
+    def lift_record(buffer: bytes, offset: int, handles: Handles) -> dict[str, Any]:
+        entries = read(words_at(buffer, offset + 8)[1], size)
+        return {name: lift(entries, at, handles) for name, at, lift in places}
+
+    return lift_record
+
+
+def _lift_tuple(items: tuple[Lift, ...]) -> Lift:
+    size = len(items) * c.VALUE
+
+    def lift_tuple(buffer: bytes, offset: int, handles: Handles) -> tuple[Any, ...]:
+        array = read(words_at(buffer, offset + 8)[1], size)
+        return tuple(lift(array, index * c.VALUE, handles) for index, lift in enumerate(items))
+
+    return lift_tuple
+
+
+def _lift_variant(cases: dict[str, Lift | None]) -> Lift:
+    def lift_variant(buffer: bytes, offset: int, handles: Handles) -> VariantValue:
+        case = text(buffer, offset + 8)
+        lift = cases[case]
+        return VariantValue(case, lift and lift(pointee(buffer, offset + 24), 0, handles))
+
+    return lift_variant
+
+
+def _lift_option(lift: Lift, nested: bool) -> Lift:
+    def lift_option(buffer: bytes, offset: int, handles: Handles) -> Any:
+        if not words_at(buffer, offset + 8)[0]:
+            return None
+        value = lift(pointee(buffer, offset + 8), 0, handles)
+        return {"some": value} if nested else value
+
+    return lift_option
+
+
+def _lift_result(ok: Lift | None, err: Lift | None) -> Lift:
+    def lift_result(buffer: bytes, offset: int, handles: Handles) -> dict[str, Any]:
+        side, lift = ("ok", ok) if buffer[offset + 8] else ("err", err)
+        return {side: lift(pointee(buffer, offset + 16), 0, handles) if lift else None}
+
+    return lift_result
+
+
+def _lift_flags(buffer: bytes, offset: int, _handles: Handles) -> frozenset[str]:
+    size, address = words_at(buffer, offset + 8)
+    names = read(address, size * c.NAME)
+    return frozenset(text(names, at) for at in range(0, len(names), c.NAME))
+
+
+# Lowering
+
+
+def _pack(kind: str, *words: int) -> bytes:
+    return struct.pack("<B7x3Q", KIND[kind], *words, *(0,) * (3 - len(words)))
+
+
+def _bytes_words(data: bytes) -> tuple[int, int]:
+    """The two words of a byte vector that holds a copy of the data."""
+    words = (ctypes.c_uint64 * 2)()
+    c.bytes_new(ctypes.addressof(words), len(data), data)
+    return words[0], words[1]
+
+
+def _vector_words(new: Callable[[int, int], None], data: bytes, unit: int) -> tuple[int, int]:
+    """The two words of a vector of values, entries or names that takes over `data`."""
+    words = (ctypes.c_uint64 * 2)()
+    new(ctypes.addressof(words), len(data) // unit)
+    if data:
+        ctypes.memmove(words[1], data, len(data))
+    return words[0], words[1]
+
+
+def _boxed(value: bytes) -> int:
+    """The address of a value on the C API's heap, which takes over what `value` owns."""
+    return int(c.value_new(value))
+
+
+def lowerer(type_: Type) -> Lower:
+    """The function that writes a checked value of the type.
+
+    Raises:
+        UnsupportedType: for a stream, a future, a map or an unresolved name.
+    """
+    return _lowerer(type_, imported(type_))
+
+
+@lru_cache(maxsize=4096)
+def _lowerer(type_: Type, _imported: tuple[bool, ...]) -> Lower:
+    match type_:
+        case Primitive("string"):
+            return lambda value, _handles: _pack("string", *_bytes_words(value.encode()))
+        case Primitive(name):
+            return _lower_number(name)
+        case List(element):
+            return _lower_list(element)
+        case Record(fields):
+            return _lower_record(tuple((f.name, f.name.encode(), lowerer(f.type)) for f in fields))
+        case Tuple(items):
+            return _lower_tuple(tuple(map(lowerer, items)))
+        case Variant():
+            return _lower_variant({case.name: case.type and lowerer(case.type) for case in type_.cases})
+        case Enum():
+            return lambda value, _handles: _pack("enum", *_bytes_words(value.encode()))
+        case Option(some):
+            return _lower_option(lowerer(some), isinstance(some, Option))
+        case Result(ok, err):
+            return _lower_result(ok and lowerer(ok), err and lowerer(err))
+        case Flags(names):
+            return _lower_flags(names)
+        case Own() | Borrow():
+            resource, owned = type_.resource, isinstance(type_, Own)
+            return lambda value, handles: _pack("resource", handles.lower(value, resource, owned))
+        case _:
+            raise UnsupportedType(f"no value of type {type_!r} can cross the engine")
+
+
+def _lower_number(name: str) -> Lower:
+    pack, kind = NUMBERS[name].with_kind.pack, KIND[name]
+    if name == "char":
+        return lambda value, _handles: pack(kind, ord(value))
+    return lambda value, _handles: pack(kind, value)
+
+
+def _lower_list(element: Type) -> Lower:
+    if element == Primitive("u8"):
+        template = bytes([KIND["u8"]]) + bytes(c.VALUE - 1)
+
+        def lower_bytes(value: bytes, _handles: Handles) -> bytes:
+            array = bytearray(template * len(value))
+            array[8 :: c.VALUE] = value
+            return _pack("list", *_vector_words(c.list_new, bytes(array), c.VALUE))
+
+        return lower_bytes
+    lower = lowerer(element)
+    return lambda value, handles: _lowered_values("list", c.list_new, (lower(item, handles) for item in value))
+
+
+def _lowered_values(kind: str, new: Callable[[int, int], None], values: Iterable[bytes]) -> bytes:
+    return _pack(kind, *_vector_words(new, b"".join(values), c.VALUE))
+
+
+def _lower_record(fields: tuple[tuple[str, bytes, Lower], ...]) -> Lower:
+    def lower_record(value: dict[str, Any], handles: Handles) -> bytes:
+        entries = b"".join(
+            WORDS.pack(*_bytes_words(encoded)) + lower(value[name], handles) for name, encoded, lower in fields
+        )
+        return _pack("record", *_vector_words(c.record_new, entries, c.ENTRY))
+
+    return lower_record
+
+
+def _lower_tuple(items: tuple[Lower, ...]) -> Lower:
+    def lower_tuple(value: tuple[Any, ...], handles: Handles) -> bytes:
+        values = (lower(item, handles) for lower, item in zip(items, value, strict=True))
+        return _lowered_values("tuple", c.tuple_new, values)
+
+    return lower_tuple
+
+
+def _lower_variant(cases: dict[str, Lower | None]) -> Lower:
+    def lower_variant(value: VariantValue, handles: Handles) -> bytes:
+        lower = cases[value.case]
+        payload = _boxed(lower(value.value, handles)) if lower else 0
+        return _pack("variant", *_bytes_words(value.case.encode()), payload)
+
+    return lower_variant
+
+
+def _lower_option(lower: Lower, nested: bool) -> Lower:
+    def lower_option(value: Any, handles: Handles) -> bytes:
+        if value is None:
+            return _pack("option", 0)
+        return _pack("option", _boxed(lower(value["some"] if nested else value, handles)))
+
+    return lower_option
+
+
+def _lower_result(ok: Lower | None, err: Lower | None) -> Lower:
+    def lower_result(value: dict[str, Any], handles: Handles) -> bytes:
+        is_ok = "ok" in value
+        lower, payload = (ok, value["ok"]) if is_ok else (err, value["err"])
+        return _pack("result", int(is_ok), _boxed(lower(payload, handles)) if lower else 0)
+
+    return lower_result
+
+
+def _lower_flags(order: tuple[str, ...]) -> Lower:
+    encoded = {name: name.encode() for name in order}
+
+    def lower_flags(value: frozenset[str], _handles: Handles) -> bytes:
+        names = b"".join(WORDS.pack(*_bytes_words(encoded[name])) for name in order if name in value)
+        return _pack("flags", *_vector_words(c.flags_new, names, c.NAME))
+
+    return lower_flags

@@ -1,0 +1,155 @@
+"""The user's own folder of compiled components: machine code by content, what was reflected beside it, digests of files.
+
+Machine code that someone else could have written must never be loaded, so the folder belongs to the user alone (mode 0700) and
+is refused otherwise. Every file is written beside its place and renamed into it: a reader sees all of it or nothing, and two
+writers of the same content do no harm.
+
+    code/DIGEST-KEY.cwasm    machine code        code/DIGEST-KEY.json    what is known of the component
+    digests/….json           a file's digest, by its path, inode, times and size        builds/    see build.py
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import ComponentError
+
+
+def default_folder() -> Path:
+    """`$ORCHESTRATOR_CACHE`, else `orchestrator` in `$XDG_CACHE_HOME` or `~/.cache`."""
+    named = os.environ.get("ORCHESTRATOR_CACHE")
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base and os.path.isabs(base) else Path.home() / ".cache") / "orchestrator"
+
+
+class Cache:
+    """The cache in one folder, made when it is missing.
+
+    Raises:
+        ComponentError: the folder cannot be made, belongs to another user, or others may write to it.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = (folder or default_folder()).absolute()
+        try:
+            for name in ("", "code", "digests", "builds"):
+                (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            _refuse_others(self.folder)
+        except OSError as problem:
+            raise ComponentError(
+                f"cannot use the cache folder {self.folder}: {problem.strerror or problem}; set ORCHESTRATOR_CACHE to another"
+            ) from problem
+
+    def code(self, digest: str, key: str) -> Path:
+        """Where the machine code of a component is, or would be."""
+        return self.folder / "code" / f"{digest}-{key}.cwasm"
+
+    @property
+    def builds(self) -> Path:
+        """The folder of components built from source."""
+        return self.folder / "builds"
+
+    def known(self, digest: str, key: str) -> dict[str, Any] | None:
+        """What is kept of a component, if its machine code is there and whole."""
+        code = self.code(digest, key)
+        try:
+            known: dict[str, Any] = json.loads(code.with_suffix(".json").read_bytes())
+            whole = code.stat().st_size == known["code-size"]
+        except (OSError, ValueError, KeyError):
+            return None
+        return known if whole else None
+
+    def keep(self, digest: str, key: str, known: dict[str, Any]) -> None:
+        """Keeps what is known of a component whose machine code is in place."""
+        code = self.code(digest, key)
+        known = {**known, "code-size": code.stat().st_size}
+        write(code.with_suffix(".json"), json.dumps(known, separators=(",", ":")).encode())
+
+    def digest(self, path: Path, limit: int) -> tuple[str, int]:
+        """The SHA-256 and size of a file, from memory when the file is as it was.
+
+        Raises:
+            ComponentError: it cannot be read, is no regular file, or is larger than `limit` bytes.
+        """
+        try:
+            path = path.resolve()
+            state = _state(path)
+        except OSError as problem:
+            raise ComponentError(f"cannot read {path}: {problem.strerror}") from problem
+        if state["size"] > limit:
+            raise ComponentError(f"{path} has {state['size']} bytes; a component may have {limit}")
+        note = self.folder / "digests" / (hashlib.sha256(os.fsencode(path)).hexdigest()[:32] + ".json")
+        known = _noted(note)
+        if known.get("state") == state:
+            return known["digest"], state["size"]
+        return self._measured(path, note, state)
+
+    def _measured(self, path: Path, note: Path, state: dict[str, int]) -> tuple[str, int]:
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            unchanged = _state(path) == state
+        except OSError as problem:
+            raise ComponentError(f"cannot read {path}: {problem.strerror}") from problem
+        if unchanged:
+            write(note, json.dumps({"state": state, "digest": digest}).encode())
+        return digest, state["size"]
+
+
+def write(path: Path, data: bytes) -> None:
+    """Writes a file as a whole: beside its place, then renamed into it. A full disk leaves what was there.
+
+    Raises:
+        ComponentError: it cannot be written.
+    """
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except OSError as problem:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise ComponentError(f"cannot write to the cache, {path}: {problem.strerror}") from problem
+
+
+def _refuse_others(folder: Path) -> None:
+    """Machine code is loaded from here: nobody else may be able to put any there."""
+    if not hasattr(os, "getuid"):
+        return
+    for inner in ("", "code", "builds"):
+        found = (folder / inner).stat()
+        if found.st_uid != os.getuid():
+            raise ComponentError(f"the cache folder {folder / inner} belongs to another user; set ORCHESTRATOR_CACHE")
+        if stat.S_IMODE(found.st_mode) & 0o022:
+            raise ComponentError(f"others may write to the cache folder {folder / inner}; chmod it to 0700 and empty it")
+
+
+def _state(path: Path) -> dict[str, int]:
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ComponentError(f"{path} is not a regular file")
+    return {
+        "device": found.st_dev,
+        "inode": found.st_ino,
+        "modified": found.st_mtime_ns,
+        "changed": found.st_ctime_ns,
+        "size": found.st_size,
+    }
+
+
+def _noted(note: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(note.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

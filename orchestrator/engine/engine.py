@@ -1,0 +1,203 @@
+"""The engine: loads components, from binaries, text or source, and keeps what running them needs.
+
+Loading reflects a component once and keeps the result with its machine code; a component that is in the cache is loaded
+without wasmtime being imported, and its machine code only when it is first instantiated.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine._config import cache_key
+from orchestrator.engine.cache import Cache
+from orchestrator.engine.component import Component, Parts
+from orchestrator.errors import ClosedError, ComponentError
+from orchestrator.interface.serial import world_from_data
+
+if TYPE_CHECKING:
+    from orchestrator.engine._code import Code
+    from orchestrator.engine._ticker import Ticker
+    from orchestrator.engine.linker import Linker
+
+MAX_BINARY = 256 << 20
+"""Bytes of a component's binary."""
+SMALL = 64 << 10
+"""Bytes of a binary that is compiled in this process: so little neither takes long nor leaves much behind."""
+
+Progress = Callable[[str], None]
+"""Told, in a line, about work that takes its time: a build, a compilation."""
+
+
+class Engine:
+    """Loads components and makes linkers for them. Used by any number of threads.
+
+    Arguments:
+        cache: the folder of compiled components; the user's own by default.
+        progress: told about builds and compilations.
+        wit: the folder of WIT packages that sources are built with; those that ship by default.
+
+    Raises:
+        ComponentError: the cache folder cannot be used.
+    """
+
+    def __init__(self, cache: Path | None = None, progress: Progress | None = None, wit: Path | None = None) -> None:
+        self.cache = Cache(cache)
+        self.making = threading.Lock()
+        """Held while a native linker is made."""
+        self._progress = progress or (lambda _line: None)
+        self._wit = wit
+        self._codes: dict[str, Code] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the engine's thread; nothing can be loaded or instantiated after it. Harmless when repeated."""
+        self._closed = True
+        ticker = self.__dict__.pop("ticker", None)
+        if ticker is not None:
+            ticker.close()
+
+    # Loading
+
+    def load(self, path: Path | str, name: str = "") -> Component:
+        """A component from a `.wasm` file, a `.wat` file, or a source folder with a `component.yaml`.
+
+        Raises:
+            ComponentError: it is not there, or is no component.
+            BuildError: its source does not build.
+            InvalidPipeline: its component.yaml is refused.
+        """
+        self._open()
+        path = Path(path)
+        if path.is_dir():
+            return self._load_folder(path, name or path.resolve().name)
+        if not path.exists():
+            raise ComponentError(f"there is no component at {path}")
+        if path.suffix == ".wat":
+            return self.from_text(_text(path), name or path.stem, path)
+        digest, size = self.cache.digest(path, MAX_BINARY)
+        return self._known(digest, size, name or path.stem, path, path.read_bytes)
+
+    def from_binary(self, binary: bytes, name: str = "component", origin: Path | None = None) -> Component:
+        """A component from its binary in memory."""
+        import hashlib
+
+        self._open()
+        if len(binary) > MAX_BINARY:
+            raise ComponentError(f"{name} has {len(binary)} bytes; a component may have {MAX_BINARY}")
+        return self._known(hashlib.sha256(binary).hexdigest(), len(binary), name, origin, lambda: binary)
+
+    def from_text(self, text: str, name: str = "component", origin: Path | None = None) -> Component:
+        """A component from its text (WAT)."""
+        from wasmtime import WasmtimeError, wat2wasm
+
+        try:
+            binary = bytes(wat2wasm(text))
+        except WasmtimeError as problem:
+            raise ComponentError(f"{name} is not valid WAT: {problem}") from None
+        return self.from_binary(binary, name, origin)
+
+    def _load_folder(self, folder: Path, name: str) -> Component:
+        from orchestrator.engine.build import build
+        from orchestrator.manifest import read_component
+
+        manifest = read_component(folder / "component.yaml")
+        built = build(manifest, self.cache.builds, wit=self._wit, progress=self._progress)
+        digest, size = self.cache.digest(built, MAX_BINARY)
+        found = self._known(digest, size, name, folder, built.read_bytes)
+        return Component(found.name, digest, size, folder, found.world, manifest, found.parts)
+
+    def _known(
+        self, digest: str, size: int, name: str, origin: Path | None, read: Callable[[], bytes]
+    ) -> Component:
+        key = cache_key()
+        known = self.cache.known(digest, key)
+        if known is None:
+            known = self._compile(digest, key, name, size, read)
+        try:
+            world = world_from_data(known["world"])
+            parts = Parts(known["memories"], known["tables"])
+        except (KeyError, TypeError, ValueError) as problem:
+            raise ComponentError(f"what the cache holds of {name} is damaged: {problem!r}; empty {self.cache.folder}") from None
+        refused = tuple(known.get("refused", ()))
+        return Component(name, digest, size, origin, _with_refused(world, refused), None, parts)
+
+    def _compile(self, digest: str, key: str, name: str, size: int, read: Callable[[], bytes]) -> dict[str, Any]:
+        from orchestrator.engine import _compiler
+
+        target = self.cache.code(digest, key)
+        if size > SMALL:
+            self._progress(f"compiling {name} ({size / 1e6:.1f} MB), once")
+            known = _compiler.in_another_process(read(), target, name)
+        else:
+            known = _compiler.here(self._native, read(), target, name)
+        self.cache.keep(digest, key, known)
+        return known
+
+    # Running
+
+    def linker(self, component: Component) -> Linker:
+        """A linker for a component that this engine loaded."""
+        from orchestrator.engine.linker import Linker
+
+        self._open()
+        return Linker(self, component)
+
+    def code(self, component: Component) -> Code:
+        """The component's machine code; the engine's own."""
+        from orchestrator.engine._code import Code
+
+        with self._lock:
+            found = self._codes.get(component.digest)
+            if found is None:
+                found = Code.load(self._native, self.cache.code(component.digest, cache_key()))
+                self._codes[component.digest] = found
+            return found
+
+    @cached_property
+    def _native(self) -> Any:
+        from orchestrator.engine._config import new_engine
+
+        return new_engine()
+
+    @cached_property
+    def address(self) -> int:
+        """The native engine; the engine's own."""
+        from orchestrator.engine._native import address
+
+        return address(self._native.ptr())
+
+    @cached_property
+    def ticker(self) -> Ticker:
+        """What looks at running guests; the engine's own."""
+        from orchestrator.engine._ticker import Ticker
+
+        self._open()
+        return Ticker(self.address)
+
+    def _open(self) -> None:
+        if self._closed:
+            raise ClosedError("the engine was closed")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as problem:
+        raise ComponentError(f"cannot read {path}: {problem}") from problem
+
+
+def _with_refused(world: Any, refused: tuple[str, ...]) -> Any:
+    from dataclasses import replace
+
+    return replace(world, refused=refused)

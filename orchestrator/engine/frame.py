@@ -1,0 +1,49 @@
+"""What a call brings into an instance: until when it may run, and whether it still should."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from orchestrator.errors import RunError, TimedOut
+
+
+class Stop:
+    """Whether a run is to end: shared by all that belongs to it. Set once; the first reason stays."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self) -> None:
+        self.reason: RunError | None = None
+
+    def set(self, reason: RunError) -> None:
+        """Ends whatever looks here, with that error."""
+        if self.reason is None:
+            self.reason = reason
+
+
+class Frame:
+    """One stay in an instance. The runtime derives its own, which knows the run, the node and the span.
+
+    Arguments:
+        stop: ends the guest when it is set.
+        deadline: `time.monotonic()` seconds at which the guest is ended.
+        limit: what set the deadline, for the message: "node `x`: timeout 5s".
+    """
+
+    __slots__ = ("deadline", "limit", "stop")
+
+    def __init__(self, stop: Stop | None = None, deadline: float = math.inf, limit: str = "") -> None:
+        self.stop, self.deadline, self.limit = stop or Stop(), deadline, limit
+
+    def problem(self) -> RunError | None:
+        """Why the guest must not go on, or None."""
+        if self.stop.reason is not None:
+            return self.stop.reason
+        if time.monotonic() >= self.deadline:
+            return TimedOut(self.limit or "the time is up")
+        return None
+
+    def remaining(self) -> float:
+        """Seconds until the deadline; infinite where there is none."""
+        return self.deadline - time.monotonic()

@@ -1,0 +1,253 @@
+"""A live component: its own store, memory, limits and WASI state, entered by one thread at a time.
+
+Whoever calls an instance enters it first with a `Frame` and leaves it after: `with instance.entered(frame): instance.call(…)`.
+Entering waits for the turn, in the order of arrival. Nothing here knows of nodes, edges or runs: the frame's owner does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine import _native as c
+from orchestrator.engine._failure import failure
+from orchestrator.engine._live import LIVE, release, watch
+from orchestrator.engine._memory import read
+from orchestrator.engine._plan import Plan, plan
+from orchestrator.engine._resources import Handles
+from orchestrator.engine.frame import Frame
+from orchestrator.engine.turn import Turn
+from orchestrator.errors import ClosedError, Trapped
+from orchestrator.interface.convert import check
+
+if TYPE_CHECKING:
+    from orchestrator.engine.linker import Linker
+    from orchestrator.engine.settings import InstanceSettings
+    from orchestrator.interface.types import Function, Name
+
+_DESTRUCTOR = 1.0
+"""Seconds that the destructor of a resource may take when nothing else limits it."""
+
+
+class Instance:
+    """A live component. Made by `Linker.instantiate`; closed by whoever made it."""
+
+    def __init__(self, linker: Linker, settings: InstanceSettings) -> None:
+        self.linker, self.settings = linker, settings
+        self.frame: Frame | None = None
+        self.pending: BaseException | None = None
+        self.ended = ""
+        """Why the instance answers no further call; empty while it does."""
+        self.closed = self._closing = False
+        self.turn = Turn()
+        self.handles = Handles(self, linker.resources)
+        self.functions: dict[tuple[Name | None, str], tuple[int, Any]] = {}
+        self._drops: list[int] = []
+        self._store = c.store_new(linker.engine.address, None, None)
+        self.context: int = c.store_context(self._store)
+        self._native = (ctypes.c_uint64 * 2)()
+        self._output = 0
+
+    def start(self, frame: Frame) -> None:
+        """Instantiates the component in the store; called once, by the linker.
+
+        Raises:
+            LimitExceeded: its memories or tables are larger than its limit at the start.
+            Trapped: its start function trapped.
+            TimedOut, Cancelled: the frame's deadline passed or its run was stopped.
+        """
+        self._limit()
+        self._output = self.settings.wasi.apply(self.context, self.settings.output) if self.linker.uses_wasi else 0
+        LIVE[self.context] = self
+        watch(self._store, self.context)
+        with self.entered(frame):
+            error = c.instantiate(
+                self.linker.address, self.context, self.linker.code.address, ctypes.addressof(self._native)
+            )
+            if error:
+                raise self.failed(error)
+
+    def _limit(self) -> None:
+        """A store's limiter holds for each memory: the total is divided among the memories the component can make."""
+        limits, code = self.settings, self.linker.component.parts
+        memory = limits.memory // max(1, code.memories)
+        c.store_limiter(self._store, memory, limits.table_elements, -1, max(1, code.tables), max(1, code.memories))
+
+    # Entering and leaving
+
+    def enter(self, frame: Frame) -> None:
+        """Waits for the turn and takes it.
+
+        Raises:
+            TimedOut, Cancelled: the frame's deadline passed, or its run was stopped, while waiting.
+            Trapped: the instance ended by an earlier trap, or is calling out on this very thread.
+            ClosedError: the instance was closed.
+        """
+        self.turn.acquire(frame)
+        if self.closed or self.ended:
+            self.turn.release()
+            if self.closed:
+                raise ClosedError("the instance was closed")
+            raise Trapped(f"the instance answers no further call: {self.ended}")
+        self.frame = frame
+        self.linker.engine.ticker.enter(self)
+
+    def leave(self) -> None:
+        """Gives the turn back."""
+        if self._drops:
+            self._drop_deferred()
+        self.linker.engine.ticker.leave(self)
+        self.frame = None
+        self.turn.release()
+        if self._closing:
+            self.close()
+
+    @contextmanager
+    def entered(self, frame: Frame) -> Iterator[Instance]:
+        """The instance, entered with the frame for the time of the block."""
+        self.enter(frame)
+        try:
+            yield self
+        finally:
+            self.leave()
+
+    # Calling
+
+    def call(self, interface: Name | None, function: Function, values: Sequence[Any], *, checked: bool = False) -> Any:
+        """Calls an exported function of an entered instance.
+
+        Arguments:
+            interface: the exported interface the function is in; None for the world's own.
+            values: one for each parameter, in their Python forms.
+            checked: the values passed `interface.check` already.
+
+        Returns:
+            The result in its Python form; None for a function without one.
+
+        Raises:
+            ValueMismatch: a value does not fit its parameter.
+            Trapped, LimitExceeded, TimedOut, Cancelled: the guest ended that way; so does its instance.
+            RunError: what a host function raised that the guest called.
+        """
+        if not checked:
+            values = [check(f.type, value, f.name) for f, value in zip(function.params, values, strict=True)]
+        return self.call_sized(interface, function, values)[0]
+
+    def call_sized(self, interface: Name | None, function: Function, values: Sequence[Any]) -> tuple[Any, int]:
+        """The same with checked values; also the size of the result in canonical form, bytes."""
+        calling = plan(function)
+        arguments = self._lowered(calling, values)
+        results = (ctypes.c_uint8 * c.VALUE)()
+        at = ctypes.addressof(results)
+        try:
+            found, count = self.function(interface, function.name), int(calling.lift_result is not None)
+            self.invoke(found, ctypes.addressof(arguments), len(values), at, count)
+            return self._take_result(calling, at)
+        finally:
+            _free(arguments, len(values))
+            self.handles.end_of_call()
+
+    def _lowered(self, calling: Plan, values: Sequence[Any]) -> ctypes.Array[ctypes.c_uint8]:
+        """The arguments as C values; on an error in the middle those made so far are freed."""
+        arguments = (ctypes.c_uint8 * (c.VALUE * max(1, len(values))))()
+        made = 0
+        try:
+            for lower, value in zip(calling.lower, values, strict=True):
+                ctypes.memmove(ctypes.addressof(arguments) + made * c.VALUE, lower(value, self.handles), c.VALUE)
+                made += 1
+        except BaseException:
+            _free(arguments, made)
+            raise
+        return arguments
+
+    def invoke(self, function: int, arguments: int, count: int, results: int, result_count: int) -> None:
+        """Calls a function with C values where they lie; the engine's own."""
+        error = c.call(function, self.context, arguments, count, results, result_count)
+        if error:
+            raise self.failed(error)
+
+    def _take_result(self, calling: Plan, at: int) -> tuple[Any, int]:
+        """Lifts and frees the C value of a result."""
+        if calling.lift_result is None:
+            return None, 0
+        buffer = read(at, c.VALUE)
+        try:
+            return calling.lift_result(buffer, 0, self.handles), calling.response_size(buffer)
+        finally:
+            c.value_delete(at)
+
+    def function(self, interface: Name | None, name: str) -> int:
+        """The address of an exported function, looked up once an instance."""
+        found = self.functions.get((interface, name))
+        return found[0] if found else self._find(interface, name)
+
+    def _find(self, interface: Name | None, name: str) -> int:
+        index = self.linker.code.index(interface, name)
+        out = (ctypes.c_uint64 * 4)()
+        if not c.instance_function(ctypes.addressof(self._native), self.context, index, ctypes.addressof(out)):
+            raise Trapped(f"the component has no export {f'{interface}.' if interface else ''}{name}")
+        self.functions[interface, name] = (ctypes.addressof(out), out)
+        return ctypes.addressof(out)
+
+    # Ending
+
+    def failed(self, error: int) -> BaseException:
+        """What a C error means; the instance ends with it, as every trap ends one."""
+        pending, self.pending = self.pending, None
+        problem = failure(c.error_exit_status, error)
+        self.ended = str(problem).splitlines()[0]
+        return pending or problem
+
+    def raise_in_guest(self, problem: BaseException) -> int:
+        """Keeps what a host function raised, to be raised again when the guest's call has unwound; the C error for it."""
+        if self.pending is None:
+            self.pending = problem
+        return int(c.error_new(b"a host function failed"))
+
+    def drop(self, any_: int) -> None:
+        """Drops a resource of this instance: at once if it is idle, else when it is left."""
+        if self.closed or not self.turn.try_acquire():
+            self._drops.append(any_)
+            return
+        self.frame = Frame(deadline=time.monotonic() + _DESTRUCTOR, limit="a destructor took too long")
+        self.linker.engine.ticker.enter(self)
+        self._drops.append(any_)
+        self.leave()
+
+    def _drop_deferred(self) -> None:
+        while self._drops:
+            any_ = self._drops.pop()
+            error = 0 if self.ended else c.resource_drop(self.context, any_)
+            if error:
+                self.ended = f"a destructor failed: {self.failed(error)}"
+            c.resource_delete(any_)
+
+    def close(self) -> None:
+        """Ends the instance and frees its store: at once if it is idle, else when it is left. Harmless when repeated."""
+        self._closing = True
+        if not self.turn.try_acquire():
+            return
+        try:
+            if not self.closed:
+                self._free()
+        finally:
+            self.turn.release()
+
+    def _free(self) -> None:
+        self.handles.close()
+        self.closed = True
+        while self._drops:
+            c.resource_delete(self._drops.pop())
+        LIVE.pop(self.context, None)
+        c.store_delete(self._store)
+        release(self._output)
+
+
+def _free(values: ctypes.Array[ctypes.c_uint8], count: int) -> None:
+    at = ctypes.addressof(values)
+    for index in range(count):
+        c.value_delete(at + index * c.VALUE)
+

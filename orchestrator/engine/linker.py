@@ -1,0 +1,154 @@
+"""What answers a component's imports, put together once: then an instance costs an instantiation and nothing else.
+
+A linker is made for a component, told what answers each import (another instance over a `Gate`, or a Python function), and
+then makes any number of instances. A host function finds the instance that called it through its store, never through
+anything it closed over, so a linker serves every run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine import _native as c
+from orchestrator.engine._live import dropped
+from orchestrator.engine._serve import Gate, forward, serve
+from orchestrator.engine._wasi_check import is_wasi, resource_numbers
+from orchestrator.engine.instance import Instance
+from orchestrator.engine.settings import InstanceSettings
+from orchestrator.errors import ComponentError
+from orchestrator.interface.types import Function, Interface, Name, Resource
+
+if TYPE_CHECKING:
+    from orchestrator.engine.component import Component
+    from orchestrator.engine.engine import Engine
+    from orchestrator.engine.frame import Frame
+
+HostFunction = Callable[[Instance, Sequence[Any]], Any]
+"""(the calling instance, the arguments in their Python forms) -> the result in its Python form."""
+
+
+class Linker:
+    """The answers to one component's imports.
+
+    Arguments:
+        engine: outlives the linker.
+        component: loaded by that engine.
+    """
+
+    def __init__(self, engine: Engine, component: Component) -> None:
+        self.engine, self.component = engine, component
+        self.code = engine.code(component)
+        self.resources: dict[Resource, int] = resource_numbers(component.world)
+        self.uses_wasi = any(map(is_wasi, component.world.imports))
+        self._callbacks: dict[tuple[Name | None, str], Any] = {}
+        self._native = 0
+        self._closed = False
+
+    def forward(self, interface: Name | None, wanted: Function, target: Name | None, offered: Function, gate: Gate) -> None:
+        """Has an import answered by an exported function of the instance that `gate` gives at each call.
+
+        Arguments:
+            interface: the imported interface the function is in; None for a function of the world's own.
+            wanted: the function as it is imported.
+            target: the exported interface of the other component.
+            offered: the function as it is exported there; its types equal `wanted`'s.
+        """
+        self._callbacks[interface, wanted.name] = forward(wanted, target, offered, gate)
+
+    def define(self, interface: Name | None, wanted: Function, function: HostFunction) -> None:
+        """Has an import answered by a Python function."""
+        self._callbacks[interface, wanted.name] = serve(wanted, function)
+
+    def instantiate(self, frame: Frame, settings: InstanceSettings | None = None) -> Instance:
+        """A fresh instance: its own store, memory, limits and WASI state. The caller closes it.
+
+        Raises:
+            LimitExceeded, Trapped, TimedOut, Cancelled: see `Instance.start`.
+            ComponentError: an import is not answered, or a granted folder cannot be opened.
+        """
+        self.prepare()
+        instance = Instance(self, settings or InstanceSettings())
+        try:
+            instance.start(frame)
+        except BaseException:
+            instance.close()
+            raise
+        return instance
+
+    def prepare(self) -> None:
+        """Makes the native linker, if it is not made.
+
+        Raises:
+            ComponentError: an import has no answer.
+        """
+        if not self._native:
+            with self.engine.making:
+                if not self._native:
+                    self._native = self._make()
+
+    @property
+    def address(self) -> int:
+        """The native linker; the engine's own."""
+        return self._native
+
+    def _make(self) -> int:
+        linker: int = c.linker_new(self.engine.address)
+        try:
+            if self.uses_wasi:
+                _check(c.linker_add_wasip2(linker))
+            root = c.linker_root(linker)
+            try:
+                for item in self.component.world.imports:
+                    if not is_wasi(item):
+                        self._define(root, item)
+            finally:
+                c.linker_instance_delete(root)
+        except BaseException:
+            c.linker_delete(linker)
+            raise
+        return linker
+
+    def _define(self, root: int, item: Interface | Function) -> None:
+        if isinstance(item, Function):
+            self._add(root, None, item)
+            return
+        inner = ctypes.c_void_p()
+        name = str(item.name).encode()
+        _check(c.linker_add_instance(root, name, len(name), ctypes.addressof(inner)))
+        try:
+            for definition in item.types:
+                if isinstance(definition.type, Resource):
+                    self._add_resource(inner.value or 0, definition.name, definition.type)
+            for function in item.functions:
+                self._add(inner.value or 0, item.name, function)
+        finally:
+            c.linker_instance_delete(inner)
+
+    def _add(self, place: int, interface: Name | None, function: Function) -> None:
+        callback = self._callbacks.get((interface, function.name))
+        if callback is None:
+            where = f"{interface}." if interface else ""
+            raise ComponentError(f"nothing answers the import {where}{function.name} of {self.component.name}")
+        name = function.name.encode()
+        _check(c.linker_add_function(place, name, len(name), callback, None, None))
+
+    def _add_resource(self, place: int, name: str, resource: Resource) -> None:
+        type_ = c.resource_type_new(self.resources[resource])
+        try:
+            text = name.encode()
+            _check(c.linker_add_resource(place, text, len(text), type_, dropped, None, None))
+        finally:
+            c.resource_type_delete(type_)
+
+    def close(self) -> None:
+        """Frees the native linker; instances made by it live on."""
+        native, self._native = self._native, 0
+        if native:
+            c.linker_delete(native)
+
+
+def _check(error: int | None) -> None:
+    if error:
+        raise ComponentError(f"an import cannot be defined: {c.take_message(error)}")
