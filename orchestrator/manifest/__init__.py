@@ -19,15 +19,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orchestrator.manifest.codes import CODES as CODES
+    from orchestrator.manifest.pages import component_reference as component_reference
+    from orchestrator.manifest.pages import error_reference as error_reference
+    from orchestrator.manifest.pages import reference as reference
     from orchestrator.manifest.reader import Reading as Reading
     from orchestrator.manifest.reader import check as check
     from orchestrator.manifest.reader import check_file as check_file
     from orchestrator.manifest.reader import read as read
     from orchestrator.manifest.reader import read_component as read_component
     from orchestrator.manifest.reader import read_file as read_file
+    from orchestrator.manifest.schemas import component_schema as component_schema
+    from orchestrator.manifest.schemas import schema as schema
+    from orchestrator.manifest.substitution import fill as fill
+    from orchestrator.manifest.substitution import inputs_of as inputs_of
+    from orchestrator.manifest.writer import write as write
 
-_HOMES = {
-    "reader": ("Reading", "check", "check_file", "read", "read_component", "read_file"),
+_HOMES: dict[str, tuple[str, ...]] = {
+    "codes": ("CODES",),
+    "pages": (
+        "component_reference",
+        "error_reference",
+        "reference",
+    ),
+    "reader": (
+        "Reading",
+        "check",
+        "check_file",
+        "read",
+        "read_component",
+        "read_file",
+    ),
+    "schemas": (
+        "component_schema",
+        "schema",
+    ),
+    "substitution": (
+        "fill",
+        "inputs_of",
+    ),
+    "writer": ("write",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

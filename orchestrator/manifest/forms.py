@@ -43,7 +43,6 @@ CEL = Text("a CEL expression")
 
 NODE_NAME = Name("a node's name", (RESERVED,))
 
-WIT_TYPE = Parsed("a WIT type", "wit-type", build.read_type)
 
 INPUT_TYPE = Parsed("a WIT type, or `path`", "wit-type", build.read_type)
 
