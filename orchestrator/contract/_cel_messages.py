@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 
-from orchestrator.contract._cel_types import operator, suggest
+from orchestrator.contract._cel_kinds import operator, suggest
 from orchestrator.contract._place import Problem
 
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _WORDS = {"and": "`&&`", "or": "`||`", "not": "`!`", "=": "`==`", "===": "`==`", "in": "`in`"}
+_PLAIN = {"int64": "int", "uint64": "uint", "null_type": "null"}
 _EVALUATION = (
     ("Iteration budget exceeded", "it takes more than 10,000 iterations"),
     ("divide by zero", "division by zero"),
     ("modulus by zero", "division by zero"),
     ("overflow", "a number is out of range"),
-    ("out of bounds", "an index is out of bounds"),
+    ("Index error: index", "an index is out of bounds"),
+    ("onver", "a value cannot be converted"),
+    ("SELECT", "a field is asked of a value that has none"),
     ("invalid regular expression", "a pattern is not a regular expression"),
     ("OUT_OF_RANGE", "a number is out of range"),
 )
@@ -39,7 +42,8 @@ def evaluation_cause(message: str, text: str) -> str:
         return f"there is no `{key[1]}`" if key[1] and key[1] in text else "a key is missing"
     overload = re.search(r"No matching overloads found : (\S+?)\(([\w, ]*)\)", message)
     if overload:
-        return f"`{operator(overload[1])}` does not take ({overload[2]})"
+        kinds = ", ".join(_PLAIN.get(name, name) for name in overload[2].split(", "))
+        return f"`{operator(overload[1])}` does not take ({kinds})"
     return next((cause for sign, cause in _EVALUATION if sign in message), "the values do not fit the expression")
 
 

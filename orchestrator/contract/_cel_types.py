@@ -1,4 +1,4 @@
-"""What CEL's own checker cannot see: names and kinds of WIT values' fields, and which parts of them an expression reads.
+"""What CEL's own checker cannot see: fields of WIT values and their kinds, and which parts an expression reads.
 
 CEL's maps have one type for all their values, so a record is a map of anything to it. This walk follows the checked
 tree with the WIT types and reports unknown fields and cases, operators between kinds that never fit, and a condition
@@ -7,10 +7,10 @@ that is no bool. What it cannot tell (`dyn`) is left to the evaluation.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from orchestrator.contract._cel_kinds import BYTES, NULL, Static, Uses, article, enter, fields, kind, operator, suggest
 from orchestrator.contract._cel_tree import Call, Const, Expr, Ident, ListOf, Loop, MapOf, Select
 from orchestrator.contract._place import Problem
 from orchestrator.diagnostics import Severity
@@ -22,11 +22,9 @@ from orchestrator.interface.types import (
     U8,
     U64,
     Enum,
-    Field,
     Flags,
     List,
     Option,
-    Primitive,
     Record,
     Result,
     Tuple,
@@ -34,12 +32,6 @@ from orchestrator.interface.types import (
     Variant,
 )
 
-NULL = Primitive("null")
-BYTES = List(U8)
-Static = Type | None
-"""The WIT type of an expression; None where only the evaluation can tell."""
-
-_KINDS = {"bool": "bool", "u64": "uint", "f32": "double", "f64": "double", "char": "string", "string": "string"}
 _NUMBERS = {"int", "uint", "double"}
 _OPERATORS = {"_+_", "_-_", "_*_", "_/_", "_%_"}
 _ORDERS = {"_<_", "_<=_", "_>_", "_>=_"}
@@ -54,21 +46,6 @@ _RESULTS: Mapping[str, Type] = {
     "bool": BOOL,
     "-_": S64,
 }
-
-
-@dataclass(slots=True)
-class Uses:
-    """The parts of a value that an expression reads: `*` stands for the elements of a list."""
-
-    whole: bool = False
-    parts: dict[str, Uses] = field(default_factory=dict)
-
-    def into(self, name: str) -> Uses:
-        """What is read of that part, made when it is not there yet."""
-        return self.parts.setdefault(name, Uses())
-
-
-WHOLE = Uses(whole=True)
 
 
 @dataclass(slots=True)
@@ -91,34 +68,8 @@ def examine(tree: Expr, text: str, positions: Mapping[int, int], variables: Mapp
     env: _Env = {name: (type_, uses[name]) for name, type_ in variables.items()}
     found = walk.value(tree, env)
     if kind(found) not in ("bool", "dyn"):
-        walk.problem(tree, f"it gives {_a(kind(found))}, a condition gives a bool")
+        walk.problem(tree, f"it gives {article(kind(found))}, a condition gives a bool")
     return walk.findings
-
-
-def kind(type_: Static) -> str:
-    """What CEL calls the values of a type: bool, int, uint, double, string, bytes, list, map, null, or dyn."""
-    match enter(type_):
-        case Primitive(name):
-            return "null" if name == "null" else _KINDS.get(name, "int")
-        case List(element):
-            return "bytes" if element == U8 else "list"
-        case Tuple() | Flags():
-            return "list"
-        case Record() | Variant() | Result():
-            return "map"
-        case Enum():
-            return "string"
-        case _:
-            return "dyn"
-
-
-def enter(type_: Static) -> Static:
-    """The type of the value in an option that has one; an option in an option is a map with the key `some`."""
-    if not isinstance(type_, Option):
-        return type_
-    if isinstance(type_.some, Option):
-        return Record((Field("some", type_.some),))
-    return type_.some
 
 
 def path(node: Expr) -> str:
@@ -215,7 +166,7 @@ class _Walk:
 
     def _no_fields(self, node: Expr, operand: Expr, type_: Static, name: str) -> None:
         hint = ("`.all(x, …)` and `.exists(x, …)` look at the elements",) if kind(type_) == "list" else ()
-        self.problem(node, f"{path(operand)} is {_a(kind(type_))}, it has no field `{name}`", *hint)
+        self.problem(node, f"{path(operand)} is {article(kind(type_))}, it has no field `{name}`", *hint)
 
     def _always(self, node: Select, inside: Static) -> None:
         hint = ("an option that is missing is null: compare it with null",) if isinstance(inside, Option) else ()
@@ -234,7 +185,7 @@ class _Walk:
                 return self._place(index, items, place), None
         self._whole(uses)
         if kind(type_) not in ("dyn", "list", "map", "null"):
-            self.problem(node, f"{path(operand)} is {_a(kind(type_))}, it has no elements to pick by `[]`")
+            self.problem(node, f"{path(operand)} is {article(kind(type_))}, it has no elements to pick by `[]`")
         return None, None
 
     def _place(self, node: Expr, items: tuple[Type, ...], place: int) -> Static:
@@ -267,7 +218,7 @@ class _Walk:
     def _size(self, node: Call, env: _Env) -> Static:
         type_, uses = self.visit(node.args[0], env)
         if kind(type_) not in ("string", "bytes", "list", "map", "dyn", "null"):
-            found = f"{path(node.args[0])} is {_a(kind(type_))}"
+            found = f"{path(node.args[0])} is {article(kind(type_))}"
             self.problem(node, f"{found}, `size` takes a string, bytes, a list or a map")
         counts_only = isinstance(enter(type_), List) and kind(type_) == "list"
         if not counts_only:
@@ -286,7 +237,7 @@ class _Walk:
             self._within(node, left, right)
         elif name in _TEXT:
             if kind(left) not in ("string", "dyn"):
-                self.problem(node, f"{path(node.args[0])} is {_a(kind(left))}, `{name}` is asked of a string")
+                self.problem(node, f"{path(node.args[0])} is {article(kind(left))}, `{name}` is asked of a string")
         else:
             return _RESULTS.get(name)
         return BOOL
@@ -294,13 +245,13 @@ class _Walk:
     def _bools(self, node: Call, types: list[Static]) -> None:
         for arg, type_ in zip(node.args, types, strict=False):
             if kind(type_) not in ("bool", "dyn"):
-                self.problem(arg, f"{path(arg)} is {_a(kind(type_))}, `{operator(node.function)}` takes a bool")
+                self.problem(arg, f"{path(arg)} is {article(kind(type_))}, `{operator(node.function)}` takes a bool")
 
     def _compare(self, node: Call, left: Static, right: Static) -> None:
         sort = {"number" if kind(t) in _NUMBERS else kind(t) for t in (left, right)}
         nullable = node.function in ("_==_", "_!=_") and "null" in sort
         if len(sort) > 1 and "dyn" not in sort and not nullable:
-            message = f"`{operator(node.function)}` compares {_a(kind(left))} with {_a(kind(right))}"
+            message = f"`{operator(node.function)}` compares {article(kind(left))} with {article(kind(right))}"
             self.problem(node, message)
         for type_, other in ((left, node.args[1]), (right, node.args[0])):
             self._case(type_, other)
@@ -316,7 +267,7 @@ class _Walk:
         kinds = {kind(left), kind(right)} - {"dyn"}
         allowed = _NUMBERS | ({"string", "bytes", "list"} if node.function == "_+_" else set())
         if len(kinds) > 1 or not kinds <= allowed:
-            names = f"{_a(kind(left))} and {_a(kind(right))}"
+            names = f"{article(kind(left))} and {article(kind(right))}"
             hint = ("`int(x)` and `uint(x)` turn one into the other",) if kinds == {"int", "uint"} else ()
             self.problem(node, f"`{operator(node.function)}` does not take {names}", *hint)
             return None
@@ -324,7 +275,7 @@ class _Walk:
 
     def _within(self, node: Call, left: Static, right: Static) -> None:
         if kind(right) not in ("list", "map", "dyn"):
-            self.problem(node, f"{path(node.args[1])} is {_a(kind(right))}, `in` looks into a list or a map")
+            self.problem(node, f"{path(node.args[1])} is {article(kind(right))}, `in` looks into a list or a map")
         items = node.args[1].items if isinstance(node.args[1], ListOf) else ()
         for item in items:
             self._case(left, item)
@@ -335,7 +286,7 @@ class _Walk:
     def _loop(self, node: Loop, env: _Env) -> Static:
         type_, uses = self.visit(node.range, env)
         if kind(type_) not in ("list", "map", "dyn", "null"):
-            self.problem(node.range, f"{path(node.range)} is {_a(kind(type_))}, a macro goes over a list or a map")
+            self.problem(node.range, f"{path(node.range)} is {article(kind(type_))}, a macro goes over a list or a map")
         inner = dict(env)
         inner[node.variable] = self._element(type_, uses)
         inner[node.accumulator] = (self.value(node.start, env), None)
@@ -352,47 +303,6 @@ class _Walk:
                 return STRING, None
         self._whole(uses)
         return None, None
-
-
-def bulky(type_: Type, uses: Uses) -> bool:
-    """Whether what is read of a value may be large: a text or a list."""
-    match type_:
-        case Primitive(name):
-            return name == "string"
-        case List() | Tuple() | Flags():
-            return True
-        case Option(some):
-            return bulky(some, uses.parts.get("some", uses) if isinstance(some, Option) else uses)
-        case Enum():
-            return False
-    parts = fields(type_) or {}
-    read = parts if uses.whole else uses.parts
-    return any(bulky(inside, WHOLE if uses.whole else uses.parts[n]) for n in read if (inside := parts.get(n)))
-
-
-def fields(type_: Static) -> dict[str, Static] | None:
-    """The names that `.name` may follow with, and their types; None where there are none to check."""
-    match type_:
-        case Record(names):
-            return {name.name: name.type for name in names}
-        case Variant(cases):
-            return {case.name: case.type or NULL for case in cases}
-        case Result(ok, err):
-            return {"ok": ok or NULL, "err": err or NULL}
-        case _:
-            return None
-
-
-def operator(function: str) -> str:
-    """The operator as it is written: `_+_` is `+`."""
-    return {"@in": "in", "_?_:_": "?:", "_[_]": "[]"}.get(function, function.replace("_", " ").strip()) or function
-
-
-def suggest(name: str, names: Iterable[str]) -> str:
-    """What to write instead of a name that is not known."""
-    known = list(names)
-    close = difflib.get_close_matches(name, known, 1)
-    return f"did you mean `{close[0]}`?" if close else f"known: {', '.join(f'`{n}`' for n in known) or 'none'}"
 
 
 def _literal(node: Const) -> Static:
@@ -414,9 +324,3 @@ def _literal(node: Const) -> Static:
 def _list_of(items: list[Static]) -> Static:
     first = items[0] if items else None
     return List(first) if first is not None and first != U8 and all(item == first for item in items) else None
-
-
-def _a(noun: str) -> str:
-    if noun in ("bytes", "null", "dyn"):
-        return noun
-    return f"an {noun}" if noun == "int" else f"a {noun}"

@@ -2,6 +2,8 @@
 
 record, variant, result = map with string keys · tuple, list, flags = list (flags sorted) · u64 = uint, all other
 integers int · option = null or the value · list<u8> = bytes · a handle = the string `[handle]`.
+
+The library (0.1.3) takes a Python int for an int and cuts str and bytes at a NUL: those go in as protobuf wrappers.
 """
 
 from __future__ import annotations
@@ -9,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from orchestrator.contract._cel_types import WHOLE, Uses
+from orchestrator.contract._cel_kinds import WHOLE, Uses
 from orchestrator.interface.types import (
+    CHAR,
+    STRING,
     U8,
     U64,
     Borrow,
@@ -32,7 +36,7 @@ def converter(type_: Type, uses: Uses = WHOLE) -> Convert | None:
     """What turns a value of that type into CEL's form; None where it is the same."""
     match type_:
         case List(element):
-            return None if element == U8 else _list(element, uses)
+            return _bytes_maker() if element == U8 else _list(element, uses)
         case Option(some):
             return _option(some, uses)
         case Result(ok, err):
@@ -48,7 +52,7 @@ def converter(type_: Type, uses: Uses = WHOLE) -> Convert | None:
         case Own() | Borrow():
             return lambda _handle: "[handle]"
         case _:
-            return _unsigned() if type_ == U64 else None
+            return _unsigned() if type_ == U64 else _text_maker() if type_ in (STRING, CHAR) else None
 
 
 def _part(uses: Uses, name: str) -> Uses | None:
@@ -56,10 +60,21 @@ def _part(uses: Uses, name: str) -> Uses | None:
 
 
 def _unsigned() -> Convert:
-    """CEL takes a Python int for an int; only a protobuf wrapper says that it is a uint."""
     from google.protobuf.wrappers_pb2 import UInt64Value
 
     return lambda value: UInt64Value(value=value)
+
+
+def _text_maker() -> Convert:
+    from google.protobuf.wrappers_pb2 import StringValue
+
+    return lambda value: StringValue(value=value) if "\0" in value else value
+
+
+def _bytes_maker() -> Convert:
+    from google.protobuf.wrappers_pb2 import BytesValue
+
+    return lambda value: BytesValue(value=value) if b"\0" in value else value
 
 
 def _list(element: Type, uses: Uses) -> Convert | None:

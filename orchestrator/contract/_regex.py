@@ -31,7 +31,7 @@ def searcher(pattern: str) -> Callable[[str], bool]:
         raise ValueError("it is not valid Unicode") from None
     except re2.error as error:
         raise ValueError(_reason(error)) from None
-    return lambda text: compiled.search(text) is not None
+    return lambda text: compiled.search(text.encode(errors="surrogatepass")) is not None
 
 
 def pattern_problem(pattern: str) -> str:

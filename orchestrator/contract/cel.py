@@ -15,15 +15,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.contract._cel_cost import heaviest, weigh
+from orchestrator.contract._cel_kinds import bulky, kind
 from orchestrator.contract._cel_messages import compile_problems, evaluation_cause
 from orchestrator.contract._cel_tree import Call, Const, Expr, Loop, Select, TooDeep, read
-from orchestrator.contract._cel_types import Findings, bulky, examine, kind
+from orchestrator.contract._cel_types import Findings, examine
 from orchestrator.contract._cel_values import Convert, converter
 from orchestrator.contract._place import Problem, refuse_text, shorten
 from orchestrator.contract._regex import pattern_problem
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.errors import ConditionFailed
-from orchestrator.interface.types import Type, children
+from orchestrator.interface.types import Option, Type, children
 from orchestrator.manifest.model import Where
 
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ class Condition:
 
     def __call__(self, values: Mapping[str, Any]) -> bool:
         """Whether the condition holds. Raises ConditionFailed when that cannot be told."""
-        data = {name: convert(values[name]) if convert else values[name] for name, convert in self._converters}
-        if self.heaviest != float("inf") and weigh(data, self.heaviest) > self.heaviest:
-            raise self._failed("the values are too large for its budget")
         try:
+            data = {name: convert(values[name]) if convert else values[name] for name, convert in self._converters}
+            if self.heaviest != float("inf") and weigh(data, self.heaviest) > self.heaviest:
+                raise self._failed("the values are too large for its budget")
             found = self._expression.eval(data=data)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise self._failed(evaluation_cause(str(error), self.text)) from None
         value = found.value()
         if isinstance(value, bool):
@@ -141,7 +142,8 @@ def _environment(variables: Mapping[str, Type]) -> cel.Env:
 
     types = cel.Type
     record = types.Map(types.STRING, types.DYN)
-    return cel.NewEnv(variables={n: record if kind(t) == "map" else types.DYN for n, t in variables.items()})
+    maps = {name for name, type_ in variables.items() if kind(type_) == "map" and not isinstance(type_, Option)}
+    return cel.NewEnv(variables={name: record if name in maps else types.DYN for name in variables})
 
 
 def _converters(variables: Mapping[str, Type], findings: Findings) -> tuple[tuple[str, Convert | None], ...]:

@@ -6,6 +6,7 @@ with the result. A data edge has one crossing and asks `before` alone, with `{"v
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -16,7 +17,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule that was broken: its key in the manifest, and what was found, for a person; no value of the edge is in it."""
+    """A rule that was broken: its key in the manifest, and what was found, for a person; it shows no value."""
 
     rule: str
     message: str
@@ -29,19 +30,18 @@ class Ledger:
         now: the time in nanoseconds of a clock that never goes back.
     """
 
-    __slots__ = ("_admitted", "_calls", "_lock", "_now")
+    __slots__ = ("_admitted", "_lock", "_next", "_now")
 
     def __init__(self, now: Callable[[], int] = time.monotonic_ns) -> None:
         self._now = now
         self._lock = threading.Lock()
-        self._calls = 0
+        # One step of a C iterator: threads cannot come between, and it costs a tenth of a lock.
+        self._next = itertools.count(1).__next__
         self._admitted: deque[int] = deque()
 
     def count(self) -> int:
         """Counts one more crossing and gives their number, this one included."""
-        with self._lock:
-            self._calls += 1
-            return self._calls
+        return self._next()
 
     def admit(self, limit: int, period: int) -> bool:
         """Whether fewer than `limit` crossings were admitted in the last `period` nanoseconds; if so this one is too.
@@ -59,7 +59,7 @@ class Ledger:
 
 
 Rule = Callable[[Ledger, int, Any], Violation | None]
-"""One rule: asked with the edge's ledger, the size of what crosses in bytes, and the values (None if none wants them)."""
+"""One rule: asked with the edge's ledger, the size of what crosses in bytes, and the values (None where unwanted)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from orchestrator.contract.max_response import max_response
 from orchestrator.contract.paths import BadPath, parse_path
 from orchestrator.contract.rate import rate
 from orchestrator.contract.reject import reject
-from orchestrator.contract.require import require
+from orchestrator.contract.require import require_args, require_value
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.interface.types import Function, Record, Result, Type
 from orchestrator.manifest.model import Contract, Reject, Where
@@ -115,7 +115,7 @@ class _Compiler:
 
     def _conditions(self, roots: Mapping[str, Type], function: Function) -> None:
         for condition in self._compiled("require", {"args": roots["args"]}):
-            self.before.append(require(condition))
+            self.before.append(require_args(condition))
             self.needs_args = True
         answers = {name: type_ for name, type_ in roots.items() if name == "result"}
         for condition in self._compiled("ensure", answers):
@@ -124,7 +124,7 @@ class _Compiler:
 
     def _value_conditions(self, type_: Type) -> None:
         for condition in self._compiled("require", {"value": type_}):
-            self.before.append(require(condition))
+            self.before.append(require_value(condition))
             self.needs_args = True
         for condition in self._compiled("ensure", {"value": type_}):
             self.before.append(ensure_value(condition))

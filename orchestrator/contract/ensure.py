@@ -9,12 +9,12 @@ from typing import Any
 
 from orchestrator.contract.cel import Condition
 from orchestrator.contract.checks import Ledger, Rule, Violation
-from orchestrator.contract.require import require
+from orchestrator.contract.require import must_hold
 
 
 def ensure_result(condition: Condition, may_err: bool) -> Rule:
     """The rule that a condition over `result` holds; `may_err`: the function's result is a `result` type."""
-    holds = require(condition, "ensure")
+    holds = must_hold(condition, "ensure")
     excused = may_err and not condition.asks_err
 
     def rule(ledger: Ledger, size: int, result: Any) -> Violation | None:
@@ -27,4 +27,4 @@ def ensure_result(condition: Condition, may_err: bool) -> Rule:
 
 def ensure_value(condition: Condition) -> Rule:
     """The rule that a condition over the `value` of a data edge holds."""
-    return require(condition, "ensure")
+    return must_hold(condition, "ensure")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from orchestrator.contract._cel_types import suggest
+from orchestrator.contract._cel_kinds import suggest
 from orchestrator.contract._place import refuse
 from orchestrator.contract.checks import Ledger, Rule, Violation
 from orchestrator.diagnostics import Diagnostic

@@ -11,15 +11,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from orchestrator.contract._cel_types import NULL, fields, suggest
+from orchestrator.contract._cel_kinds import NULL, fields, suggest
 from orchestrator.contract._place import Problem
 from orchestrator.interface.types import List, Option, Record, Result, Tuple, Type, Variant
 from orchestrator.interface.values import Variant as VariantValue
 from orchestrator.manifest.model import FieldStep, IndexStep, SomeStep, Step, Steps
-
-LONGEST = 1000
-"""Characters of a path."""
-_TOKEN = re.compile(r"(\?)|\.(?:(\d{1,9})(?![\w-])|`?([A-Za-z][A-Za-z0-9-]*)`?)")
+from orchestrator.manifest.paths import LONGEST, Piece, TextError, read_steps
 
 
 class BadPath(ValueError):
@@ -39,32 +36,21 @@ def parse_path(text: str, roots: Mapping[str, Type]) -> tuple[str, Steps]:
     if root not in roots:
         message = f"it starts with `{root}`" if root else "it starts with no name"
         raise BadPath(Problem(message, 0, (f"a path here starts with {' or '.join(f'`{r}`' for r in roots)}",)))
-    steps, offsets = _steps(text, len(root))
-    _follow(roots[root], steps, offsets, root)
+    try:
+        steps, places = read_steps(Piece(len(root), text[len(root) :]))
+    except TextError as error:
+        raise BadPath(Problem(error.message, error.start, (error.help,) if error.help else ())) from None
+    _follow(roots[root], steps, places, root)
     return root, steps
 
 
-def _steps(text: str, at: int) -> tuple[Steps, list[int]]:
-    steps: list[Step] = []
-    offsets: list[int] = []
-    while at < len(text):
-        token = _TOKEN.match(text, at)
-        if token is None:
-            help_ = ("a field after a list is looked for in each element",) if "*" in text[at:] else ()
-            raise BadPath(Problem(f"`{text[at : at + 20]}` is no step", at, help_))
-        steps.append(SomeStep() if token[1] else IndexStep(int(token[2])) if token[2] else FieldStep(token[3]))
-        offsets.append(at)
-        at = token.end()
-    return tuple(steps), offsets
-
-
-def _follow(type_: Type, steps: Steps, offsets: list[int], shown: str) -> None:
+def _follow(type_: Type, steps: Steps, places: tuple[Piece, ...], shown: str) -> None:
     """Raises BadPath for a step that leads nowhere."""
-    for step, at in zip(steps, offsets, strict=True):
+    for step, place in zip(steps, places, strict=True):
         try:
             type_ = _next(type_, step)
         except _NoStep as error:
-            raise BadPath(Problem(f"`{shown}` {error.message}", at, error.help)) from None
+            raise BadPath(Problem(f"`{shown}` {error.message}", place.start, error.help)) from None
         shown += str(step)
 
 
