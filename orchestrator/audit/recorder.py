@@ -20,7 +20,6 @@ from orchestrator.diagnostics import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import TracebackType
 
     from orchestrator.audit.events import Event
     from orchestrator.audit.exporter import Exporter
@@ -100,7 +99,7 @@ class Recorder:
     def __enter__(self) -> Recorder:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -217,7 +216,7 @@ class _Core:
             awake = time.monotonic() - busy < _DOZE
             if not awake:
                 self._doze()
-            # The second look of a dozing thread is for an event appended between `_doze` looking and it taking the room.
+            # Even a dozing thread looks again: a producer may have seen the room just before `_doze` took it.
             self._wake.wait(_TICK if awake else _DOZE)
             self._wake.clear()
         self._turn()

@@ -33,6 +33,7 @@ class Tally:
         first, last: when the first began and the last ended, nanoseconds since the epoch.
         busy: the sum of their durations in nanoseconds.
         request, response: the sums of the sizes that are known, in bytes; -1 where none is.
+        parent: the span that all of them happened in; 1, the run's, where they differ.
     """
 
     count: int = 0
@@ -41,12 +42,14 @@ class Tally:
     busy: int = 0
     request: int = -1
     response: int = -1
+    parent: int = 1
 
     def add(self, event: Event) -> None:
         """Adds an event, which may itself be a sum."""
         rest = (event.detail or {}) if event.kind == "rest" else {}
         self.first = min(self.first, event.start) if self.count else event.start
         self.last = max(self.last, event.start + event.duration)
+        self.parent = event.parent if self.parent == event.parent or not self.count else 1
         self.count += rest.get("count", 1)
         self.busy += rest.get("busy", event.duration)
         self.request = _sum(self.request, event.request)
@@ -58,7 +61,7 @@ class Tally:
         detail = {"of": kind, "count": self.count, "busy": self.busy, "why": why}
         times = (self.first, self.last - self.first)
         sizes = (self.request, self.response)
-        return Event("rest", *times, run, span, 1, node, edge, function, *sizes, decision, rule, detail)
+        return Event("rest", *times, run, span, self.parent, node, edge, function, *sizes, decision, rule, detail)
 
 
 @dataclass(slots=True)
@@ -75,9 +78,9 @@ class Tallies:
             key = (key[0], "", "", "", key[4], "")
         self.sums.setdefault(key, Tally()).add(event)
 
-    def events(self, run: str) -> Iterator[Event]:
-        """An event of kind `rest` for each key; their spans are -1, -2 and so on."""
-        for number, (key, tally) in enumerate(self.sums.items(), 1):
+    def events(self, run: str, after: int = 0) -> Iterator[Event]:
+        """An event of kind `rest` for each key; their spans are -1, -2 and so on, beginning behind -`after`."""
+        for number, (key, tally) in enumerate(self.sums.items(), after + 1):
             yield tally.event(run, -number, key, self.why)
 
 
