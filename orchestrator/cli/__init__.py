@@ -1,0 +1,82 @@
+"""The command line: one file per command, imported when that command runs.
+
+This file answers `orchestrator --help` and `--version` by itself, out of the table below, so that neither waits for an
+import. Not for what a command does, nor for what is wrong with its input: every room says that itself.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "run": "Run a pipeline; its result is JSON on standard output.",
+    "validate": "Check pipelines, and say everything that is wrong with them.",
+    "graph": "Draw a pipeline: as text, Mermaid, DOT, SVG or JSON.",
+    "inspect": "Show a component: its WIT, imports, exports, digest and size.",
+    "build": "Build a component from its source folder.",
+    "new": "Make a pipeline or a component, ready to run.",
+    "schema": "Print the JSON Schema of pipelines or components.",
+    "doctor": "Check this installation: versions, cache, kernel, advisories.",
+    "completion": "Print the completion script for bash, zsh or fish.",
+}
+"""Each command in the order of the help, with its line there. The command `x` is `command` in the module `x`."""
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+def help_text() -> str:
+    """What `orchestrator --help` prints."""
+    commands = "\n".join(f"  {name:<12}{summary}" for name, summary in COMMANDS.items())
+    return f"""Usage: orchestrator COMMAND [ARGUMENTS]...
+
+  Runs agents made of WebAssembly components: declared in YAML, linked by
+  their WIT interfaces, denied everything they were not granted, and traced.
+
+Commands:
+{commands}
+
+Options:
+  --version     Print the version.
+  -h, --help    Print this text; after a command, print that command's help.
+
+Every command takes --json. Exit codes: 0 done, 1 the input is refused or the
+run failed, 2 wrong usage, 130 interrupted.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit code; no exception leaves it.
+
+    Arguments:
+        arguments: those after the program's name; those of the process when None.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _answer(given)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        from orchestrator.cli._crash import report
+
+        return report(error)
+    return code
+
+
+def _answer(given: list[str]) -> int:
+    if given in (["--help"], ["-h"]):
+        sys.stdout.write(help_text())
+        return EXIT_OK
+    if given == ["--version"]:
+        from orchestrator import __version__
+
+        sys.stdout.write(f"orchestrator {__version__}\n")
+        return EXIT_OK
+    from orchestrator.cli._app import run
+
+    return run(given)

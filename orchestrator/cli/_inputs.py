@@ -1,0 +1,132 @@
+"""`--input` on the command line: from texts to values of the inputs' WIT types."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.diagnostics import printable
+from orchestrator.errors import ValueMismatch
+from orchestrator.interface import types as t
+from orchestrator.interface.convert import from_json, load_json
+from orchestrator.interface.show import show_type
+
+if TYPE_CHECKING:
+    from orchestrator.link.model import LinkedInput
+
+
+def read_inputs(given: Iterable[str], known: Iterable[LinkedInput]) -> dict[str, Any]:
+    """The values of `--input`, by the inputs' names, in the Python form of their types.
+
+    Arguments:
+        given: each `name=text`, `name=@file`, or `-` for a JSON object on standard input.
+        known: the pipeline's inputs.
+
+    Raises:
+        click.UsageError: a name is unknown or comes twice, a value does not fit, or one that has no default is missing.
+    """
+    inputs = {each.name: each for each in known}
+    values: dict[str, Any] = {}
+    for item in given:
+        read = _read_object(inputs) if item == "-" else dict([_read_pair(item, inputs)])
+        for name in read.keys() & values.keys():
+            raise click.UsageError(f"input `{name}` is given twice")
+        values |= read
+    missing = [each for each in inputs.values() if not (each.has_default or each.name in values or _optional(each))]
+    if missing:
+        raise click.UsageError("\n".join(_missing(each) for each in missing))
+    return values
+
+
+def _read_pair(item: str, inputs: Mapping[str, LinkedInput]) -> tuple[str, Any]:
+    name, equals, text = item.partition("=")
+    if not equals:
+        raise click.UsageError(
+            f"`--input {printable(item)}` is not NAME=VALUE, nor `-` for a JSON object on standard input"
+        )
+    target = _find(name.strip(), inputs)
+    try:
+        return target.name, _read_value(target, text)
+    except ValueMismatch as problem:
+        raise click.UsageError(f"input `{target.name}` ({_shown(target)}): {problem}") from None
+    except OSError as problem:
+        raise click.UsageError(
+            f"input `{target.name}`: cannot read {printable(text[1:])}: {problem.strerror}"
+        ) from None
+
+
+def _read_value(target: LinkedInput, text: str) -> Any:
+    """A text takes `text` as it stands, every other type as JSON; `@file` is the file's content, `@@` an `@`."""
+    if text.startswith("@@"):
+        return _from_text(target, text[1:])
+    if not text.startswith("@"):
+        return _from_text(target, text)
+    content = _content(text[1:])
+    if target.type == t.List(t.U8):
+        return content
+    try:
+        return _from_text(target, content.decode())
+    except UnicodeDecodeError as problem:
+        raise ValueMismatch("", "text in UTF-8", f"byte {problem.start} of the file, which is none") from None
+
+
+def _from_text(target: LinkedInput, text: str) -> Any:
+    if target.is_path:
+        return os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - Path.absolute keeps `..`
+    if _takes_text(target.type):
+        return from_json(target.type, text)
+    return from_json(target.type, load_json(text))
+
+
+def _takes_text(type_: t.Type) -> bool:
+    if isinstance(type_, t.Option):
+        return _takes_text(type_.some)
+    return type_ in (t.STRING, t.CHAR) or isinstance(type_, t.Enum)
+
+
+def _content(path: str) -> bytes:
+    if path == "-":
+        return sys.stdin.buffer.read()
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _read_object(inputs: Mapping[str, LinkedInput]) -> dict[str, Any]:
+    try:
+        data = load_json(sys.stdin.buffer.read())
+        if not isinstance(data, dict):
+            raise ValueMismatch("", "a JSON object of inputs", f"a JSON {type(data).__name__}")
+    except ValueMismatch as problem:
+        raise click.UsageError(f"standard input: {problem}") from None
+    values = {}
+    for name, value in data.items():
+        target = _find(name, inputs)
+        try:
+            read = from_json(target.type, value)
+        except ValueMismatch as problem:
+            raise click.UsageError(f"standard input: input `{name}` ({_shown(target)}): {problem}") from None
+        values[name] = _from_text(target, read) if target.is_path else read
+    return values
+
+
+def _find(name: str, inputs: Mapping[str, LinkedInput]) -> LinkedInput:
+    if name in inputs:
+        return inputs[name]
+    known = ", ".join(f"{each.name} ({_shown(each)})" for each in inputs.values()) or "none"
+    raise click.UsageError(f"the pipeline has no input `{printable(name)}`; its inputs: {known}")
+
+
+def _missing(target: LinkedInput) -> str:
+    return f"input `{target.name}` ({_shown(target)}) is missing; give it as --input {target.name}=…"
+
+
+def _optional(target: LinkedInput) -> bool:
+    return isinstance(target.type, t.Option)
+
+
+def _shown(target: LinkedInput) -> str:
+    return "path" if target.is_path else show_type(target.type)

@@ -1,0 +1,90 @@
+"""What the commands ask of the rest of the package: the one file to change when the facade changes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli import _terminal as terminal
+from orchestrator.diagnostics import printable
+
+if TYPE_CHECKING:
+    from orchestrator.engine import Engine
+    from orchestrator.manifest.model import ComponentManifest
+    from orchestrator.pipeline import LinkedPipeline
+
+PIPELINE_FILE = "pipeline.yaml"
+"""What a pipeline's file is called in a folder that is given instead of a file."""
+
+
+def pipeline_file(path: str) -> str:
+    """The file that the argument PIPELINE means: itself, or `pipeline.yaml` in a folder."""
+    return os.path.normpath(os.path.join(path, PIPELINE_FILE)) if Path(path).is_dir() else path
+
+
+def allowed(names: Sequence[str]) -> dict[str, str]:
+    """The variables that `--env NAME` allows `${NAME}` to name, with their values.
+
+    Raises:
+        click.UsageError: one of them is not set.
+    """
+    unset = [name for name in names if name not in os.environ]
+    if unset:
+        raise click.UsageError(f"`--env {printable(unset[0])}`: the environment has no such variable")
+    return {name: os.environ[name] for name in names}
+
+
+@contextmanager
+def engine(*, quiet: bool = False) -> Iterator[Engine]:
+    """An engine that tells standard error about builds and compilations."""
+    from orchestrator.engine import Engine
+
+    with Engine(progress=None if quiet else progress) as opened:
+        yield opened
+
+
+def progress(line: str) -> None:
+    """Tells of work that takes its time."""
+    terminal.say(terminal.paint_for(sys.stderr)("dim", printable(line)))
+
+
+def link(
+    engine: Engine, path: str, env: Mapping[str, str] | None = None, *, allow_python: bool = False
+) -> LinkedPipeline:
+    """The pipeline of a file, checked and linked.
+
+    Raises:
+        InvalidPipeline: it is refused.
+        ComponentError: a component cannot be loaded.
+    """
+    from orchestrator.pipeline import Pipeline
+
+    return Pipeline.load(pipeline_file(path), env=env or {}, allow_python=allow_python).link(engine)
+
+
+def build(source: ComponentManifest) -> Path:
+    """The `.wasm` that a source folder's present state gives, in the cache."""
+    from orchestrator.engine.build import build as build_component
+    from orchestrator.engine.cache import Cache
+
+    return build_component(source, Cache().builds, progress=progress)
+
+
+def schema(kind: str) -> Mapping[str, Any]:
+    """The JSON Schema of `pipeline` or `component`."""
+    from orchestrator import manifest
+
+    return manifest.component_schema() if kind == "component" else manifest.schema()
+
+
+def cache_folder() -> Path:
+    """Where this user's compiled components are, or would be."""
+    from orchestrator.engine.cache import default_folder
+
+    return default_folder()

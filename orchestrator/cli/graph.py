@@ -1,0 +1,63 @@
+"""`orchestrator graph`: a picture of a pipeline."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from orchestrator.cli import _session as session
+from orchestrator.cli import _terminal as terminal
+from orchestrator.cli._command import define
+from orchestrator.diagnostics import printable
+from orchestrator.errors import OrchestratorError
+from orchestrator.graph import PICTURES, draw
+
+if TYPE_CHECKING:
+    from orchestrator.graph import Graph, Picture
+
+
+@define(
+    "graph",
+    "The pipeline is checked first, so that the picture has every type.",
+    epilog="Example: orchestrator graph pipelines/docs-answer.yaml --format svg -o docs-answer.svg",
+)
+@click.argument("pipeline", default=".")
+@click.option("--format", "picture", type=click.Choice(PICTURES), help="By default text, or what FILE's ending says.")
+@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write it there.")
+@click.option("--env", "names", multiple=True, metavar="NAME", help="Allow ${NAME} in the pipeline.")
+@click.option("--allow-python", is_flag=True, help="Allow nodes that are Python functions.")
+def command(
+    pipeline: str, picture: str | None, output: Path | None, names: tuple[str, ...], allow_python: bool, as_json: bool
+) -> None:
+    """Draws the pipeline."""
+    with session.engine(quiet=as_json) as engine:
+        linked = session.link(engine, pipeline, session.allowed(names), allow_python=allow_python)
+        graph = linked.drawing()
+    chosen = "json" if as_json else picture or _by_ending(output)
+    text = _draw(graph, cast("Picture", chosen), to_file=output is not None)
+    if output is None:
+        terminal.put(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise OrchestratorError(f"cannot write {printable(str(output))}: {problem.strerror}") from None
+
+
+def _by_ending(output: Path | None) -> str:
+    endings = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid", ".json": "json"}
+    return endings.get(output.suffix.lower(), "text") if output else "text"
+
+
+def _draw(graph: Graph, picture: Picture, *, to_file: bool) -> str:
+    encoding = "utf-8" if to_file else (sys.stdout.encoding or "ascii")
+    ascii_only = not encoding.lower().replace("-", "").startswith("utf")
+    width = shutil.get_terminal_size((100, 24)).columns
+    try:
+        return draw(graph, picture, width=width, ascii_only=ascii_only)
+    except ValueError as problem:
+        raise OrchestratorError(str(problem)) from None
