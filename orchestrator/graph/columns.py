@@ -1,13 +1,15 @@
 """Where in its row each item stands, so that long arcs run straight and nothing overlaps.
 
-The second half of Sugiyama's method, by Brandes and Köpf ("Fast and Simple Horizontal Coordinate Assignment", 2001) with
-widths as in Brandes, Walter and Zink's erratum (2020): each item is aligned with the middle one of its neighbours, from
-above and from below, leftmost and rightmost; the place is the mean of the two middle ones of these four.
+The second half of Sugiyama's method, by Brandes and Köpf ("Fast and Simple Horizontal Coordinate Assignment", 2001),
+with widths as in the erratum of Brandes, Walter and Zink (2020): each item is aligned with the middle one of its
+neighbours, from above and from below, leftmost and rightmost; its place is the mean of the two in the middle
+of these four.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from orchestrator.graph.layers import Rows
 from orchestrator.graph.order import topological_order
@@ -24,10 +26,8 @@ def columns(rows: Rows, gap: float, narrow: float) -> list[float]:
     if not rows.sizes:
         return []
     clashes = _clashes(rows)
-    found: list[list[float]] = []
-    for down in (True, False):
-        for right in (False, True):
-            found.append(_aligned(rows, clashes, (gap, narrow), down=down, right=right))
+    ways = [(down, right) for down in (True, False) for right in (False, True)]
+    found = [_aligned(rows, clashes, (gap, narrow), down=down, right=right) for down, right in ways]
     tightest = min(found, key=lambda xs: max(xs) - min(xs))
     for at, xs in enumerate(found):
         shift = max(tightest) - max(xs) if at % 2 else min(tightest) - min(xs)
@@ -40,7 +40,7 @@ def columns(rows: Rows, gap: float, narrow: float) -> list[float]:
 def _clashes(rows: Rows) -> set[tuple[int, int]]:
     """The steps (upper, lower) that cross a straight stretch of a long arc: those must not pull it out of line."""
     clashes: set[tuple[int, int]] = set()
-    for upper, lower in zip(rows.rows, rows.rows[1:], strict=False):
+    for upper, lower in pairwise(rows.rows):
         place = {item: at for at, item in enumerate(upper)}
         left = begun = 0
         for at, item in enumerate(lower):
@@ -74,7 +74,7 @@ def _blocks(lines: Sequence[Sequence[int]], near: Sequence[Sequence[int]], clash
     """Of each item the first one of the column that it is aligned with."""
     root = list(range(len(near)))
     taken: set[int] = set()
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         place = {item: at for at, item in enumerate(before)}
         last = -1
         for item in line:
@@ -92,7 +92,7 @@ def _compact(lines: Sequence[Sequence[int]], rows: Rows, root: Sequence[int], ga
     """Push the columns together: each as far left as its neighbours let it, then as far right as they let it."""
     apart: dict[tuple[int, int], float] = {}
     for line in lines:
-        for left, right in zip(line, line[1:], strict=False):
+        for left, right in pairwise(line):
             key = (root[left], root[right])
             apart[key] = max(apart.get(key, 0.0), _apart(rows, left, right, gaps))
     names = {str(item): item for item in sorted(set(root))}

@@ -10,15 +10,25 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TypeVar
 
-from orchestrator.graph.order import cycles, depths, reachable, topological_order
+from orchestrator.errors import OrchestratorError
+from orchestrator.graph.order import cycles, depths, topological_order
 
 Size = tuple[float, float]
 Pair = tuple[str, str]
+T = TypeVar("T")
 
+MOST_ITEMS = 6000
+"""How many vertices, and arcs in each row that they pass, a picture has at most: some seconds of work."""
 _SWEEPS = 24
 _PATIENCE = 4
 _PASSES = 4
+
+
+class TooLargeToDraw(OrchestratorError):
+    """A graph has more vertices and arcs than a picture can show."""
 
 
 @dataclass(slots=True)
@@ -58,10 +68,17 @@ def in_rows(
         names: the vertices; sizes: of each its extent along the row and across.
         pairs: the arcs; notes: of each the extent of its note, zero without one; strong: whether it should point down
             even where another arc then points up.
+
+    Raises:
+        TooLargeToDraw: more than `MOST_ITEMS` would stand in the rows.
     """
+    if len(names) + len(pairs) > MOST_ITEMS:
+        raise _too_large(names, pairs)
     flipped = upward(pairs, strong)
     downward = [(b, a) if index in flipped else (a, b) for index, (a, b) in enumerate(pairs)]
     rank = ranks(names, [pair for pair in downward if pair[0] != pair[1]])
+    if len(names) + sum(2 * (rank[b] - rank[a]) - 1 for a, b in downward if a != b) > MOST_ITEMS:
+        raise _too_large(names, pairs)
     rows = Rows(list(sizes), len(names), flipped=flipped)
     rows.up, rows.down = [[] for _ in names], [[] for _ in names]
     rows.rows = [[] for _ in range(2 * max(rank.values(), default=0) + 1)]
@@ -72,6 +89,13 @@ def in_rows(
         _thread(rows, index[source], index[target], 2 * rank[source], 2 * rank[target], note)
     _reorder(rows)
     return rows
+
+
+def _too_large(names: Sequence[str], pairs: Sequence[Pair]) -> TooLargeToDraw:
+    return TooLargeToDraw(
+        f"the graph is too large for a picture: {len(names)} boxes and {len(pairs)} edges; "
+        "write it as dot or json and draw it with a tool for large graphs"
+    )
 
 
 def ranks(names: Sequence[str], pairs: Sequence[Pair]) -> dict[str, int]:
@@ -98,25 +122,45 @@ def ranks(names: Sequence[str], pairs: Sequence[Pair]) -> dict[str, int]:
 
 def crossings(rows: Rows) -> int:
     """How many times arcs cross between the rows."""
-    return sum(_crossings(rows, upper, lower) for upper, lower in zip(rows.rows, rows.rows[1:], strict=False))
+    return sum(_crossings(rows, upper, lower) for upper, lower in pairwise(rows.rows))
 
 
 def upward(pairs: Sequence[Pair], strong: Sequence[bool]) -> set[int]:
-    """The arcs to turn round so that no cycle is left; weak ones where that is enough."""
+    """The arcs to turn round so that no cycle is left, weak ones where that is enough; few, not the fewest."""
     if not cycles(pairs, most=1):
         return set()
-    flipped: set[int] = set()
-    kept: dict[Pair, None] = {}
-    for at in sorted(range(len(pairs)), key=lambda at: not strong[at]):
-        source, target = pairs[at]
-        if source == target:
+    wish = _places(_depth_first(pairs))
+    firm = [pair for pair, is_strong in zip(pairs, strong, strict=True) if is_strong and pair[0] != pair[1]]
+    place = _places(_depth_first(firm))
+    firm = [(a, b) if place[a] < place[b] else (b, a) for a, b in firm]
+    place = _places(topological_order(sorted(wish, key=wish.__getitem__), firm))
+    return {at for at, (source, target) in enumerate(pairs) if place[source] > place[target]}
+
+
+def _depth_first(pairs: Sequence[Pair]) -> list[str]:
+    """The names so that an arc points backwards only where it closes a cycle: a depth-first search's end times."""
+    following: dict[str, list[str]] = {}
+    for source, target in pairs:
+        following.setdefault(source, []).append(target)
+    entered = {target for _, target in pairs}
+    starts = sorted(dict.fromkeys(name for pair in pairs for name in pair), key=entered.__contains__)
+    seen: set[str] = set()
+    ended: list[str] = []
+    for start in starts:
+        if start in seen:
             continue
-        if (target, source) in kept or source in reachable([target], kept):
-            flipped.add(at)
-            kept[(target, source)] = None
-        else:
-            kept[(source, target)] = None
-    return flipped
+        seen.add(start)
+        stack = [(start, iter(following.get(start, ())))]
+        while stack:
+            name, rest = stack[-1]
+            onward = next((other for other in rest if other not in seen), None)
+            if onward is None:
+                ended.append(name)
+                stack.pop()
+            else:
+                seen.add(onward)
+                stack.append((onward, iter(following.get(onward, ()))))
+    return ended[::-1]
 
 
 def _thread(rows: Rows, source: int, target: int, first: int, last: int, note: Size) -> None:
@@ -136,7 +180,7 @@ def _thread(rows: Rows, source: int, target: int, first: int, last: int, note: S
     rows.notes.append(chain[middle - first] if any(note) else -1)
     chain.append(target)
     rows.chains.append(chain)
-    for upper, lower in zip(chain, chain[1:], strict=False):
+    for upper, lower in pairwise(chain):
         rows.down[upper].append(lower)
         rows.up[lower].append(upper)
 
@@ -207,5 +251,5 @@ def _crossings(rows: Rows, upper: Sequence[int], lower: Sequence[int]) -> int:
     return count
 
 
-def _places(row: Sequence[int]) -> dict[int, int]:
+def _places(row: Sequence[T]) -> dict[T, int]:
     return {item: at for at, item in enumerate(row)}

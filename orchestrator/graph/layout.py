@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.errors import OrchestratorError
 from orchestrator.graph.columns import columns
 from orchestrator.graph.layers import Rows, Size, in_rows
 from orchestrator.graph.model import Arc, Graph
@@ -33,12 +32,6 @@ _PORT = 16.0
 _LEAST_PORT = 10.0
 """How far apart they end where a box is made wider for them, for so many of them:"""
 _MOST_PORTS = 40
-MOST_ITEMS = 4000
-"""How many vertices, and arcs in each row that they pass, a picture has at most: some seconds of work."""
-
-
-class TooLargeToDraw(OrchestratorError):
-    """A graph has more vertices and arcs than a picture can show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +87,6 @@ def lay_out(graph: Graph, boxes: Mapping[str, Size], notes: Mapping[str, Size], 
     Raises:
         TooLargeToDraw: it has too many vertices and arcs.
     """
-    if len(graph.vertices) + 2 * len(graph.arcs) > MOST_ITEMS:
-        raise too_large(graph)
     turn = direction == "right"
     busy = _busy(graph)
     rows = in_rows(
@@ -105,8 +96,6 @@ def lay_out(graph: Graph, boxes: Mapping[str, Size], notes: Mapping[str, Size], 
         [_turned(notes.get(arc.id, (0.0, 0.0)), turn) for arc in graph.arcs],
         [arc.kind in ("data", "implied") for arc in graph.arcs],
     )
-    if len(rows.sizes) > MOST_ITEMS:
-        raise too_large(graph)
     along = columns(rows, _GAP, _NARROW)
     across, bands = _across(rows, along)
     return _placed(graph, rows, [*zip(along, across, strict=True)], bands, direction)
@@ -122,14 +111,6 @@ def _busy(graph: Graph) -> dict[str, int]:
 def _roomy(size: Size, arcs: int) -> Size:
     """The size, larger along the row where many arcs meet the vertex."""
     return max(size[0], 2 * _INSET + _LEAST_PORT * (min(arcs, _MOST_PORTS) - 1)), size[1]
-
-
-def too_large(graph: Graph) -> TooLargeToDraw:
-    """The error that says so and what to do."""
-    return TooLargeToDraw(
-        f"the graph is too large for a picture: {len(graph.vertices)} boxes and {len(graph.arcs)} edges; "
-        "write it as dot or json and draw it with a tool for large graphs"
-    )
 
 
 def _turned(size: Size, turn: bool) -> Size:
@@ -188,7 +169,7 @@ def _ways(
     row_of = {item: at for at, row in enumerate(rows.rows) for item in row}
     leaving = _ports(rows, middles, [(chain[0], chain[1]) if chain else None for chain in rows.chains])
     coming = _ports(rows, middles, [(chain[-1], chain[-2]) if chain else None for chain in rows.chains])
-    ways = []
+    ways: list[list[Point]] = []
     for at, chain in enumerate(rows.chains):
         if not chain:
             ways.append([])

@@ -1,15 +1,18 @@
 """How wide a text is in a picture whose font is not known, and the text made fit to be shown.
 
-Widths are of Helvetica's metrics (Adobe's AFM, thousandths of the size) with an allowance for the wider fonts that stand
-in for it; a monospaced character is taken as 0.602 of the size, as in DejaVu Sans Mono, the widest of the common ones.
+Widths are of Helvetica's metrics (Adobe's AFM, thousandths of the size) with an allowance for the wider fonts that
+stand in for it; a monospaced character is taken as 0.602 of the size, as in DejaVu Sans Mono, the widest of the
+common ones.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from orchestrator.diagnostics import printable
 
+_BLANKS = re.compile(r"[ \t\r\n]+")
 _ALLOWANCE = 1.06
 _MONO = 0.602
 _USUAL = 556
@@ -36,8 +39,11 @@ _WIDTHS = {
 
 
 def shown(text: str) -> str:
-    """The text on one line, with control and formatting characters as escapes."""
-    return printable(" ".join(text.split()) if text.isprintable() else text.replace("\n", " "))
+    """The text on one line, with control and formatting characters and what XML may not hold as escapes."""
+    if text.isprintable():
+        return text
+    line = printable(_BLANKS.sub(" ", text).strip())
+    return line.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 
 def width(text: str, size: float, *, mono: bool = False) -> float:

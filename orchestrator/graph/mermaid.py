@@ -29,7 +29,7 @@ _STROKES = {"data": "#2f6fd0", "call": "#d9730d", "tool": "#8250c8", "implied": 
 def as_mermaid(graph: Graph) -> str:
     """The graph as the text of a flowchart, ending with a line end."""
     names = {vertex.id: f"v{at}" for at, vertex in enumerate(graph.vertices)}
-    lines = ["flowchart TD", f"  accTitle: {_quoted(graph.name) or 'pipeline'}"]
+    lines = ["flowchart TD", f"  accTitle: {_title(graph.name)}"]
     lines += [_vertex(vertex, names[vertex.id]) for vertex in graph.vertices]
     lines += [_arc(arc, names[arc.source], names[arc.target]) for arc in graph.arcs]
     lines += _CLASSES
@@ -53,6 +53,11 @@ def _arc(arc: Arc, source: str, target: str) -> str:
 
 def _text(parts: Iterable[str]) -> str:
     return "<br/>".join(_quoted(part) for part in parts if part)
+
+
+def _title(text: str) -> str:
+    """The text for the title that is read aloud, which knows neither quotes nor entities: harmless marks alone."""
+    return " ".join("".join(char if char.isalnum() or char in " ._-" else " " for char in text).split()) or "pipeline"
 
 
 def _quoted(text: str) -> str:

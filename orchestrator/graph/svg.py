@@ -7,6 +7,7 @@ the same bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from xml.sax.saxutils import escape
 
 from orchestrator.graph.layout import Box, Direction, Layout, Point, lay_out
@@ -75,11 +76,9 @@ def as_svg(graph: Graph, direction: Direction | None = None) -> str:
 
 def describe(graph: Graph) -> str:
     """The graph in sentences, for those who hear the picture."""
-    said = [f"{tally(graph)}."]
     words = {"data": "flows to", "call": "calls", "tool": "may call as a tool", "implied": "runs before"}
-    for arc in graph.arcs:
-        said.append(f"{arc.source} {words[arc.kind]} {arc.target}.")
-    return " ".join(map(shown, said))
+    said = [f"{arc.source} {words[arc.kind]} {arc.target}." for arc in graph.arcs]
+    return " ".join(map(shown, (f"{tally(graph)}.", *said)))
 
 
 def _best(graph: Graph, direction: Direction | None) -> Layout:
@@ -121,7 +120,7 @@ def _path(way: Sequence[Point], direction: Direction) -> str:
     """A line through the points, bending smoothly between the pairs; it ends where the arrow's head begins."""
     points = _with_room(way, direction)
     said = [f"M{_n(points[0][0])} {_n(points[0][1])}"]
-    for at, (here, there) in enumerate(zip(points, points[1:], strict=False)):
+    for at, (here, there) in enumerate(pairwise(points)):
         if here == there:
             continue
         if at % 2 == 0 or abs(here[direction == "right"] - there[direction == "right"]) < 0.5:
@@ -209,7 +208,7 @@ def _key(graph: Graph) -> list[tuple[str, str, str]]:
     """What the legend has to say: (shape, kind, words), of the kinds that there are."""
     boxes = {vertex.kind for vertex in graph.vertices}
     arcs = {arc.kind for arc in graph.arcs}
-    key = [("box", kind, KEY_VERTICES[kind]) for kind in VERTEX_KINDS if kind in boxes]
+    key: list[tuple[str, str, str]] = [("box", kind, KEY_VERTICES[kind]) for kind in VERTEX_KINDS if kind in boxes]
     key += [("arc", kind, KEY_ARCS[kind]) for kind in ARC_KINDS if kind in arcs]
     return key + ([("chip", "rule", "contract")] if any(arc.contract for arc in graph.arcs) else [])
 

@@ -61,7 +61,7 @@ class _Page:
     most: int
 
     def lines(self) -> Iterator[str]:
-        labels = {vertex.id: self.fit(vertex.label, _WIDEST_NAME) for vertex in self.graph.vertices}
+        labels = {vertex.id: self.fit(vertex.label or vertex.id, _WIDEST_NAME) for vertex in self.graph.vertices}
         leaving: dict[str, list[Arc]] = {vertex.id: [] for vertex in self.graph.vertices}
         for arc in self.graph.arcs:
             leaving[arc.source].append(arc)
@@ -111,7 +111,7 @@ class _Page:
     def fit(self, text: str, most: int = 0) -> str:
         """The text safe for a terminal, in the alphabet asked for, and cut to the width."""
         lead = len(text) - len(text.lstrip(" "))
-        text = " " * lead + shown_plainly(text[lead:])
+        text = " " * lead + shown(text[lead:])
         if self.marks is _ASCII:
             text = text.replace("→", "->").encode("ascii", "backslashreplace").decode("ascii")
         most = most or self.most
@@ -145,11 +145,6 @@ def in_flow(graph: Graph) -> tuple[Vertex, ...]:
     rank = ranks(names, downward)
     place = {name: at for at, name in enumerate(topological_order(names, downward))}
     return tuple(sorted(graph.vertices, key=lambda vertex: (rank[vertex.id], place[vertex.id])))
-
-
-def shown_plainly(text: str) -> str:
-    """The text on one line without control characters; blanks between words stay as they are."""
-    return shown(text) if not text.isprintable() else text
 
 
 def columns(text: str) -> int:

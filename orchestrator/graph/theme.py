@@ -1,7 +1,7 @@
 """The colours, fonts and words of the picture.
 
-Plain classes with a dark set in a media query rather than CSS variables: converters such as librsvg and Inkscape know no
-variables. All classes begin with `og-`, as a page may hold several pictures among styles of its own.
+Plain classes with a dark set in a media query rather than CSS variables: converters such as librsvg and Inkscape know
+no variables. All classes begin with `og-`, as a page may hold several pictures among styles of its own.
 """
 
 from __future__ import annotations

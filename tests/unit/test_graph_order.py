@@ -79,8 +79,12 @@ def test_the_first_cycle_is_the_shortest_through_one_of_its_names(pairs: list[Pa
     for cycle in order.cycles(pairs, most=1):
         graph = digraph(pairs)
         shortest = {
-            name: min(networkx.shortest_path_length(graph, after, name) for after in graph[name]
-                      if networkx.has_path(graph, after, name)) + 1
+            name: min(
+                networkx.shortest_path_length(graph, after, name)
+                for after in graph[name]
+                if networkx.has_path(graph, after, name)
+            )
+            + 1
             for name in cycle
         }
         assert min(shortest.values()) == len(cycle)
