@@ -124,7 +124,7 @@ class MapOf:
         """The values that are not bad, by key."""
         if not isinstance(tree, Entries):
             return refuse(context, tree, spot, self.what)
-        if not tree.entries and not self.empty:
+        if not tree.entries and not tree.partial and not self.empty:
             return context.error("empty-value", f"{spot} is empty", spot.mark, label=f"expected {self.what}")
         found = {}
         for key, value in tree.entries:
@@ -258,7 +258,7 @@ class Object:
     def read(self, context: Context, tree: Tree, spot: Spot) -> Any:
         """What `build` makes of it."""
         if not isinstance(tree, Entries):
-            return refuse(context, tree, spot, self.what)
+            return refuse(context, tree, spot, "a map", f"the keys of {self.what}: {self._names(spot)}")
         spot = self._own_spot(tree, spot)
         known = {key.name: key for key in self.keys}
         values = {}
@@ -273,7 +273,8 @@ class Object:
                 continue
             elif (found := key.shape.read(context, value, spot.key(name))) is not BAD:
                 values[name.text] = found
-        self._missing(context, {name.text for name, _ in tree.entries} | meant, spot)
+        if not tree.partial:
+            self._missing(context, {name.text for name, _ in tree.entries} | meant, spot)
         return self.build(context, Fields(values, tree, spot))
 
     def _own_spot(self, tree: Entries, spot: Spot) -> Spot:
@@ -281,22 +282,27 @@ class Object:
         if not given:
             return spot
         name, value = given[0]
-        if not self.owner:
-            return Spot(spot.owner, spot.path, spot.mark, name.text)
         shown = " ".join(value.text.split()) if isinstance(value, Scalar) else ""
-        owner = f"{self.owner} `{shown}`" if shown else f"the {self.owner} `{spot.path}`"
-        return Spot(owner, "", (name.start, name.end), name.text)
+        if not self.owner or not shown:
+            return Spot(spot.owner, spot.path, spot.mark, name.text)
+        return Spot(f"{self.owner} `{shown}`", "", (name.start, name.end), name.text)
+
+    def _allowed(self, spot: Spot) -> list[str]:
+        return [key.name for key in self.keys if not key.later and not self._forbidden(key, spot)]
+
+    def _names(self, spot: Spot) -> str:
+        return ", ".join(self._allowed(spot))
 
     def _unknown(self, context: Context, name: Scalar, spot: Spot) -> str:
         """Refuse a key; gives the one that was probably meant."""
-        allowed = [key.name for key in self.keys if not key.later and not self._forbidden(key, spot)]
+        allowed = self._allowed(spot)
         near = nearest(name.text, allowed)
         context.error(
             "unknown-key",
             f"{spot} has no key `{name.text}`",
             name,
             label=f"did you mean `{near}`?" if near else "",
-            help=f"{self.what} has: {', '.join(allowed)}",
+            help=f"the keys of {self.what}: {self._names(spot)}",
         )
         return near
 
@@ -314,7 +320,7 @@ class Object:
             what = KINDS[spot.kind]
             message = f"{what} has no `{spot.key(name).path}`"
             context.error(
-                "misplaced-key", message, name, label=f"of {spot}", help=key.instead.get(spot.kind, "remove it")
+                "misplaced-key", message, name, label=f"of {spot.owner}", help=key.instead.get(spot.kind, "remove it")
             )
             return False
         if key.needs and not any(tree.get(other) for other in key.needs):
@@ -338,7 +344,7 @@ class Object:
                     "missing-key",
                     f"{spot} lacks `{key.name}`",
                     place,
-                    help=f"`{key.name}` is {key.shape.show()}: {key.doc}",
+                    help=f"add `{key.name}`, {key.shape.show()}: {key.doc[:1].lower()}{key.doc[1:]}",
                 )
 
     def schema(self) -> Schema:

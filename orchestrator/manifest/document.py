@@ -34,13 +34,12 @@ def parse(report: Report) -> Tree:
 
     Raises `Unreadable` for what leaves no tree to read; other faults (a key twice, an anchor) go to the report.
     """
-    text = report.source.text
     _check_text(report)
     events = _events(report)
     _check_tabs(report, events)
     composer = _Composer(report, iter(events))
     tree = composer.document()
-    if not text.strip():
+    if isinstance(tree, Scalar) and tree.style == "plain" and not tree.text:
         report.error("yaml-empty", "the document is empty", (0, 0), help=("write at least `pipeline` and `nodes`",))
         raise Unreadable
     return tree
@@ -85,7 +84,6 @@ def _check_text(report: Report) -> None:
             "yaml-character",
             f"the character {code} cannot stand in a document",
             found.span(),
-            label="here",
             help=f'write it as an escape in a text in double quotes: "\\u{ord(found.group()):04x}"',
         )
         raise Unreadable
@@ -133,6 +131,8 @@ def _syntax_error(report: Report, error: Any) -> None:
     if found := _TABBED.match(report.source.text, line_start):
         _tab(report, found)
         raise Unreadable from None
+    if error.context_mark and not report.source.text[at:].strip():
+        _unclosed(report, error)
     causes: tuple[str, ...] = ()
     if error.context and error.context_mark and error.context_mark.index != at:
         line, column = report.line_column(error.context_mark.index)
@@ -147,7 +147,19 @@ def _syntax_error(report: Report, error: Any) -> None:
     raise Unreadable from None
 
 
+def _unclosed(report: Report, error: Any) -> None:
+    """The text ends inside brackets or quotes: the fault is where they open."""
+    start = error.context_mark.index
+    opening = report.source.text[start : start + 1]
+    if opening in ("[", "{", '"', "'"):
+        message = f"this is not YAML: the `{opening}` is never closed"
+        report.error("yaml-syntax", message, (start, start + 1), label="opened here")
+        raise Unreadable from None
+
+
 def _hint(report: Report, at: int) -> tuple[str, ...]:
+    if report.source.text[at : at + 1] == ":":
+        return ("a text with `: ` in it needs quotes; keys of one map begin at the same column",)
     if "${" in report.source.text[max(0, at - 2) : at + 1]:
         return ('inside brackets a text with `${` needs quotes: "${NAME}"',)
     return ()
@@ -247,13 +259,16 @@ class _Composer:
         start, end = event.start_mark.index, event.end_mark.index
         entries: dict[str, tuple[Scalar, Tree]] = {}
         last = end
+        partial = False
         while type(inner := next(self.events)).__name__ != "MappingEndEvent":
             key, value = self._tree(inner), self._tree(next(self.events))
             last = max(last, value.end)
             if (name := self._key(key, entries)) is not None:
                 entries[name.text] = (name, value)
+            else:
+                partial = True
         end = inner.end_mark.index if event.flow_style else last
-        return Entries(tuple(entries.values()), start, end)
+        return Entries(tuple(entries.values()), start, end, partial)
 
     def _key(self, key: Tree, entries: dict[str, tuple[Scalar, Tree]]) -> Scalar | None:
         if not isinstance(key, Scalar):
@@ -265,6 +280,14 @@ class _Composer:
             shown = key.text or "(empty)"
             message = f"a key must be a text, not {shown}"
             self.report.error("yaml-key", message, (key.start, key.end), help=f'quote it: "{key.text}"')
+            return None
+        if key.text == "<<" and key.style == "plain":
+            self.report.error(
+                "yaml-alias",
+                "a merge key `<<`: the language has none",
+                (key.start, key.end),
+                help="write the keys where they are needed",
+            )
             return None
         if key.text in entries:
             self._double(key, entries[key.text][0])

@@ -176,7 +176,7 @@ NODE = Object(
                 "a function, `package:name/interface.function`",
                 FUNCTION,
                 "function-name",
-                "write the export's interface, a dot and the function",
+                "write the export's interface, a dot and the function; a version has three numbers: `@0.1.0`",
             ),
             "The export that runs when the node's data is there; a node without one only answers calls.",
             only=("component",),

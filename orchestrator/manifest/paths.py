@@ -222,8 +222,12 @@ def _port(piece: Piece, form: re.Pattern[str], what: str, help: str) -> Port:
     _check_name(node, "a node")
     if not tail.text:
         return Port(node.text)
+    if tail.text.startswith("?"):
+        raise tail.part(0, 1).fault("a node of a call has no `?`", help)
     name = tail.part(1)
-    if not tail.text.startswith(".") or not form.fullmatch(name.text):
+    if "@" in name.text and form.fullmatch(re.sub("@.*", "", name.text)):
+        help = "a version has three numbers: `@0.1.0`"
+    if not form.fullmatch(name.text):
         found = f"`{name.text}`" if name.text else "nothing"
         raise (name if name.text else tail).fault(f"expected {what} after `{node.text}.`, found {found}", help)
     return Port(node.text, name.text)

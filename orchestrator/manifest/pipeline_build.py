@@ -15,7 +15,7 @@ from orchestrator.manifest import model, paths
 from orchestrator.manifest.container_shapes import Fields
 from orchestrator.manifest.context import BAD, Bad, Context, Filled, Spot
 from orchestrator.manifest.model import MISSING, Where
-from orchestrator.manifest.shapes import nearest, not_enforced
+from orchestrator.manifest.shapes import nearest
 from orchestrator.manifest.tree import Scalar
 
 PATH_TYPE = Named("path")
@@ -162,10 +162,11 @@ def read_steps(_context: Context, filled: Filled, _spot: Spot) -> model.Steps:
 
 def read_component(context: Context, filled: Filled, spot: Spot) -> str | Bad:
     """Where a component is: a path of the file system."""
-    for scheme, what in (("oci:", "a component from a registry (`oci:`)"), ("skill:", "a skill (`skill:`)")):
+    for scheme, what in (("oci:", "components of a registry"), ("skill:", "skills")):
         if filled.text.startswith(scheme):
-            place = filled.scalar
-            return not_enforced(context, f"{what} in {spot}", place, "use a source folder or a `.wasm` file")
+            message = f"{spot} begins with `{scheme}`: {what} are not read by this version"
+            help = "use a source folder or a `.wasm` file"
+            return context.error("not-enforced", message, filled.scalar, label="refused", help=help)
     return filled.text
 
 

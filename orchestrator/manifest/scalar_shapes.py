@@ -9,7 +9,17 @@ from typing import Any
 from orchestrator.manifest import scalars
 from orchestrator.manifest.context import BAD, Bad, Context, Filled, Spot, describe
 from orchestrator.manifest.paths import NAME, TextError, kebab, name_fault
-from orchestrator.manifest.shapes import Schema, compiled, listed, nearest, not_enforced, refuse, text_of, text_schema
+from orchestrator.manifest.shapes import (
+    Schema,
+    compiled,
+    listed,
+    nearest,
+    not_enforced,
+    refuse,
+    substituted,
+    text_of,
+    text_schema,
+)
 from orchestrator.manifest.substitution import SUBSTITUTED
 from orchestrator.manifest.tree import Scalar, Tree
 
@@ -50,7 +60,7 @@ class Text:
             return context.error("too-long", message, tree)
         if self.pattern and not compiled(self.pattern).fullmatch(filled.text):
             message = f"{spot} must be {self.what}, not {describe(tree)}"
-            return context.error(self.code, message, tree, help=self.help)
+            return context.error(self.code, message, tree, label=substituted(tree), help=self.help)
         return filled.text
 
     def schema(self) -> Schema:
@@ -120,7 +130,7 @@ class Choice:
             "wrong-choice",
             f"{spot} must be {self.show()}, not {describe(tree)}",
             tree,
-            label=f"did you mean `{near}`?" if near else "",
+            label=f"did you mean `{near}`?" if near else substituted(tree),
         )
 
     def schema(self) -> Schema:
@@ -149,9 +159,11 @@ class Whole:
             return BAD
         value = scalars.read_integer(filled.text)
         if value is None:
-            return refuse(context, tree, spot, self.show())
+            message = f"{spot} must be {self.show()}, not {describe(tree)}"
+            return context.error("wrong-kind", message, tree, label=substituted(tree))
         if not self.least <= value <= self.most:
-            return context.error("out-of-range", f"{spot} is {value}: it must be {self.show()}", tree)
+            message = f"{spot} is {value}: it must be from {self.least} to {self.most}"
+            return context.error("out-of-range", message, tree, label=substituted(tree))
         return value
 
     def schema(self) -> Schema:
@@ -212,7 +224,7 @@ class Quantity:
         if not isinstance(tree, Scalar) or not tree.text:
             return refuse(context, tree, spot, self.show())
         number = scalars.read_integer(tree.text) is not None
-        label = "a unit is missing" if number else ""
+        label = "a unit is missing" if number else substituted(tree)
         return context.error(
             self.what,
             f"{spot} must be {self.show()}, not {describe(tree)}",
@@ -256,9 +268,8 @@ class Parsed:
         try:
             return self.parse(context, filled, spot)
         except TextError as error:
-            return context.error(
-                self.code, error.message, context.within(filled, error.start, error.end), help=error.help
-            )
+            place = context.within(filled, error.start, error.end)
+            return context.error(self.code, error.message, place, label=substituted(tree), help=error.help)
 
     def schema(self) -> Schema:
         """As `Shape.schema`."""

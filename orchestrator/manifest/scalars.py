@@ -21,7 +21,7 @@ INTEGER: Final = r"-?(?:0|[1-9][0-9]*)"
 GROUPED: Final = r"-?(?:0|[1-9][0-9]*(?:_[0-9]+)*)"
 DURATION: Final = r"[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:us|ms|s|m|h)"
 SIZE: Final = r"[0-9]+(?:_[0-9]+)*(?:B|KB|MB|GB|KiB|MiB|GiB)"
-RATE: Final = r"[1-9][0-9]*(?:_[0-9]+)*/(?:s|min|h)"
+RATE: Final = r"[0-9]+(?:_[0-9]+)*/(?:s|min|h)"
 
 _NUMBER = re.compile(rf"({INTEGER})((?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)")
 _GROUPED = re.compile(GROUPED)

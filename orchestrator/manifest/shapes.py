@@ -37,9 +37,10 @@ def refuse(context: Context, tree: Tree, spot: Spot, expected: str, help: str = 
     if isinstance(tree, Broken):
         return BAD
     found = describe(tree)
-    if found == "nothing":
-        hint = help or "give it a value, or remove the key"
-        return context.error("empty-value", f"{spot} has no value", spot.mark, label=f"expected {expected}", help=hint)
+    if found in ("nothing", "null"):
+        hint = "give it a value, or remove it"
+        at = spot.mark if found == "nothing" else tree
+        return context.error("empty-value", f"{spot} has no value", at, label=f"expected {expected}", help=hint)
     return context.error("wrong-kind", f"{spot} must be {expected}, not {found}", tree, help=help)
 
 
@@ -56,6 +57,11 @@ def text_schema(pattern: str = "", **more: Any) -> Schema:
     """The schema of a text with a form; what is substituted cannot be checked before it is."""
     form = {"pattern": f"^(?:{pattern})$|{SUBSTITUTED}"} if pattern else {"minLength": 1}
     return {"type": "string", **form, **more}
+
+
+def substituted(tree: Tree) -> str:
+    """A label for an error about a text that variables were put into; their values are not shown."""
+    return "after substitution" if isinstance(tree, Scalar) and "${" in tree.text else ""
 
 
 @cache

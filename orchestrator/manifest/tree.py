@@ -32,11 +32,12 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """A mapping: its entries in their order, no key twice."""
+    """A mapping: its entries in their order, no key twice. `partial`: an entry was refused and left out."""
 
     entries: tuple[tuple[Scalar, Tree], ...]
     start: int
     end: int
+    partial: bool = False
 
     def get(self, key: str) -> Tree | None:
         """The value under `key`, or None."""
