@@ -162,13 +162,10 @@ def _marker(kind: str) -> str:
 
 
 def _vertex(vertex: Vertex, box: Box) -> str:
-    round_ = box.height / 2 if vertex.kind in ("input", "output") else 9
-    full = "\n".join(map(shown, (vertex.id, vertex.type, *vertex.detail)))
-    said = [
-        f'<g class="og-box og-{vertex.kind}"><title>{_text(full)}</title>',
-        _rect(box, round_),
-    ]
+    round_ = min(box.height / 2, 30) if vertex.kind in ("input", "output") else 9
     lines = box_lines(vertex)
+    full = _text(vertex.id, *filter(None, (vertex.type, *vertex.detail)))
+    said = [f'<g class="og-box og-{vertex.kind}"><title>{full}</title>', _rect(box, round_)]
     y = box.y - sum(line.height for line in lines) / 2
     said += _lines(lines, box.x, y)
     return "\n".join([*said, "</g>"])
@@ -176,13 +173,13 @@ def _vertex(vertex: Vertex, box: Box) -> str:
 
 def _note(arc: Arc, box: Box) -> str:
     lines = note_lines(arc)
-    full = "\n".join(map(shown, (arc.id, arc.types, arc.condition, arc.each, *arc.contract)))
-    said = [
-        f'<g class="og-note og-note-{arc.kind}"><title>{_text(full)}</title>',
+    said = (arc.types, arc.condition, arc.each, *arc.contract)
+    drawn = [
+        f'<g class="og-note og-note-{arc.kind}"><title>{_text(arc.id, *filter(None, said))}</title>',
         _rect(box, 6),
         *_lines(lines, box.x, box.top + NOTE_PAD[1]),
     ]
-    return "\n".join([*said, "</g>"])
+    return "\n".join([*drawn, "</g>"])
 
 
 def _rect(box: Box, round_: float) -> str:
@@ -246,9 +243,9 @@ def _symbol(shape: str, kind: str, x: float, y: float) -> str:
     return f'<g class="og-box og-{kind}">{rect}</g>'
 
 
-def _text(text: str) -> str:
-    """The text as XML may hold it."""
-    return escape("\n".join(map(shown, text.split("\n"))))
+def _text(*lines: str) -> str:
+    """The lines as XML may hold them."""
+    return escape("\n".join(map(shown, lines)))
 
 
 def _n(number: float) -> str:
