@@ -1,4 +1,4 @@
-"""File patterns: `*`, `?`, `[abc]` within one name, `**` for any number of folders."""
+"""File patterns: `*`, `?`, `[abc]`, `{md,txt}` within one name, `**` for any number of folders."""
 
 import re
 
@@ -70,12 +70,15 @@ def _translate(name):
         elif letter == "?":
             out.append(".")
         elif letter == "[":
-            end = name.find("]", at + 2 if name[at : at + 1] in ("!", "^") else at + 1)
+            end = name.find("]", at + (2 if name[at : at + 1] in ("!", "^") else 1))
             if end < 0:
                 out.append(r"\[")
             else:
                 out.append(_characters(name, name[at:end]))
                 at = end + 1
+        elif letter == "{" and (end := name.find("}", at)) > 0:
+            out.append(f"(?:{'|'.join(map(_translate, name[at:end].split(',')))})")
+            at = end + 1
         else:
             out.append(re.escape(letter))
     return "".join(out)
