@@ -11,6 +11,7 @@ text made (page faults included), 1 ns a byte read.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -33,12 +34,13 @@ def heaviest(tree: Expr, types: Mapping[int, Static], variables: tuple[str, ...]
     0 when it is over the budget with the smallest of values. `bulk`: whether it reads a text or a list, which costs its
     weight before the evaluation begins.
     """
-    largest, weight = 0.0, float(_LEAST)
-    while weight < 1 << 40:
-        if _Cost(types, weight).of(tree, variables) + bulk * weight > BUDGET:
-            return largest
-        largest, weight = weight, weight * 1.2
-    return float("inf")
+    weights = [_LEAST * 1.2**step for step in range(130)]
+    within = bisect_left(weights, True, key=lambda weight: _cost(tree, types, weight, variables, bulk) > BUDGET)
+    return float("inf") if within == len(weights) else weights[within - 1] if within else 0.0
+
+
+def _cost(tree: Expr, types: Mapping[int, Static], weight: float, variables: tuple[str, ...], bulk: bool) -> float:
+    return _Cost(types, weight).of(tree, variables) + bulk * weight
 
 
 def weigh(value: Any, limit: float) -> float:

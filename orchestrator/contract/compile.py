@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.contract._place import Problem, refuse, refuse_text
 from orchestrator.contract._regex import searcher
-from orchestrator.contract.cel import Condition, compile_condition
 from orchestrator.contract.checks import Checks, Ledger, Rule, Violation
 from orchestrator.contract.ensure import ensure_result, ensure_value
 from orchestrator.contract.functions import closed
@@ -22,6 +21,9 @@ from orchestrator.contract.require import require_args, require_value
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.interface.types import Function, Record, Result, Type
 from orchestrator.manifest.model import Contract, Reject, Where
+
+if TYPE_CHECKING:
+    from orchestrator.contract.cel import Condition
 
 _OF_CALLS = ("functions", "timeout", "max-request", "max-response")
 
@@ -132,6 +134,10 @@ class _Compiler:
 
     def _compiled(self, rule: str, variables: Mapping[str, Type]) -> Iterator[Condition]:
         texts: tuple[str, ...] = getattr(self.contract, rule)
+        if not texts:
+            return
+        from orchestrator.contract.cel import compile_condition
+
         for index, text in enumerate(texts):
             condition, found = compile_condition(text, variables, self.where.at(rule, index), self.edge)
             self.diagnostics.extend(found)

@@ -5,11 +5,13 @@ An answer that is an `err` breaks no `ensure`, unless the expression itself asks
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.contract.cel import Condition
 from orchestrator.contract.checks import Ledger, Rule, Violation
 from orchestrator.contract.require import must_hold
+
+if TYPE_CHECKING:
+    from orchestrator.contract.cel import Condition
 
 
 def ensure_result(condition: Condition, may_err: bool) -> Rule:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.contract._place import shorten
-from orchestrator.contract.cel import Condition
 from orchestrator.contract.checks import Ledger, Rule, Violation
 from orchestrator.errors import ConditionFailed
+
+if TYPE_CHECKING:
+    from orchestrator.contract.cel import Condition
 
 
 def require_args(condition: Condition) -> Rule:
