@@ -219,6 +219,9 @@ def _bytes(size: float) -> str:
 
 
 def _time(nanoseconds: int) -> str:
+    """The time to show; nothing for what is a moment."""
+    if not nanoseconds:
+        return ""
     for unit, name in _UNITS:
         if nanoseconds >= unit:
             return f"{nanoseconds / unit:.3g} {name}"

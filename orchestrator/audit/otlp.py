@@ -103,6 +103,7 @@ class Otlp:
     def _end(self, deadline: float) -> None:
         """Ends the thread; one that waits for an answer is left behind, to end with the process."""
         if self._sending_since:
+            self._reason = self._reason or "no answer in time"
             self._shut()
         if self._thread is not None:
             self._thread.join(max(0.1, deadline - time.monotonic()))
