@@ -47,7 +47,9 @@ class Application(click.Group):
 
 def application() -> Application:
     """The whole command line, as click has it."""
-    app = Application("orchestrator", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+    app = Application(
+        "orchestrator", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    )
     return click.version_option(package_name="wasm-orchestrator", message="orchestrator %(version)s")(app)
 
 

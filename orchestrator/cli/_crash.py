@@ -48,8 +48,8 @@ def _keep(error: BaseException) -> str:
     for folder in _folders():
         with contextlib.suppress(OSError):
             handle, path = tempfile.mkstemp(".txt", f"crash-{time.strftime('%Y%m%d-%H%M%S')}-", folder)
-            with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
+            os.write(handle, text.encode(errors="backslashreplace"))
+            os.close(handle)
             return path
     return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,11 @@ from orchestrator.cli import _terminal as terminal
 from orchestrator.diagnostics import printable
 
 if TYPE_CHECKING:
+    from orchestrator.audit import Subscription
+    from orchestrator.diagnostics import Paint
     from orchestrator.engine import Engine
     from orchestrator.manifest.model import ComponentManifest
-    from orchestrator.pipeline import LinkedPipeline
+    from orchestrator.pipeline import LinkedPipeline, Result
 
 PIPELINE_FILE = "pipeline.yaml"
 """What a pipeline's file is called in a folder that is given instead of a file."""
@@ -25,7 +27,7 @@ PIPELINE_FILE = "pipeline.yaml"
 
 def pipeline_file(path: str) -> str:
     """The file that the argument PIPELINE means: itself, or `pipeline.yaml` in a folder."""
-    return os.path.normpath(os.path.join(path, PIPELINE_FILE)) if Path(path).is_dir() else path
+    return str(Path(path) / PIPELINE_FILE) if Path(path).is_dir() else path
 
 
 def allowed(names: Sequence[str]) -> dict[str, str]:
@@ -88,3 +90,39 @@ def cache_folder() -> Path:
     from orchestrator.engine.cache import default_folder
 
     return default_folder()
+
+
+def inputs(linked: LinkedPipeline, given: Sequence[str]) -> dict[str, Any]:
+    """The values of `--input`, for `run`."""
+    from orchestrator.cli._inputs import read_inputs
+
+    return read_inputs(given, linked.graph.inputs)
+
+
+def run(linked: LinkedPipeline, values: Mapping[str, Any], timeout: float | None) -> Result:
+    """Runs the pipeline, in at most `timeout` seconds."""
+    return linked.run(timeout=timeout, **values)
+
+
+def export_lines(linked: LinkedPipeline, path: str) -> None:
+    """Appends the events of every run to a file of JSON lines."""
+    from orchestrator.audit import JsonLines
+
+    try:
+        linked.recorder.add(JsonLines(path))
+    except OSError as problem:
+        raise click.UsageError(f"`--trace {printable(path)}`: {problem.strerror}") from None
+
+
+def export_tree(linked: LinkedPipeline, write: Callable[[str], object], paint: Paint) -> None:
+    """Hands the tree of every run to `write` when the run has ended."""
+    from orchestrator.audit import Console, Thinned
+
+    linked.recorder.add(Thinned(Console(write, paint)))
+
+
+def view(linked: LinkedPipeline) -> tuple[Subscription, str, list[str], Callable[[], object]]:
+    """What `_live.watching` takes."""
+    graph = linked.graph
+    names = [*graph.order, *(name for name in graph.nodes if name not in graph.order)]
+    return linked.recorder.subscribe(), graph.name, names, linked.recorder.flush

@@ -29,6 +29,13 @@ _STYLES = {
     "good": "32",
     "dim": "2",
     "name": "1",
+    "run": "1",
+    "node": "1;36",
+    "call": "",
+    "data": "2",
+    "output": "33",
+    "size": "2",
+    "time": "32",
 }
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--format", "picture", type=click.Choice(PICTURES), help="By default text, or what FILE's ending says.")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write it there.")
 @click.option("--env", "names", multiple=True, metavar="NAME", help="Allow ${NAME} in the pipeline.")
-@click.option("--allow-python", is_flag=True, help="Allow nodes that are Python functions.")
+@click.option("--allow-python", is_flag=True, help="Allow Python nodes: they run without a sandbox.")
 def command(
     pipeline: str, picture: str | None, output: Path | None, names: tuple[str, ...], allow_python: bool, as_json: bool
 ) -> None:

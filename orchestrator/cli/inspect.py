@@ -12,7 +12,7 @@ from orchestrator.cli import _terminal as terminal
 from orchestrator.cli._command import define
 from orchestrator.diagnostics import printable
 from orchestrator.interface import types as t
-from orchestrator.interface.show import show_type, show_world
+from orchestrator.interface.show import show_function, show_type, show_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,18 +77,33 @@ def _page(component: Component) -> str:
     lines += [printable(manifest.description), ""] if manifest and manifest.description else []
     lines += [f"digest   sha256:{component.digest}", f"size     {component.size:,} bytes"]
     lines += [f"origin   {printable(str(component.origin))}"] if component.origin else []
-    for heading, items in (("imports", component.world.imports), ("exports", component.world.exports)):
-        lines += ["", paint("name", heading), *_listed(items)]
-    lines += ["", paint("name", "wit"), show_world(component.world).rstrip("\n")]
+    imports = _listed(item for item in component.world.imports if not _is_wasi(item))
+    imports += _wasi(item for item in component.world.imports if _is_wasi(item))
+    lines += ["", paint("name", "imports"), *(imports or ["  nothing"])]
+    lines += ["", paint("name", "exports"), *(_listed(component.world.exports) or ["  nothing"])]
+    lines += ["", paint("dim", "--wit prints the whole world as WIT, --json all of this as data")]
     return "\n".join(lines)
 
 
+def _is_wasi(item: t.Interface | t.Function) -> bool:
+    return isinstance(item, t.Interface) and item.name.namespace == "wasi"
+
+
+def _wasi(items: Iterable[t.Interface | t.Function]) -> list[str]:
+    """WASI's interfaces, a line for each package: what they are is known, and they are many."""
+    packages: dict[str, list[str]] = {}
+    for item in items:
+        assert isinstance(item, t.Interface)
+        package = f"wasi:{item.name.package}@{item.name.version}"
+        packages.setdefault(package, []).append(item.name.interface)
+    return [f"  {package}: {', '.join(names)}" for package, names in packages.items()]
+
+
 def _listed(items: Iterable[t.Interface | t.Function]) -> list[str]:
-    lines = [f"  {item.name}" + _functions(item) for item in items]
-    return lines or ["  nothing"]
-
-
-def _functions(item: t.Interface | t.Function) -> str:
-    if isinstance(item, t.Function):
-        return ""
-    return ": " + ", ".join(function.name for function in item.functions) if item.functions else ""
+    lines: list[str] = []
+    for item in items:
+        if isinstance(item, t.Function):
+            lines.append(f"  {show_function(item)}")
+        else:
+            lines += [f"  {item.name}", *(f"    {show_function(function)}" for function in item.functions)]
+    return lines

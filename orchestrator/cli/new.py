@@ -36,7 +36,9 @@ def command(kind: str, folder: Path, lang: str, as_json: bool) -> None:
     try:
         made = list(_copy(resources.templates() / kind, folder, name))
         if kind == "pipeline":
-            made.append(_write(folder / "pipeline.schema.json", json.dumps(session.schema("pipeline"), indent=2) + "\n"))
+            made.append(
+                _write(folder / "pipeline.schema.json", json.dumps(session.schema("pipeline"), indent=2) + "\n")
+            )
     except OSError as problem:
         raise OrchestratorError(f"cannot make {printable(str(folder))}: {_reason(problem)}") from None
     files = [str(path) for path in made]
@@ -52,8 +54,8 @@ def _check_name(name: str) -> None:
 
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:
         raise click.UsageError(
-            f"`{printable(name[:80])}` is no name: it takes lower-case words of letters and digits, each beginning with "
-            f"a letter, joined by `-`, at most {_LONGEST} characters"
+            f"`{printable(name[:80])}` is no name: it takes lower-case words of letters and digits, each beginning "
+            f"with a letter, joined by `-`, at most {_LONGEST} characters"
         )
     if escaped(name) != name:
         raise click.UsageError(f"`{name}` is a word of WIT's own; add another word to it, like `my-{name}`")

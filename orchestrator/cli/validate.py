@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 @click.argument("pipelines", nargs=-1, required=True, metavar="PIPELINE...")
 @click.option("--env", "names", multiple=True, metavar="NAME", help="Allow ${NAME} in the pipelines.")
-@click.option("--allow-python", is_flag=True, help="Allow nodes that are Python functions.")
+@click.option("--allow-python", is_flag=True, help="Allow Python nodes: they run without a sandbox.")
 def command(pipelines: tuple[str, ...], names: tuple[str, ...], allow_python: bool, as_json: bool) -> int:
     """Checks each pipeline, and fails if one of them is refused."""
     env = session.allowed(names)

@@ -1,0 +1,91 @@
+"""`orchestrator run`: carries out a pipeline."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli import _session as session
+from orchestrator.cli import _terminal as terminal
+from orchestrator.cli._command import define
+from orchestrator.diagnostics import printable, render
+
+if TYPE_CHECKING:
+    from orchestrator.pipeline import LinkedPipeline, Result
+
+
+@define(
+    "run",
+    "PIPELINE is a file, or a folder with a pipeline.yaml; the current folder when it is not given.\n\n"
+    "A value of --input is taken as it stands where the input is a text or a path, and as JSON for every other type; "
+    "@FILE is the content of a file (@@ for an @ itself), and `--input -` a JSON object of inputs on stdin.\n\n"
+    "The outputs are a JSON object on standard output. What goes on is told on standard error: a live tree of the "
+    "nodes at a terminal, plain lines elsewhere, nothing with --quiet or --json.",
+    epilog='Example: orchestrator run pipelines/docs-answer.yaml --input question="What is a contract?" --tree',
+)
+@click.argument("pipeline", default=".")
+@click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input; again for another.")
+@click.option("--env", "names", multiple=True, metavar="NAME", help="Allow ${NAME} in the pipeline.")
+@click.option("--allow-python", is_flag=True, help="Allow Python nodes: they run without a sandbox.")
+@click.option("--timeout", metavar="DURATION", help="End the run after so long: 30s, 500ms, 2m.")
+@click.option(
+    "--trace", metavar="FILE", type=click.Path(dir_okay=False), help="Append the events to FILE as JSON lines."
+)
+@click.option("--tree", is_flag=True, help="Print the trace as a tree when the run has ended.")
+@click.option("-q", "--quiet", is_flag=True, help="Tell nothing but errors.")
+def command(
+    pipeline: str,
+    inputs: tuple[str, ...],
+    names: tuple[str, ...],
+    allow_python: bool,
+    timeout: str | None,
+    trace: str | None,
+    tree: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Runs the pipeline and prints its outputs."""
+    env, seconds, silent = session.allowed(names), _seconds(timeout), quiet or as_json
+    drawn: list[str] = []
+    with session.engine(quiet=silent) as engine, ExitStack() as after:
+        # Below the pipeline on the stack: the tree is whole when the pipeline's recorder has been closed.
+        after.callback(lambda: terminal.say("".join(drawn).rstrip("\n")) if drawn else None)
+        linked = after.enter_context(session.link(engine, pipeline, env, allow_python=allow_python))
+        _warn(linked, silent=silent)
+        values = session.inputs(linked, inputs)
+        if trace is not None:
+            session.export_lines(linked, trace)
+        if tree:
+            session.export_tree(linked, drawn.append, terminal.paint_for(sys.stderr))
+        result = _run(linked, values, seconds, silent=silent)
+        outputs = result.to_json()
+    terminal.put_json(outputs)
+
+
+def _run(linked: LinkedPipeline, values: dict[str, Any], timeout: float | None, *, silent: bool) -> Result:
+    if silent:
+        return session.run(linked, values, timeout)
+    from orchestrator.cli._live import watching
+
+    with watching(*session.view(linked)):
+        return session.run(linked, values, timeout)
+
+
+def _warn(linked: LinkedPipeline, *, silent: bool) -> None:
+    paint = terminal.paint_for(sys.stderr)
+    for warning in () if silent else linked.warnings:
+        terminal.say(render(warning, paint) + "\n")
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    from orchestrator.manifest.scalars import read_duration
+
+    seconds = read_duration(text)
+    if not seconds:
+        raise click.UsageError(f"`--timeout {printable(text)}` is no duration; write it like 30s, 500ms or 2m")
+    return seconds
