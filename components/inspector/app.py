@@ -6,8 +6,9 @@ from componentize_py_types import Err
 from wit_world import exports
 from wit_world.imports import store
 from wit_world.imports.documents import Document
+from wit_world.imports.findings import Finding, Severity
 from wit_world.exports.detector import DetectorError_InvalidValue, Verdict
-from wit_world.exports.inspection import Finding, InspectionError_Failed, Severity
+from wit_world.exports.inspection import InspectionError_Failed
 
 import links
 import prose

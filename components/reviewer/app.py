@@ -5,7 +5,7 @@ from collections import Counter
 
 from wit_world import exports
 from wit_world.imports import store
-from wit_world.imports.inspection import Severity
+from wit_world.imports.findings import Severity
 from wit_world.exports.review import Summary, Verdict
 
 from report import markdown

@@ -47,9 +47,9 @@ MOST_PRINTED = 1 << 20
 
 
 class Python(exports.Python):
-    def run(self, code, arguments):
+    def run(self, code, given):
         box = Toolbox([(tool.name, tool.description, tool.schema) for tool in tools.list()], _call)
-        scope = {"__name__": "__main__", "ToolError": ToolError, "json": json, **box.functions, **_arguments(arguments)}
+        scope = {"__name__": "__main__", "ToolError": ToolError, "tools": box.functions, "given": given}
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             _execute(_compiled(code), scope)
@@ -63,16 +63,6 @@ def _call(name, arguments):
         kind = {"NotFound": "not-found", "InvalidArguments": "invalid-arguments"}
         case = type(error.value).__name__.partition("_")[2]
         raise ToolError(name, kind.get(case, case.lower()), error.value.value) from None
-
-
-def _arguments(text):
-    try:
-        found = json.loads(text or "{}")
-    except ValueError as error:
-        raise Err(PythonError_InvalidCode(f"the arguments are not JSON: {error}")) from None
-    if not isinstance(found, dict):
-        raise Err(PythonError_InvalidCode("the arguments are not a JSON object"))
-    return found
 
 
 def _compiled(code):

@@ -3,6 +3,7 @@
 import json
 import keyword
 import re
+from types import SimpleNamespace
 
 
 class ToolError(Exception):
@@ -20,7 +21,7 @@ class Toolbox:
         """`tools`: (name, description, schema as JSON) of each; `call(name, arguments as JSON)` gives JSON."""
         self.calls = 0
         self._call = call
-        self.functions = {identifier(name): self._function(name, *rest) for name, *rest in tools}
+        self.functions = SimpleNamespace(**{identifier(name): self._function(name, *rest) for name, *rest in tools})
 
     def _function(self, name, description, schema):
         parameters = {member.replace("-", "_"): member for member in json.loads(schema or "{}").get("properties", {})}
