@@ -1,0 +1,44 @@
+"""A manifest, its components and the host -> a linked graph, or every reason why not.
+
+    linker.py            link and check: the one pass           model.py       the linked graph
+    nodes.py, items.py   components, exports, what each runs    inputs.py, outputs.py
+    calls.py             call edges                             matching.py    which import, which export
+    answers.py           every import answered once             carried.py     types that no crossing carries
+    data.py, sources.py, paths.py                               data edges and the paths into values
+    bindings.py, exclusive.py                                   each parameter one source
+    control.py           repeat, fallback                       tools.py       tool edges
+    config.py            configuration                          grants.py      grants and limits
+    python_nodes.py, annotations.py, signature.py               Python functions as nodes
+    shape.py             order, cycles, depth, reach            drawing.py     a pipeline as a graph to draw
+
+Everything that can be refused is refused here, before anything runs. Not for running, and not for text: places come with
+the manifest. What is named below is imported when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrator.link.drawing import draw as draw
+    from orchestrator.link.linker import Linking as Linking
+    from orchestrator.link.linker import check as check
+    from orchestrator.link.linker import link as link
+
+_HOMES = {
+    "drawing": ("draw",),
+    "linker": ("Linking", "check", "link"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = found
+    return found

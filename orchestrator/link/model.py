@@ -57,9 +57,10 @@ class LinkedData:
         id: the edge as the manifest writes it, `files -> answerer.documents`; unique.
         source_type: of the value at the end of the path, before `each` takes it apart.
         type: of the value that arrives (an element where `each` is set).
-        wrap: the parameter is an option of `type`, so the value is wrapped (Python form: as it is).
-        when: the compiled condition over `value`, or None.
-        checks: the compiled contract.
+        wrap: the parameter is an option of `type`, so the value is wrapped (Python form: as it is, but `{"some": value}`
+            where `type` is an option itself).
+        when: the compiled condition over `value`, or None; asked once, over the whole value of `source_type`.
+        checks: the compiled contract, for a value of `type`: with `each` asked for each element.
     """
 
     id: str
@@ -129,6 +130,9 @@ class LinkedNode:
         after: nodes whose `run` must end first, by data edges and implied ones.
         calls, tools: what answers this node's imports.
         until: the compiled condition of `repeat`.
+        fallback: the node that stands in when this one fails; it takes part in `order` and waits for this one.
+        fallback_for: the node that this one stands in for: it runs only when that one failed, and counts as left out
+            when it did not; whatever waits for that node waits for this one too.
         config: what `wasi:config/store` answers: texts by key.
         depth: how many stores its longest chain of calls enters, itself included.
     """
@@ -149,6 +153,7 @@ class LinkedNode:
     until: Callable[[Any], bool] | None = None
     retry: Retry | None = None
     fallback: str = ""
+    fallback_for: str = ""
     config: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     depth: int = 1
     where: Where = field(default=Where(), compare=False, repr=False)
@@ -172,6 +177,7 @@ class LinkedOutput:
     name: str
     source: Ref
     type: Type
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,91 @@
+"""Every import is answered exactly once: by a call edge, by the host's WASI, or by the engine itself."""
+
+from __future__ import annotations
+
+from orchestrator.errors import WitError
+from orchestrator.interface import explain_interface
+from orchestrator.interface.types import Interface
+from orchestrator.link.draft import Draft, Item, Work
+from orchestrator.link.items import item_name, needs_answer
+from orchestrator.link.matching import Ports, pairs
+from orchestrator.link.report import place_of_node
+
+TOOLS = "agent:core/tools"
+CONFIG = "wasi:config/store"
+_ENGINES_OWN = (TOOLS, CONFIG)
+_NO_GRANT = {
+    "wasi:http/": "no grant of this version opens `wasi:http`: build the component without it",
+    "wasi:sockets/": "sockets are never granted: build the component without them",
+    "wasi:": "this version of the host does not offer it: build the component without it",
+}
+
+
+def imports_interface(draft: Draft, base: str) -> bool:
+    """Whether a component imports an interface, in whatever version."""
+    return any(isinstance(item, Interface) and item.name.base == base for item in draft.imports)
+
+
+def engine_answers(work: Work, item: Item) -> tuple[str, ...] | None:
+    """Whether the engine or the host answers an import: None when neither does, else why it cannot, or nothing."""
+    if isinstance(item, Interface) and item.name.base in _ENGINES_OWN:
+        return _own(work, item)
+    return work.host(item)
+
+
+def _own(work: Work, item: Interface) -> tuple[str, ...]:
+    try:
+        ours = work.packages.interface(item.name.base)
+    except WitError:
+        return ()
+    return explain_interface(item, ours, "the component", "the engine")
+
+
+def open_imports(work: Work, draft: Draft) -> list[Item]:
+    """The imports that only an edge can answer."""
+    return [item for item in draft.imports if needs_answer(item) and engine_answers(work, item) is None]
+
+
+def check_answers(work: Work) -> None:
+    """Reports every import that nothing answers, that the host cannot answer, or that is answered twice."""
+    for draft in work.drafts.values():
+        linked = {item_name(call.wanted): call.id for call in draft.calls}
+        for item in draft.imports:
+            if needs_answer(item):
+                _check(work, draft, item, linked.get(item_name(item), ""))
+
+
+def _check(work: Work, draft: Draft, item: Item, edge: str) -> None:
+    answer = engine_answers(work, item)
+    where, place = draft.node.where.at("component"), place_of_node(draft.name)
+    replaced = isinstance(item, Interface) and item.name.base == TOOLS and not draft.tools
+    if edge and answer is not None and not replaced:
+        message = f"`{item_name(item)}` of `{draft.name}` is answered twice"
+        causes = (f"by the edge `{edge}`", "by the engine itself")
+        work.report.error("doubled-import", message, where, place, causes=causes, help=("remove the edge",))
+    elif edge or item_name(item) in draft.excused:
+        return
+    elif answer is None:
+        _unanswered(work, draft, item)
+    elif answer:
+        message = f"`{draft.name}` imports `{item_name(item)}` with another signature than the engine's"
+        help_ = ("rebuild it against the WIT of that version",)
+        work.report.error("host-import", message, where, place, causes=answer, help=help_)
+
+
+def _unanswered(work: Work, draft: Draft, item: Item) -> None:
+    name = item_name(item)
+    message = f"`{draft.name}` imports `{name}`, and nothing answers it"
+    where, place = draft.node.where.at("component"), place_of_node(draft.name)
+    work.report.error("unanswered-import", message, where, place, help=_help(work, draft, item))
+
+
+def _help(work: Work, draft: Draft, item: Item) -> tuple[str, ...]:
+    name = item_name(item)
+    refused = next((text for prefix, text in _NO_GRANT.items() if name.startswith(prefix)), "")
+    if refused:
+        return (refused,)
+    able = [other.name for other in work.drafts.values() if pairs([item], list(other.exports), Ports("", ""))]
+    able = [other for other in able if other != draft.name]
+    if able:
+        return tuple(f"add an edge: `call: {draft.name} -> {other}`" for other in able[:3])
+    return (f"add a node whose component exports `{name}`, and an edge: `call: {draft.name} -> node`",)

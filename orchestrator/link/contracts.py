@@ -1,0 +1,42 @@
+"""The contract of an edge, compiled for each function it is asked for, or for the value that crosses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestrator.contract import Checks, check_functions, compile_contract
+from orchestrator.interface.types import Function, Type
+from orchestrator.link.draft import Work
+from orchestrator.manifest.model import CallEdge, Contract, DataEdge, ToolEdge
+
+_NOTHING = Contract()
+
+
+def checks_of_functions(
+    work: Work, edge: CallEdge | ToolEdge, functions: Iterable[Function], id_: str
+) -> dict[str, Checks]:
+    """The checks of a call or tool edge by function; a function without rules is absent.
+
+    A rule over `args` or `result` must fit each function that may be called: `functions` says which those are.
+    """
+    if edge.contract == _NOTHING:
+        return {}
+    several = tuple(functions)
+    where = edge.where.at("contract")
+    work.report.add(check_functions(edge.contract, (function.name for function in several), where, id_))
+    found: dict[str, Checks] = {}
+    for function in several:
+        checks, diagnostics = compile_contract(edge.contract, function, None, where, id_)
+        work.report.add(diagnostics)
+        if checks is not None:
+            found[function.name] = checks
+    return found
+
+
+def checks_of_value(work: Work, edge: DataEdge, type_: Type, id_: str) -> Checks | None:
+    """The checks of a data edge over the value that arrives: with `each`, over each element."""
+    if edge.contract == _NOTHING:
+        return None
+    checks, diagnostics = compile_contract(edge.contract, None, type_, edge.where.at("contract"), id_)
+    work.report.add(diagnostics)
+    return checks

@@ -1,0 +1,126 @@
+"""What is known of a pipeline while it is linked: one draft a node, filled by one check after another.
+
+A check that cannot tell (a component did not load, a name is unknown and was reported) leaves None and says nothing,
+so that one mistake is one diagnostic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.engine.component import Component
+from orchestrator.interface import Packages
+from orchestrator.interface.types import Function, Interface, Result, Type
+from orchestrator.link.model import Binding, Export, LinkedCall, LinkedData, LinkedInput, LinkedTool
+from orchestrator.link.report import Report, place_of_edge, suggest
+from orchestrator.manifest.model import CallEdge, DataEdge, Edge, Manifest, Node, ToolEdge, Where
+
+Item = Interface | Function
+"""An import or an export of a world."""
+
+HostImports = Callable[[Item], tuple[str, ...] | None]
+"""Whether the host answers an import: None when it is not the host's, `()` when it does, else why it cannot."""
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """A node while it is linked.
+
+    Arguments:
+        known: its exports and imports are known: its component loaded, its function has a signature.
+        run: the export it runs, None where it runs nothing or that could not be found.
+        each: it runs once for each element of a list.
+        excused: imports that an edge was meant to answer and failed to, by `item_name`: no second diagnostic.
+    """
+
+    node: Node
+    component: Component | None = None
+    python: Callable[..., Any] | None = None
+    exports: tuple[Item, ...] = ()
+    known: bool = False
+    run: Export | None = None
+    each: bool = False
+    calls: list[LinkedCall] = field(default_factory=list)
+    tools: list[LinkedTool] = field(default_factory=list)
+    data: list[LinkedData] = field(default_factory=list)
+    bindings: tuple[Binding, ...] = ()
+    until: Callable[[Any], bool] | None = None
+    config: Mapping[str, str] = field(default_factory=dict)
+    excused: set[str] = field(default_factory=set)
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self.node.name
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is asked to run, found or not."""
+        return bool(self.node.run or self.node.python)
+
+    @property
+    def imports(self) -> tuple[Item, ...]:
+        """What its component imports."""
+        return self.component.world.imports if self.component else ()
+
+    @property
+    def value(self) -> Type | None:
+        """The type of one run's result, unwrapped of `result<T, E>`; None where it has none."""
+        result = self.run.function.result if self.run else None
+        return result.ok if isinstance(result, Result) else result
+
+    @property
+    def failure(self) -> Type | None:
+        """The type of its `err`; None where it has none."""
+        result = self.run.function.result if self.run else None
+        return result.err if isinstance(result, Result) else None
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """One linking: what it is given, what it found so far."""
+
+    manifest: Manifest
+    packages: Packages
+    host: HostImports
+    python_nodes: bool
+    stack_budget: int
+    report: Report = field(default_factory=Report)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    inputs: dict[str, LinkedInput | None] = field(default_factory=dict)
+    ids: dict[int, str] = field(default_factory=dict)
+    """The unique id of each edge, by its place in the manifest."""
+
+    def data_edges(self) -> Iterator[tuple[str, DataEdge]]:
+        """Every data edge with its id."""
+        return ((self.ids[at], e) for at, e in enumerate(self.manifest.edges) if isinstance(e, DataEdge))
+
+    def call_edges(self) -> Iterator[CallEdge]:
+        """Every call edge."""
+        return (edge for edge in self.manifest.edges if isinstance(edge, CallEdge))
+
+    def tool_edges(self) -> Iterator[tuple[str, ToolEdge]]:
+        """Every tool edge with its id."""
+        return ((self.ids[at], e) for at, e in enumerate(self.manifest.edges) if isinstance(e, ToolEdge))
+
+    def node(self, name: str, where: Where, edge: Edge | str) -> Draft | None:
+        """The draft of a node that something names; an unknown name is reported there."""
+        found = self.drafts.get(name)
+        if found is None:
+            place = edge if isinstance(edge, str) else place_of_edge(edge)
+            self.report.error(
+                "unknown-node", f"there is no node `{name}`", where, place, help=suggest(name, self.drafts, "nodes")
+            )
+        return found
+
+
+def unique(ids: set[str], wanted: str) -> str:
+    """An id that no other has: `wanted`, or with a number behind it."""
+    found, number = wanted, 1
+    while found in ids:
+        number += 1
+        found = f"{wanted} #{number}"
+    ids.add(found)
+    return found

@@ -1,0 +1,58 @@
+"""Grants and limits of every node, and limits of the run: refused where they are nonsense, warned of where unused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.capability import validate
+from orchestrator.interface.types import Interface
+from orchestrator.link.draft import Draft, Work
+from orchestrator.link.report import place_of_node
+from orchestrator.manifest.model import Limits, RunLimits
+
+PAGE = 65_536
+"""Bytes of the smallest memory that a component can have: a page of WebAssembly."""
+_NEEDS = (("storage", "wasi:filesystem/"), ("environment", "wasi:cli/environment"))
+
+
+def check_grants(work: Work) -> None:
+    """Checks the grants and limits of every node and of the run."""
+    inputs = {name: found for name, found in work.inputs.items() if found is not None}
+    for draft in work.drafts.values():
+        node, place = draft.node, place_of_node(draft.name)
+        unknown = len(inputs) < len(work.inputs)
+        if not unknown:
+            where = node.where.at("grants")
+            work.report.add(validate(node.grants, node.name, where, inputs, work.manifest.folder))
+        _unused(work, draft)
+        for key, message in _wrong_limits(node.limits):
+            work.report.error("limit", f"{message} of `{node.name}`", node.where.at("limits", key), place)
+    for key, message in _wrong_run_limits(work.manifest.limits):
+        where = work.manifest.where.at("limits", key)
+        work.report.error("limit", f"{message} of the run", where, f"pipeline `{work.manifest.name}`")
+
+
+def _unused(work: Work, draft: Draft) -> None:
+    """Warns of a grant that the component has no import to use."""
+    if draft.component is None:
+        return
+    for key, prefix in _NEEDS:
+        granted = getattr(draft.node.grants, key)
+        if granted and not any(isinstance(i, Interface) and str(i.name).startswith(prefix) for i in draft.imports):
+            where, place = draft.node.where.at("grants", key), place_of_node(draft.name)
+            message = f"`{draft.name}` is granted `{key}` and cannot use it: it does not import `{prefix.rstrip('/')}`"
+            work.report.warn("unused-grant", message, where, place, help=("remove the grant",))
+
+
+def _wrong_limits(limits: Limits) -> Iterator[tuple[str, str]]:
+    if limits.memory is not None and limits.memory < PAGE:
+        yield "memory", f"no component runs in {limits.memory} bytes: a page has {PAGE}; `memory`"
+    if limits.timeout is not None and not 0 < limits.timeout < float("inf"):
+        yield "timeout", f"a timeout is more than 0 seconds, found {limits.timeout}; `timeout`"
+
+
+def _wrong_run_limits(limits: RunLimits) -> Iterator[tuple[str, str]]:
+    if limits.timeout is not None and not 0 < limits.timeout < float("inf"):
+        yield "timeout", f"a timeout is more than 0 seconds, found {limits.timeout}; `timeout`"
+    if limits.calls is not None and limits.calls < 0:
+        yield "calls", f"a number of calls is at least 0, found {limits.calls}; `calls`"

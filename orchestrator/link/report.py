@@ -1,0 +1,94 @@
+"""What is found wrong with a pipeline, collected in one pass; and the words that diagnostics of this room share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from orchestrator.diagnostics import Diagnostic, Severity, Span
+from orchestrator.manifest.model import Where
+
+MOST = 200
+"""Diagnostics that one report shows; further ones are only counted."""
+
+
+class Report:
+    """The diagnostics of one linking, each once."""
+
+    def __init__(self) -> None:
+        self._found: dict[Diagnostic, None] = {}
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error among what was found."""
+        return any(diagnostic.severity == "error" for diagnostic in self._found)
+
+    def add(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Notes diagnostics that another room made."""
+        self._found.update(dict.fromkeys(diagnostics))
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        where: Where,
+        place: str,
+        *,
+        span: Span | None = None,
+        label: str = "",
+        causes: Iterable[str] = (),
+        help: Iterable[str] = (),
+        severity: Severity = "error",
+    ) -> None:
+        """Notes an error.
+
+        Arguments:
+            where: the value at fault.
+            place: what to call that place in a pipeline without a text: "node `x`", "edge `a -> b`".
+            span: in place of the value's own, a key's.
+            label: a few words beside the mark; without a text it becomes the first cause.
+        """
+        at = span or where.span
+        lines = (*((label,) if label and at is None else ()), *causes)
+        shown = "" if at is None else label
+        self.add([Diagnostic(code, message, at, where.place or place, shown, lines, tuple(help), severity)])
+
+    def warn(self, code: str, message: str, where: Where, place: str, *, help: Iterable[str] = ()) -> None:
+        """Notes a warning."""
+        self.error(code, message, where, place, help=help, severity="warning")
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All that was found: in the order of the text, then what has no place in one."""
+        found = sorted(self._found, key=_order)
+        if len(found) <= MOST:
+            return tuple(found)
+        rest = Diagnostic("too-many-errors", f"{len(found) - MOST} more are not shown", help=("mend these first",))
+        return (*found[:MOST], rest)
+
+
+def _order(diagnostic: Diagnostic) -> tuple[bool, int, int]:
+    span = diagnostic.span
+    return (True, 0, 0) if span is None else (False, span.line, span.column)
+
+
+def listed(names: Iterable[object], most: int = 12) -> str:
+    """Names in backticks with commas, cut to so many; `none` where there are none."""
+    known = [f"`{name}`" for name in names]
+    return (", ".join(known[:most]) + (f", and {len(known) - most} more" if len(known) > most else "")) or "none"
+
+
+def suggest(name: str, names: Iterable[str], what: str = "known") -> tuple[str, ...]:
+    """A help line for a name that is not known: the one that was meant, or all there are."""
+    known = list(names)
+    near = get_close_matches(name[:200], known, 1)
+    return (f"did you mean `{near[0]}`?",) if near else (f"{what}: {listed(known)}",)
+
+
+def place_of_node(name: str) -> str:
+    """What a node is called where it has no place in a text."""
+    return f"node `{name}`"
+
+
+def place_of_edge(edge: object) -> str:
+    """What an edge is called where it has no place in a text."""
+    return f"edge `{edge}`"

@@ -1,0 +1,216 @@
+"""The shape of the whole: what waits for what, what calls what; cycles, chains too deep, nodes that nothing uses.
+
+A node that runs and answers calls runs before each node whose calls can lead to it: an implied arrow. A fallback runs
+after the node that it stands in for, and before all that wait for that node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from orchestrator.graph.order import ancestors, cycles, depths, longest_chain, topological_order, unreachable
+from orchestrator.link.draft import Work
+from orchestrator.link.report import place_of_node
+from orchestrator.manifest.model import CallEdge, ToolEdge, Where
+from orchestrator.manifest.substitution import inputs_of
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """That one node comes before another, or calls it: why, as a line for a person, and where it is written."""
+
+    source: str
+    target: str
+    why: str
+    where: Where
+    place: str
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The two names."""
+        return self.source, self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The order of a pipeline without cycles.
+
+    Arguments:
+        order: the nodes that run, each after what it waits for.
+        after: for each node the nodes that it waits for.
+        depths: for each node how many stores its longest chain of calls enters.
+        skippable: the nodes that a run may leave out.
+        stands_for: of each fallback, the node that it stands in for.
+    """
+
+    order: tuple[str, ...]
+    after: dict[str, frozenset[str]]
+    depths: dict[str, int]
+    skippable: frozenset[str]
+    stands_for: dict[str, str]
+
+
+def find_shape(work: Work) -> Shape:
+    """The shape; cycles and chains too deep are reported, and the shape is then of no use."""
+    calls = _calls(work)
+    recursive = cycles(arrow.pair for arrow in calls)
+    for cycle in recursive:
+        _recursion(work, cycle, calls)
+    waits = _data(work) + ([] if recursive else implied(work))
+    waits += _fallbacks(work, waits)
+    circular = cycles(arrow.pair for arrow in waits)
+    for cycle in circular:
+        _circle(work, cycle, waits)
+    _unreachable(work, calls)
+    _unused_inputs(work)
+    pairs = [arrow.pair for arrow in waits]
+    running = [name for name, draft in work.drafts.items() if draft.runs]
+    return Shape(
+        () if circular else topological_order(running, pairs),
+        {name: frozenset(a for a, b in pairs if b == name) for name in work.drafts},
+        dict.fromkeys(work.drafts, 1) if recursive else _depths(work, calls),
+        _skippable(work),
+        {d.node.fallback: d.name for d in work.drafts.values() if d.node.fallback},
+    )
+
+
+def _calls(work: Work) -> list[Arrow]:
+    found: list[Arrow] = []
+    for at, edge in enumerate(work.manifest.edges):
+        if isinstance(edge, CallEdge | ToolEdge):
+            caller = edge.caller.node if isinstance(edge, CallEdge) else edge.caller
+            if caller in work.drafts and edge.callee.node in work.drafts:
+                key = "call" if isinstance(edge, CallEdge) else "tool"
+                place = f"edge `{work.ids[at]}`"
+                why = f"`{caller}` calls `{edge.callee.node}` over `{edge}`{_line(edge.where)}"
+                found.append(Arrow(caller, edge.callee.node, why, edge.where.at(key), place))
+    return found
+
+
+def _line(where: Where) -> str:
+    return f" (line {where.span.line})" if where.span else ""
+
+
+def _data(work: Work) -> list[Arrow]:
+    found: list[Arrow] = []
+    for id_, edge in work.data_edges():
+        if edge.source.kind != "input" and edge.source.name in work.drafts and edge.node in work.drafts:
+            why = f"`{edge.node}` waits for `{edge.source.name}` by `{edge}`{_line(edge.where)}"
+            found.append(Arrow(edge.source.name, edge.node, why, edge.where.at("data"), f"edge `{id_}`"))
+    return found
+
+
+def implied(work: Work) -> list[Arrow]:
+    """From each node that runs and answers calls to the nodes whose calls can lead to it."""
+    calls = [arrow.pair for arrow in _calls(work)]
+    found: list[Arrow] = []
+    for name, draft in work.drafts.items():
+        if draft.runs:
+            before = ancestors(name, calls)
+            callers = [other for other in work.drafts if other in before and other != name]
+            found += [_implied(work, name, other) for other in callers if work.drafts[other].runs]
+    return found
+
+
+def _implied(work: Work, name: str, caller: str) -> Arrow:
+    where = work.drafts[name].node.where.at("run")
+    why = f"`{caller}` waits for `{name}`, which it calls and which runs first"
+    return Arrow(name, caller, why, where, place_of_node(name))
+
+
+def _fallbacks(work: Work, waits: Iterable[Arrow]) -> list[Arrow]:
+    found: list[Arrow] = []
+    known = list(waits)
+    for draft in work.drafts.values():
+        other = draft.node.fallback
+        if other in work.drafts and other != draft.name:
+            where, place = draft.node.where.at("fallback"), place_of_node(draft.name)
+            found.append(Arrow(draft.name, other, f"`{other}` is the fallback of `{draft.name}`", where, place))
+            for arrow in known:
+                if arrow.source == draft.name and arrow.target != other:
+                    why = f"`{arrow.target}` waits for `{draft.name}`, and `{other}` may stand in for it"
+                    found.append(Arrow(other, arrow.target, why, arrow.where, arrow.place))
+    return found
+
+
+def _along(cycle: tuple[str, ...], arrows: list[Arrow]) -> list[Arrow]:
+    """An arrow for each step of a cycle."""
+    steps = zip(cycle, (*cycle[1:], cycle[0]), strict=True)
+    return [next(arrow for arrow in arrows if arrow.pair == step) for step in steps]
+
+
+def _way(cycle: tuple[str, ...]) -> str:
+    return " -> ".join(f"`{name}`" for name in (*cycle, cycle[0]))
+
+
+def _recursion(work: Work, cycle: tuple[str, ...], calls: list[Arrow]) -> None:
+    along = _along(cycle, calls)
+    message = f"calls lead back to where they began: {_way(cycle)}"
+    help_ = ("a component cannot be called while it is calling; remove one of these edges",)
+    last, causes = along[-1], (arrow.why for arrow in along)
+    work.report.error("recursion", message, last.where, last.place, causes=causes, help=help_)
+
+
+def _circle(work: Work, cycle: tuple[str, ...], waits: list[Arrow]) -> None:
+    along = _along(cycle, waits)
+    message = f"nodes wait for each other: {_way(cycle)}" if len(cycle) > 1 else f"`{cycle[0]}` waits for itself"
+    help_ = ("remove one of these edges; to run a node again with its own result, use `repeat`",)
+    last, causes = along[-1], (arrow.why for arrow in along)
+    work.report.error("cycle", message, last.where, last.place, causes=causes, help=help_)
+
+
+def _depths(work: Work, calls: list[Arrow]) -> dict[str, int]:
+    names, pairs = list(work.drafts), [arrow.pair for arrow in calls]
+    found = depths(names, pairs)
+    if names and max(found.values()) > work.stack_budget:
+        chain = longest_chain(names, pairs)
+        first = next(arrow for arrow in calls if arrow.pair == chain[:2])
+        message = f"a chain of calls enters {len(chain)} nodes, one within the other; at most {work.stack_budget} fit on the stack"
+        way = " -> ".join(f"`{name}`" for name in chain)
+        help_ = ("pass values over data edges where a call is not needed",)
+        work.report.error("deep-chain", message, first.where, first.place, causes=(way,), help=help_)
+    return found
+
+
+def _unreachable(work: Work, calls: list[Arrow]) -> None:
+    running = [name for name, draft in work.drafts.items() if draft.runs]
+    for name in unreachable(list(work.drafts), running, [arrow.pair for arrow in calls]):
+        draft = work.drafts[name]
+        message = f"`{name}` is never used: it runs nothing, and nothing that runs calls it"
+        help_ = ("give it a `run:`, add a call edge to it, or remove it",)
+        work.report.warn("unreachable", message, draft.node.where.at("component"), place_of_node(name), help=help_)
+
+
+def _unused_inputs(work: Work) -> None:
+    refs = [edge.source for _, edge in work.data_edges()] + [output.source for output in work.manifest.outputs]
+    used = {ref.name for ref in refs if ref.kind == "input"}
+    for node in work.manifest.nodes:
+        for grant in node.grants.storage:
+            used.update(inputs_of(grant.path))
+    for input_ in work.manifest.inputs:
+        if input_.name not in used:
+            message = f"the input `{input_.name}` is used nowhere"
+            work.report.warn("unused-input", message, input_.where, f"input `{input_.name}`", help=("remove it",))
+
+
+def _skippable(work: Work) -> frozenset[str]:
+    """The nodes that may not run, or fail without ending the run: what they give may be null."""
+    found = {draft.node.fallback for draft in work.drafts.values() if draft.node.fallback}
+    flows: list[tuple[str, str]] = []
+    for _, edge in work.data_edges():
+        if edge.when or edge.source.kind == "error" or edge.contract.on_violation == "deny":
+            found.add(edge.node)
+        if edge.source.kind == "error" and not _has_fallback(work, edge.source.name):
+            found.add(edge.source.name)
+        if edge.source.kind == "result":
+            flows.append((edge.source.name, edge.node))
+    grown = True
+    while grown:
+        more = {target for source, target in flows if source in found} - found
+        grown, found = bool(more), found | more
+    return frozenset(found)
+
+
+def _has_fallback(work: Work, name: str) -> bool:
+    return name in work.drafts and bool(work.drafts[name].node.fallback)
