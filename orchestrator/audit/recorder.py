@@ -232,6 +232,9 @@ class _Core:
         """Hands over what is in the queue now; whether there was anything."""
         asked, queue = self._asked, self._queue
         waiting = there = len(queue)
+        if not self.exporters and not self._views:
+            queue.clear()
+            waiting = 0
         while waiting > 0:
             self._hand([queue.popleft() for _ in range(min(waiting, _BATCH))])
             waiting -= _BATCH

@@ -56,7 +56,7 @@ def grpc_collector(port: int = 0) -> Iterator[Collector]:
     collector = Collector()
 
     class Service(trace_service_pb2_grpc.TraceServiceServicer):
-        def Export(self, request: Request, context: Any) -> Any:  # noqa: N802
+        def Export(self, request: Request, context: Any) -> Any:
             collector.take(request, dict(context.invocation_metadata()))
             return trace_service_pb2.ExportTraceServiceResponse()
 
@@ -75,7 +75,7 @@ def http_collector(status: int = 200, port: int = 0) -> Iterator[Collector]:
     collector = Collector()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)

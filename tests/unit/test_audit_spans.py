@@ -126,7 +126,8 @@ def test_a_sum_is_a_span_over_the_time_of_what_it_sums_up() -> None:
     assert span.name == "rest answerer -> model"
     found = dict(span.attributes or {})
     assert [found[f"wasm.rest.{key}"] for key in ("kind", "count", "busy", "why")] == ["call", 9, 42, "chatty"]
-    assert span.parent and span.parent.span_id == span_id(RUN, 3)
+    assert span.parent
+    assert span.parent.span_id == span_id(RUN, 3)
 
 
 def test_a_moment_whose_span_never_comes_belongs_to_its_run() -> None:
@@ -149,7 +150,8 @@ def test_a_callers_span_is_the_parent_of_the_run() -> None:
     end = a_run(run, PARENT)[-1]
     span = only(end)
     assert f"{span.context.trace_id:032x}" == RUN
-    assert span.parent and span.parent.is_remote
+    assert span.parent
+    assert span.parent.is_remote
     assert f"{span.parent.span_id:016x}" == "b7ad6b7169203331"
     assert only(a_run(run, "00-nonsense")[-1]).parent is None
     assert only(a_run("1" * 32, PARENT)[-1]).parent is None
