@@ -11,7 +11,7 @@ from typing import NamedTuple
 from orchestrator.diagnostics import Source, printable
 from orchestrator.errors import WitError
 
-LONGEST_TEXT = 4 << 20
+LONGEST_TEXT = 1 << 20
 """Characters of one WIT text; a longer one is refused."""
 
 KEYWORDS = frozenset(

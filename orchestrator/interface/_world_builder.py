@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from orchestrator.interface.packages import Packages
 
 Item = t.Interface | t.Function
+MOST_WORLDS = 1000
+"""Includes that make up one world; worlds that include each other twice would otherwise never end."""
+
 Imported = Callable[[t.Resource], bool]
 
 
@@ -29,6 +32,7 @@ class WorldBuilder:
     types: dict[str, t.TypeDef] = field(default_factory=dict)
     _needed: list[Scope] = field(default_factory=list)
     _open: list[t.Name] = field(default_factory=list)
+    _worlds: int = 0
 
     def build(self, name: t.Name, decl: WorldDecl) -> t.World:
         """The world `decl`, whose full name is `name`."""
@@ -51,6 +55,9 @@ class WorldBuilder:
     def _collect(self, name: t.Name, decl: WorldDecl, renames: dict[str, str]) -> None:
         if name in self._open:
             raise error(decl.file.source, decl.at, f"the world `{decl.name}` includes itself")
+        self._worlds += 1
+        if self._worlds > MOST_WORLDS:
+            raise error(decl.file.source, decl.at, f"worlds are included more than {MOST_WORLDS} times")
         self._open.append(name)
         scope = Scope(self.packages, name, "", decl.items, decl.file)
         for item in decl.items:
@@ -62,12 +69,13 @@ class WorldBuilder:
             if isinstance(item, Port):
                 self._port(scope, item, renames)
             elif isinstance(item, Include):
-                self._include(scope, item)
+                self._include(scope, item, renames)
         self._open.pop()
 
-    def _include(self, scope: Scope, include: Include) -> None:
+    def _include(self, scope: Scope, include: Include, renames: dict[str, str]) -> None:
         name, decl = self.packages.world_decl(scope.path(include.path), scope.file, include.at)
-        self._collect(name, decl, dict(include.renames))
+        inner = {old: renames.get(new, new) for old, new in include.renames}
+        self._collect(name, decl, renames | inner)
 
     def _port(self, scope: Scope, port: Port, renames: dict[str, str]) -> None:
         if isinstance(port.item, t.Name):
