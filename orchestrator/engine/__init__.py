@@ -6,8 +6,8 @@
     settings.py    what an instance is given                    cache.py       the folder of compiled components
     build.py       components from their sources
 
-Not for what nodes and edges mean: that is `link` and `runtime`. Names are imported when they are first used, wasmtime when the
-first component runs or is compiled.
+Not for what nodes and edges mean: that is `link` and `runtime`. Names are imported when they are first used, wasmtime
+when the first component runs or is compiled.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _HOME_OF = {
     "WasiSettings": "settings",
 }
 
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:

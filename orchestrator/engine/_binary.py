@@ -1,8 +1,9 @@
 """What a component's binary can create when it is instantiated: how many linear memories and tables.
 
-A store's limiter bounds each memory by itself, and a node's limit is the total, so the number must be known. Instantiation
-of a component is fixed in its binary: every core instance and every instance of a nested component is listed, and modules and
-components are referred to by index. A reference that leads out of what is modelled here counts as the largest there is.
+A store's limiter bounds each memory by itself, and a node's limit is the total, so the number must be known.
+Instantiation of a component is fixed in its binary: every core instance and every instance of a nested component is
+listed, and modules and components are referred to by index. A reference that leads out of what is modelled here
+counts as the largest there is.
 
 Source: https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md
 """
@@ -85,7 +86,9 @@ def parts(binary: bytes) -> Parts:
     try:
         return _component(_Reader(binary, 8, len(binary)), None)
     except (ValueError, IndexError, RecursionError) as problem:
-        raise ComponentError(f"the component's binary has a form that this engine does not know: {problem}") from problem
+        raise ComponentError(
+            f"the component's binary has a form that this engine does not know: {problem}"
+        ) from problem
 
 
 def _component(reader: _Reader, outer: _Space | None) -> Parts:

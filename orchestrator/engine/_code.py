@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,5 +69,3 @@ class Code:
     def __del__(self) -> None:
         for index in getattr(self, "_indices", {}).values():
             c.export_index_delete(index)
-
-

@@ -61,9 +61,9 @@ def main(source: str, target: str) -> int:
         component, known = compile_binary(new_engine(), Path(source).read_bytes())
         Path(target).write_bytes(component.serialize())
     except (ComponentError, OSError) as problem:
-        print(json.dumps({"error": str(problem)}))
+        sys.stdout.write(json.dumps({"error": str(problem)}))
         return 1
-    print(json.dumps(known))
+    sys.stdout.write(json.dumps(known))
     return 0
 
 

@@ -29,7 +29,7 @@ def _number(code: str) -> Number:
 
 
 _CODES = {"bool": "?", "char": "I", "f32": "f", "f64": "d"} | dict(
-    zip("s8 u8 s16 u16 s32 u32 s64 u64".split(), "bBhHiIqQ", strict=True)
+    zip(["s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64"], "bBhHiIqQ", strict=True)
 )
 NUMBERS = {name: _number(code) for name, code in _CODES.items()}
 """How each number type lies in a C value; a char as its code point."""

@@ -1,8 +1,8 @@
 """The callbacks that the C API keeps, and the tables by which they find what they are for.
 
-A callback that is collected while a store still has it aborts the process; these live as long as the module. A callback
-is given the address of a store's context: `LIVE` maps it to the instance, from before the guest's first instruction until the
-store is freed.
+A callback that is collected while a store still has it aborts the process; these live as long as the module. A
+callback is given the address of a store's context: `LIVE` maps it to the instance, from before the guest's first
+instruction until the store is freed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _keys = itertools.count(2, 2)
 """Keys are even and never 0, which a callback would be given as None; the odd one after a key is its stderr."""
 
 
-@c.EpochCallback
+@c.EpochCallback  # type: ignore[untyped-decorator]
 def _epoch(context: int, _env: int, ticks: int, kind: int) -> int | None:
     """At each tick of a running guest: let it go on to the next one, or end it."""
     instance = LIVE.get(context)
@@ -37,7 +37,7 @@ def _epoch(context: int, _env: int, ticks: int, kind: int) -> int | None:
     return instance.raise_in_guest(problem)
 
 
-@c.DropCallback
+@c.DropCallback  # type: ignore[untyped-decorator]
 def dropped(_env: int, context: int, number: int) -> int | None:
     """A guest dropped a handle."""
     instance = LIVE.get(context)
@@ -50,7 +50,7 @@ def dropped(_env: int, context: int, number: int) -> int | None:
     return None
 
 
-@c.OutputCallback
+@c.OutputCallback  # type: ignore[untyped-decorator]
 def _print(key: int, address: int, size: int) -> int:
     """A guest printed; it is told that all of it was taken, whatever became of it."""
     try:

@@ -1,7 +1,7 @@
 """The functions of wasmtime's C API that this engine calls, with prototypes that pass addresses as plain integers.
 
-Imported when a component first runs: it loads the shared library. Everything here can abort the process when it is misused;
-only this room's modules call it, and each says which owner keeps an address alive.
+Imported when a component first runs: it loads the shared library. Everything here can abort the process when it is
+misused; only this room's modules call it, and each says which owner keeps an address alive.
 
 Source: the headers of wasmtime 50, `wasmtime/component/*.h`; `wasmtime._bindings` declares the same functions.
 """
@@ -72,9 +72,7 @@ linker_delete = _function("wasmtime_component_linker_delete", None, PTR)
 linker_root = _function("wasmtime_component_linker_root", PTR, PTR)
 linker_add_wasip2 = _function("wasmtime_component_linker_add_wasip2", PTR, PTR)
 linker_instance_delete = _function("wasmtime_component_linker_instance_delete", None, PTR)
-linker_add_instance = _function(
-    "wasmtime_component_linker_instance_add_instance", PTR, PTR, ctypes.c_char_p, SIZE, PTR
-)
+linker_add_instance = _function("wasmtime_component_linker_instance_add_instance", PTR, PTR, ctypes.c_char_p, SIZE, PTR)
 linker_add_function = _function(
     "wasmtime_component_linker_instance_add_func", PTR, PTR, ctypes.c_char_p, SIZE, HostCallback, PTR, PTR
 )

@@ -37,9 +37,7 @@ def plan(function: Function) -> Plan:
 
 
 @lru_cache(maxsize=4096)
-def _plan(
-    function: Function, params: tuple[Type, ...], results: tuple[Type, ...], handles: tuple[bool, ...]
-) -> Plan:
+def _plan(function: Function, params: tuple[Type, ...], results: tuple[Type, ...], handles: tuple[bool, ...]) -> Plan:
     return Plan(
         function,
         tuple(map(lowerer, params)),

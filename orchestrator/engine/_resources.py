@@ -1,8 +1,8 @@
 """Resources outside the component that made them: a handle each, and for each store the handles its guest was given.
 
-A guest that imports a resource knows it by a number, which stands for a `Handle` in its store's table. A handle knows its
-owner, the instance whose resource it is, and drops it there. So a resource crosses any number of edges without any
-store meeting a pointer of another.
+A guest that imports a resource knows it by a number, which stands for a `Handle` in its store's table. A handle knows
+its owner, the instance whose resource it is, and drops it there. So a resource crosses any number of edges without
+any store meeting a pointer of another.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_HANDLES = 100_000
 
 
 class Handle:
-    """A resource of a component, as Python and other components hold it: opaque; dropped with `drop()` or its instance."""
+    """A resource of a component, as Python and other components hold it: opaque."""
 
     __slots__ = ("_any", "owner", "resource")
 
@@ -48,7 +48,7 @@ class Handle:
         return any_
 
     def drop(self) -> None:
-        """Drops the resource in its own instance, at once or as soon as that instance is free; harmless when it is gone."""
+        """Drops the resource in its instance, at once or as soon as that is free; harmless when it is gone."""
         any_ = self.give()
         if any_:
             self.owner.drop(any_)
@@ -85,7 +85,7 @@ class Handles:
         c.host_resource_delete(host.value)
         return self._table.pop(number) if owned else self._table[number]
 
-    def lower(self, handle: Handle, resource: Resource, owned: bool) -> int:
+    def lower(self, handle: object, resource: Resource, owned: bool) -> int:
         """The address of the pointer by which the store knows the handle's resource."""
         if not isinstance(handle, Handle) or not handle.alive:
             raise ValueMismatch("", f"a live handle of {resource.name}", repr(handle))

@@ -1,7 +1,7 @@
-"""What a guest's import runs into: another instance's function (its C values forwarded as they are), or a Python function.
+"""What a guest's import runs into: another instance's function, its C values forwarded, or a Python function.
 
-The callbacks made here are called by the C API on the guest's thread. They must return an error, never raise; what went wrong is
-kept in the calling instance and raised again when its own call has unwound.
+The callbacks made here are called by the C API on the guest's thread. They must return an error, never raise; what
+went wrong is kept in the calling instance and raised again when its own call has unwound.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 class Gate(Protocol):
     """What decides over one function of a call edge. Asked on the calling guest's thread, at each call.
 
-    `enter` gives the instance to call, entered; after it either `leave` or `fail` is called with it, which leaves it. When
-    `leave` itself raises, `fail` is asked with no callee. A value that `enter`, `leave` or `fail` returns in place of the call's own is a denial: the caller's result.
+    `enter` gives the instance to call, entered; after it either `leave` or `fail` is called with it, which leaves it.
+    When `leave` itself raises, `fail` is asked with no callee. A value that `enter`, `leave` or `fail` returns in
+    place of the call's own is a denial: the caller's result.
     """
 
     needs_args: bool

@@ -10,8 +10,9 @@ import struct
 from collections.abc import Callable
 from functools import lru_cache
 
-from orchestrator.engine._native import ENTRY, NAME, VALUE
 from orchestrator.engine._memory import array_at, pointee, read, text
+from orchestrator.engine._native import ENTRY, NAME, VALUE
+from orchestrator.engine._values import optional
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import List, Option, Primitive, Record, Result, Tuple, Type, Variant
 
@@ -46,11 +47,11 @@ def _extra(type_: Type) -> Extra | None:
         case Tuple(items):
             return _placed_extra(items, VALUE, 0)
         case Variant():
-            return _variant_extra({case.name: case.type and _extra(case.type) for case in type_.cases})
+            return _variant_extra({case.name: optional(_extra, case.type) for case in type_.cases})
         case Option(some):
             return _option_extra(_extra(some))
         case Result(ok, err):
-            return _result_extra(ok and _extra(ok), err and _extra(err))
+            return _result_extra(optional(_extra, ok), optional(_extra, err))
         case _:
             return None
 

@@ -1,9 +1,10 @@
 """Values between the C API's form and Python's, compiled once per type.
 
-A C value is 32 bytes: a kind, then up to three words of which the last may be an address. A lifter reads it out of a copy of
-the array it stands in, so that a list of a thousand numbers costs one copy and one pass; a lowerer returns its 32 bytes. What
-a lowerer allocates belongs to the value it returns: whoever takes the value frees it with `value_delete`. Lowering
-expects a value that `interface.check` has passed; nothing in it can fail half-way but a handle, which is checked before.
+A C value is 32 bytes: a kind, then up to three words of which the last may be an address. A lifter reads it out of a
+copy of the array it stands in, so that a list of a thousand numbers costs one copy and one pass; a lowerer returns
+its 32 bytes. What a lowerer allocates belongs to the value it returns: whoever takes the value frees it with
+`value_delete`. Lowering expects a value that `interface.check` has passed; nothing in it can fail half-way but a
+handle, which is checked before.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import ctypes
 import struct
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._kinds import KIND, NUMBERS
@@ -38,8 +39,9 @@ from orchestrator.interface.values import Variant as VariantValue
 if TYPE_CHECKING:
     from orchestrator.engine._resources import Handles
 
+T = TypeVar("T")
 Lift = Callable[[bytes, int, "Handles"], Any]
-"""(a copy of an array of values, the value's offset in it, the handles of its store) -> the value in its Python form."""
+"""(a copy of an array of values, the value's offset, the handles of its store) -> the value in its Python form."""
 Lower = Callable[[Any, "Handles"], bytes]
 """(a checked value, the handles of the store it goes to) -> the 32 bytes of a C value, owning what it points to."""
 
@@ -47,6 +49,11 @@ Lower = Callable[[Any, "Handles"], bytes]
 def imported(type_: Type) -> tuple[bool, ...]:
     """Of each handle in the type, whether its resource is another's: what equality of types leaves out."""
     return tuple(part.resource.imported for part in walk(type_) if isinstance(part, Own | Borrow))
+
+
+def optional(make: Callable[[Type], T], type_: Type | None) -> T | None:
+    """What `make` gives for a type; None where a case or a side carries nothing."""
+    return None if type_ is None else make(type_)
 
 
 # Lifting
@@ -75,13 +82,13 @@ def _lifter(type_: Type, _imported: tuple[bool, ...]) -> Lift:
         case Tuple(items):
             return _lift_tuple(tuple(map(lifter, items)))
         case Variant():
-            return _lift_variant({case.name: case.type and lifter(case.type) for case in type_.cases})
+            return _lift_variant({case.name: optional(lifter, case.type) for case in type_.cases})
         case Enum():
             return lambda buffer, offset, _handles: text(buffer, offset + 8)
         case Option(some):
             return _lift_option(lifter(some), isinstance(some, Option))
         case Result(ok, err):
-            return _lift_result(ok and lifter(ok), err and lifter(err))
+            return _lift_result(optional(lifter, ok), optional(lifter, err))
         case Flags():
             return _lift_flags
         case Own(resource) | Borrow(resource):
@@ -220,13 +227,13 @@ def _lowerer(type_: Type, _imported: tuple[bool, ...]) -> Lower:
         case Tuple(items):
             return _lower_tuple(tuple(map(lowerer, items)))
         case Variant():
-            return _lower_variant({case.name: case.type and lowerer(case.type) for case in type_.cases})
+            return _lower_variant({case.name: optional(lowerer, case.type) for case in type_.cases})
         case Enum():
             return lambda value, _handles: _pack("enum", *_bytes_words(value.encode()))
         case Option(some):
             return _lower_option(lowerer(some), isinstance(some, Option))
         case Result(ok, err):
-            return _lower_result(ok and lowerer(ok), err and lowerer(err))
+            return _lower_result(optional(lowerer, ok), optional(lowerer, err))
         case Flags(names):
             return _lower_flags(names)
         case Own() | Borrow():

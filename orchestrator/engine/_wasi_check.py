@@ -1,7 +1,7 @@
-"""Does what a component imports of WASI have the signatures that wasmtime serves? Asked of wasmtime itself, running nothing.
+"""Has what a component imports of WASI the signatures that wasmtime serves? Asked of wasmtime, running nothing.
 
-The linker does not look at the types of what Python defines, but it does at its own WASI's. A trial instantiation in a store
-that may hold no instance gets exactly as far as that check.
+The linker does not look at the types of what Python defines, but it does at its own WASI's. A trial instantiation in
+a store that may hold no instance gets exactly as far as that check.
 """
 
 from __future__ import annotations
@@ -9,20 +9,8 @@ from __future__ import annotations
 from wasmtime import Engine, Store, WasmtimeError
 from wasmtime import component as cm
 
+from orchestrator.engine.imports import is_wasi, resource_numbers
 from orchestrator.interface.types import Interface, Resource, World
-
-SERVED = frozenset(("cli", "clocks", "filesystem", "io", "random", "sockets"))
-"""The packages of `wasi:` that wasmtime's own WASI 0.2 serves."""
-
-
-def is_wasi(item: object) -> bool:
-    """Whether an import is one that wasmtime's WASI answers: `wasi:cli`, clocks, filesystem, io, random, sockets at 0.2."""
-    return (
-        isinstance(item, Interface)
-        and item.name.namespace == "wasi"
-        and item.name.package in SERVED
-        and item.name.version.startswith("0.2.")
-    )
 
 
 def wasi_problems(engine: Engine, component: cm.Component, world: World) -> tuple[str, ...]:
@@ -61,18 +49,6 @@ def _define_others(linker: cm.Linker, world: World) -> None:
                         instance.add_resource(definition.name, host, lambda *_: None)
                 for function in item.functions:
                     instance.add_func(function.name, lambda *_: None)
-
-
-def resource_numbers(world: World) -> dict[Resource, int]:
-    """A number for each resource that the component imports from another component, as its linker defines it."""
-    shown = (
-        definition.type
-        for item in world.imports
-        if isinstance(item, Interface) and not is_wasi(item)
-        for definition in item.types
-    )
-    resources = [type_ for type_ in shown if isinstance(type_, Resource) and not type_.interface.startswith("wasi:")]
-    return {resource: number for number, resource in enumerate(dict.fromkeys(resources), start=1)}
 
 
 def _readable(text: str) -> str:

@@ -1,8 +1,8 @@
-"""The user's own folder of compiled components: machine code by content, what was reflected beside it, digests of files.
+"""The user's own folder of compiled components: machine code by content, what is known of it, digests of files.
 
-Machine code that someone else could have written must never be loaded, so the folder belongs to the user alone (mode 0700) and
-is refused otherwise. Every file is written beside its place and renamed into it: a reader sees all of it or nothing, and two
-writers of the same content do no harm.
+Machine code that someone else could have written must never be loaded, so the folder belongs to the user alone (mode
+0700) and is refused otherwise. Every file is written beside its place and renamed into it: a reader sees all of it or
+nothing, and two writers of the same content do no harm.
 
     code/DIGEST-KEY.cwasm    machine code        code/DIGEST-KEY.json    what is known of the component
     digests/….json           a file's digest, by its path, inode, times and size        builds/    see build.py
@@ -27,7 +27,7 @@ def default_folder() -> Path:
     if named:
         return Path(named)
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base and os.path.isabs(base) else Path.home() / ".cache") / "orchestrator"
+    return (Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache") / "orchestrator"
 
 
 class Cache:
@@ -45,7 +45,8 @@ class Cache:
             _refuse_others(self.folder)
         except OSError as problem:
             raise ComponentError(
-                f"cannot use the cache folder {self.folder}: {problem.strerror or problem}; set ORCHESTRATOR_CACHE to another"
+                f"cannot use the cache folder {self.folder}: {problem.strerror or problem}; "
+                "set ORCHESTRATOR_CACHE to another"
             ) from problem
 
     def code(self, digest: str, key: str) -> Path:
@@ -115,7 +116,7 @@ def write(path: Path, data: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except OSError as problem:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
@@ -131,7 +132,9 @@ def _refuse_others(folder: Path) -> None:
         if found.st_uid != os.getuid():
             raise ComponentError(f"the cache folder {folder / inner} belongs to another user; set ORCHESTRATOR_CACHE")
         if stat.S_IMODE(found.st_mode) & 0o022:
-            raise ComponentError(f"others may write to the cache folder {folder / inner}; chmod it to 0700 and empty it")
+            raise ComponentError(
+                f"others may write to the cache folder {folder / inner}; chmod it to 0700 and empty it"
+            )
 
 
 def _state(path: Path) -> dict[str, int]:

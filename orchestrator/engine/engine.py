@@ -117,9 +117,7 @@ class Engine:
         found = self._known(digest, size, name, folder, built.read_bytes)
         return Component(found.name, digest, size, folder, found.world, manifest, found.parts)
 
-    def _known(
-        self, digest: str, size: int, name: str, origin: Path | None, read: Callable[[], bytes]
-    ) -> Component:
+    def _known(self, digest: str, size: int, name: str, origin: Path | None, read: Callable[[], bytes]) -> Component:
         key = cache_key()
         known = self.cache.known(digest, key)
         if known is None:
@@ -128,7 +126,9 @@ class Engine:
             world = world_from_data(known["world"])
             parts = Parts(known["memories"], known["tables"])
         except (KeyError, TypeError, ValueError) as problem:
-            raise ComponentError(f"what the cache holds of {name} is damaged: {problem!r}; empty {self.cache.folder}") from None
+            raise ComponentError(
+                f"what the cache holds of {name} is damaged: {problem!r}; empty {self.cache.folder}"
+            ) from None
         refused = tuple(known.get("refused", ()))
         return Component(name, digest, size, origin, _with_refused(world, refused), None, parts)
 

@@ -9,17 +9,29 @@ from orchestrator.errors import RunError, TimedOut
 
 
 class Stop:
-    """Whether a run is to end: shared by all that belongs to it. Set once; the first reason stays."""
+    """Whether a run, or a part of one, is to end. Set once; the first reason stays. Ending the whole ends the part.
 
-    __slots__ = ("reason",)
+    Arguments:
+        whole: the stop of what this is a part of.
+    """
 
-    def __init__(self) -> None:
-        self.reason: RunError | None = None
+    __slots__ = ("_reason", "_whole")
+
+    def __init__(self, whole: Stop | None = None) -> None:
+        self._reason: RunError | None = None
+        self._whole = whole
+
+    @property
+    def reason(self) -> RunError | None:
+        """Why to end, or None."""
+        if self._reason is None and self._whole is not None:
+            return self._whole.reason
+        return self._reason
 
     def set(self, reason: RunError) -> None:
         """Ends whatever looks here, with that error."""
-        if self.reason is None:
-            self.reason = reason
+        if self._reason is None:
+            self._reason = reason
 
 
 class Frame:

@@ -1,7 +1,7 @@
 """A live component: its own store, memory, limits and WASI state, entered by one thread at a time.
 
-Whoever calls an instance enters it first with a `Frame` and leaves it after: `with instance.entered(frame): instance.call(…)`.
-Entering waits for the turn, in the order of arrival. Nothing here knows of nodes, edges or runs: the frame's owner does.
+Whoever calls an instance enters it first with a `Frame` and leaves it after (`with instance.entered(frame):`). Entering
+waits for the turn, in the order of arrival. Nothing here knows of nodes, edges or runs: the frame's owner does.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ class Instance:
         return pending or problem
 
     def raise_in_guest(self, problem: BaseException) -> int:
-        """Keeps what a host function raised, to be raised again when the guest's call has unwound; the C error for it."""
+        """Keeps what a host function raised, to be raised when the guest's call has unwound; the C error for it."""
         if self.pending is None:
             self.pending = problem
         return int(c.error_new(b"a host function failed"))
@@ -226,7 +226,7 @@ class Instance:
             c.resource_delete(any_)
 
     def close(self) -> None:
-        """Ends the instance and frees its store: at once if it is idle, else when it is left. Harmless when repeated."""
+        """Ends the instance and frees its store: at once if it is idle, else when it is left."""
         self._closing = True
         if not self.turn.try_acquire():
             return
@@ -250,4 +250,3 @@ def _free(values: ctypes.Array[ctypes.c_uint8], count: int) -> None:
     at = ctypes.addressof(values)
     for index in range(count):
         c.value_delete(at + index * c.VALUE)
-

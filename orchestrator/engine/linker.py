@@ -1,8 +1,8 @@
 """What answers a component's imports, put together once: then an instance costs an instantiation and nothing else.
 
-A linker is made for a component, told what answers each import (another instance over a `Gate`, or a Python function), and
-then makes any number of instances. A host function finds the instance that called it through its store, never through
-anything it closed over, so a linker serves every run.
+A linker is made for a component, told what answers each import (another instance over a `Gate`, or a Python
+function), and then makes any number of instances. A host function finds the instance that called it through its
+store, never through anything it closed over, so a linker serves every run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.engine import _native as c
 from orchestrator.engine._live import dropped
 from orchestrator.engine._serve import Gate, forward, serve
-from orchestrator.engine._wasi_check import is_wasi, resource_numbers
+from orchestrator.engine.imports import is_wasi, resource_numbers
 from orchestrator.engine.instance import Instance
 from orchestrator.engine.settings import InstanceSettings
 from orchestrator.errors import ComponentError
@@ -46,7 +46,9 @@ class Linker:
         self._native = 0
         self._closed = False
 
-    def forward(self, interface: Name | None, wanted: Function, target: Name | None, offered: Function, gate: Gate) -> None:
+    def forward(
+        self, interface: Name | None, wanted: Function, target: Name | None, offered: Function, gate: Gate
+    ) -> None:
         """Has an import answered by an exported function of the instance that `gate` gives at each call.
 
         Arguments:

@@ -1,0 +1,103 @@
+"""Call edges, as the engine asks them: which instance a guest's call goes to, and what the edge has to say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from orchestrator.engine import Denial
+from orchestrator.errors import PythonNodeFailed, RunError
+from orchestrator.interface.convert import check
+from orchestrator.interface.sizes import size
+from orchestrator.runtime.visit import Visit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.engine import Instance
+    from orchestrator.interface.types import Function
+    from orchestrator.runtime.crossing import Crossing
+
+
+class EdgeGate:
+    """One function of a call edge between two components."""
+
+    __slots__ = ("_crossing", "needs_args", "needs_result")
+
+    def __init__(self, crossing: Crossing) -> None:
+        self._crossing = crossing
+        self.needs_args, self.needs_result = crossing.needs_args, crossing.needs_result
+
+    def enter(self, caller: Instance, request: int, args: Mapping[str, Any] | None) -> Instance | Denial:
+        """The callee's instance in the caller's run, entered."""
+        visit = self._crossing.begin(cast(Visit, caller.frame), request, args)
+        if isinstance(visit, Denial):
+            return visit
+        try:
+            instance = visit.run.rooms.instance(visit)
+            try:
+                instance.enter(visit)
+            except BaseException:
+                if visit.fresh:
+                    instance.close()
+                raise
+        except BaseException as problem:
+            return self._crossing.failed(visit, problem)
+        return instance
+
+    def leave(self, callee: Instance, response: int, result: Any) -> Denial | None:
+        """The call returned."""
+        visit = cast(Visit, callee.frame)
+        callee.leave()
+        if visit.fresh:
+            callee.close()
+        return self._crossing.end(visit, response, result)
+
+    def fail(self, caller: Instance, callee: Instance | None, problem: BaseException) -> Denial:
+        """The call failed, in the callee or before it."""
+        if callee is None:
+            raise problem
+        visit = cast(Visit, callee.frame)
+        callee.leave()
+        if visit.fresh:
+            callee.close()
+        return self._crossing.failed(visit, problem)
+
+
+def python_host(
+    crossing: Crossing, wanted: Function, function: Callable[..., Any]
+) -> Callable[[Instance, Sequence[Any]], Any]:
+    """The host function for a call edge that leads to a Python node."""
+    names = [field.name for field in wanted.params]
+
+    def host(caller: Instance, values: Sequence[Any]) -> Any:
+        request = sum(size(field.type, value) for field, value in zip(wanted.params, values, strict=True))
+        visit = crossing.begin(cast(Visit, caller.frame), request, dict(zip(names, values, strict=True)))
+        if isinstance(visit, Denial):
+            return visit.value
+        try:
+            result = call_python(function, values, visit.node)
+            result = None if wanted.result is None else check(wanted.result, result, "result")
+        except BaseException as problem:
+            return crossing.failed(visit, problem).value
+        response = 0 if wanted.result is None else size(wanted.result, result)
+        refused = crossing.end(visit, response, result)
+        return result if refused is None else refused.value
+
+    return host
+
+
+def call_python(function: Callable[..., Any], values: Sequence[Any], node: str) -> Any:
+    """Calls the function of a Python node.
+
+    Raises:
+        PythonNodeFailed: it raised; what it raised is the cause.
+    """
+    try:
+        return function(*values)
+    except RunError:
+        raise
+    except Exception as problem:
+        said = str(problem).splitlines()
+        text = f"{type(problem).__name__}: {said[0]}" if said else type(problem).__name__
+        raise PythonNodeFailed(f"the Python node raised {text}", node=node) from problem

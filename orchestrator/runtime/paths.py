@@ -1,0 +1,51 @@
+"""Follows a path into a value, as a data edge writes it: fields, cases, places, elements, and `?` into an option."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.errors import RunError
+from orchestrator.interface.values import Variant
+from orchestrator.manifest.model import FieldStep, IndexStep, Ref, Step, Steps
+
+
+def follow(value: Any, source: Ref) -> Any:
+    """The value at the end of a proven path.
+
+    Raises:
+        RunError: what only the value can tell: no such element, another case, nothing in the option.
+    """
+    return walk_steps(value, source.steps, str(Ref(source.kind, source.name)))
+
+
+def walk_steps(value: Any, steps: Steps, start: str) -> Any:
+    """The same for steps alone; `start` is what to call the value they begin at."""
+    for number, step in enumerate(steps):
+        try:
+            value = _into(value, step)
+        except _Missing as problem:
+            path = start + "".join(map(str, steps[: number + 1]))
+            raise RunError(f"{path}: {problem}") from None
+    return value
+
+
+class _Missing(Exception):
+    """There is nothing where the path leads; the message says what is there instead."""
+
+
+def _into(value: Any, step: Step) -> Any:
+    match step:
+        case FieldStep(name) if isinstance(value, Variant):
+            if value.case != name:
+                raise _Missing(f"expected the case `{name}`, found `{value.case}`")
+            return value.value
+        case FieldStep(name):
+            return value[name]
+        case IndexStep(index):
+            if index >= len(value):
+                raise _Missing(f"expected an element {index}, found a list of {len(value)}")
+            return value[index]
+        case _:
+            if value is None:
+                raise _Missing("expected a value, found none")
+            return value["some"] if isinstance(value, dict) and set(value) == {"some"} else value

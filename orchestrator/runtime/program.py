@@ -1,0 +1,224 @@
+"""A linked pipeline, ready to run: a linker for each node, the instances that outlive runs, the threads.
+
+Runs of one program may go on at once in any number of threads.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.audit import Event, Recorder
+from orchestrator.engine import Engine, Linker
+from orchestrator.engine.frame import Frame
+from orchestrator.errors import Cancelled, ClosedError, RunError, ValueMismatch
+from orchestrator.interface.convert import check, has_json
+from orchestrator.interface.sizes import size
+from orchestrator.interface.types import Function, Interface, Name
+from orchestrator.runtime.crossing import Crossing, denied_by
+from orchestrator.runtime.gates import EdgeGate, python_host
+from orchestrator.runtime.homes import Home
+from orchestrator.runtime.node import Skipped, source_value
+from orchestrator.runtime.run import RUN_SPAN, Outcome, Run
+from orchestrator.runtime.schedule import Schedule
+from orchestrator.runtime.threads import Threads
+from orchestrator.runtime.tools import Tool, denied, tool_functions
+from orchestrator.wasi import config_store, is_config_store
+
+if TYPE_CHECKING:
+    from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedNode, LinkedTool
+
+TOOLS = "agent:core/tools"
+
+
+class Program:
+    """A linked pipeline, ready to run.
+
+    Arguments:
+        graph: what to run.
+        engine: that loaded its components; it outlives the program.
+        recorder: takes the events of every run; outlives the program.
+    """
+
+    def __init__(self, graph: LinkedGraph, engine: Engine, recorder: Recorder) -> None:
+        self.graph, self.engine, self.recorder = graph, engine, recorder
+        self.threads = Threads(graph.depth)
+        self.homes = {name: Home(node, self._linker(node)) for name, node in graph.nodes.items() if node.component}
+        references = [edge.source for edge in graph.data] + [output.source for output in graph.outputs]
+        self.errors_taken = frozenset(ref.name for ref in references if ref.kind == "error")
+        """Nodes whose error something takes."""
+        self._closed = False
+
+    # Linking
+
+    def _linker(self, node: LinkedNode) -> Linker:
+        """The linker of a node, with every import answered."""
+        assert node.component is not None
+        linker = self.engine.linker(node.component)
+        for edge in node.calls:
+            self._answer(linker, edge)
+        for item in node.component.world.imports:
+            if isinstance(item, Interface) and is_config_store(item):
+                _define(linker, item, config_functions(node.config))
+            elif isinstance(item, Interface) and item.name.base == TOOLS:
+                _define(linker, item, tool_functions([self._tool(edge) for edge in node.tools]))
+        return linker
+
+    def _answer(self, linker: Linker, edge: LinkedCall) -> None:
+        callee = self.graph.nodes[edge.callee]
+        interface, functions = _functions(edge.wanted)
+        target, _ = _functions(edge.offered)
+        for wanted in functions:
+            offered = _offered(edge, wanted)
+            name = f"{target or callee.name}.{offered.name}"
+            crossing = Crossing(
+                edge.id, edge.callee, name, denied_by(wanted), edge.checks.get(offered.name), callee.limits.timeout
+            )
+            if callee.python is not None:
+                linker.define(interface, wanted, python_host(crossing, wanted, callee.python))
+            else:
+                linker.forward(interface, wanted, target, offered, EdgeGate(crossing))
+
+    def _tool(self, edge: LinkedTool) -> Tool:
+        callee = self.graph.nodes[edge.callee]
+        crossing = Crossing(edge.id, edge.callee, str(edge.export), denied, edge.checks, callee.limits.timeout)
+        return Tool(edge, crossing, callee)
+
+    # Running
+
+    def begin(self, inputs: Mapping[str, Any], trace_id: str, traceparent: str = "") -> Run:
+        """A run that has not begun; `carry_out` does, `Run.cancel` ends it.
+
+        Arguments:
+            inputs: in their Python forms; those with a default may be absent.
+            trace_id: 32 hexadecimal digits.
+            traceparent: the W3C header of the caller, if it has one.
+
+        Raises:
+            ValueMismatch: an input is missing, unknown, or does not fit its type.
+        """
+        if self._closed:
+            raise ClosedError("the linked pipeline was closed")
+        return Run(self, self._inputs(inputs), trace_id, traceparent)
+
+    def _inputs(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        declared = {item.name: item for item in self.graph.inputs}
+        for name in given:
+            if name not in declared:
+                known = ", ".join(declared) or "none"
+                raise ValueMismatch(f"inputs.{name}", f"one of the pipeline's inputs ({known})", "an unknown input")
+        found: dict[str, Any] = {}
+        for name, item in declared.items():
+            if name in given:
+                found[name] = check(item.type, given[name], f"inputs.{name}")
+            elif item.has_default:
+                found[name] = item.default
+            else:
+                raise ValueMismatch(f"inputs.{name}", "a value: it has no default", "none")
+        return found
+
+    def carry_out(self, run: Run) -> Outcome:
+        """Carries a run out, on this thread and those of the program.
+
+        Raises:
+            RunError: it did not end well.
+            KeyboardInterrupt: ctrl-C; the guests were stopped and the events recorded.
+        """
+        sizes = {i.name: size(i.type, run.inputs[i.name]) for i in self.graph.inputs if has_json(i.type)}
+        detail: dict[str, Any] = {"pipeline": self.graph.name, "inputs": sizes}
+        if run.traceparent:
+            detail["traceparent"] = run.traceparent
+        run.event("start", detail={"pipeline": self.graph.name})
+        decision, detail["outcome"] = "failed", "failed"
+        try:
+            states = Schedule(run).carry_out()
+            outputs = {o.name: _output(source_value(o.source, run, states)) for o in self.graph.outputs}
+            decision, detail["outcome"] = "allowed", "ok"
+            return Outcome(outputs, run.id, (time.perf_counter_ns() - run.start) / 1e9)
+        except RunError as problem:
+            detail["error"] = problem.message
+            if isinstance(problem, Cancelled):
+                decision, detail["outcome"] = "cancelled", "cancelled"
+            raise run.placed(problem) from problem.__cause__
+        except BaseException as problem:
+            decision, detail["outcome"] = "cancelled", "interrupted"
+            detail["error"] = type(problem).__name__
+            raise
+        finally:
+            run.rooms.close()
+            self._end(run, decision, {**detail, "calls": run.calls})
+
+    def _end(self, run: Run, decision: str, detail: dict[str, Any]) -> None:
+        took = time.perf_counter_ns() - run.start
+        run.record(Event("run", run.began, took, run.id, RUN_SPAN, 0, decision=decision, detail=detail))
+
+    def spread(self, work: Callable[[int], None], count: int, parallel: int, frame: Frame) -> None:
+        """Does `work` for 0 … count-1, `parallel` at a time, this thread among them, until the frame has a problem."""
+        numbers, done = itertools.count(), threading.Semaphore(0)
+
+        def worker() -> None:
+            while (index := next(numbers)) < count and frame.problem() is None:
+                work(index)
+            done.release()
+
+        helpers = max(0, min(parallel, count) - 1)
+        for _ in range(helpers):
+            self.threads.start(worker)
+        worker()
+        for _ in range(helpers):
+            done.acquire()
+
+    def abandon(self, run: Run) -> None:
+        """Guests of the run are still blocked in the host: sessions that they hold are not waited for again."""
+        for home in self.homes.values():
+            home.abandon(run)
+
+    def adopt_sessions(self, other: Program, names: frozenset[str]) -> None:
+        """Takes over the session instances of nodes that are the same in another program."""
+        for name in names:
+            if name in self.homes and name in other.homes:
+                self.homes[name].adopt(other.homes[name])
+
+    def close(self) -> None:
+        """Ends the session instances, the linkers and the idle threads. Harmless when repeated."""
+        if self._closed:
+            return
+        self._closed = True
+        for home in self.homes.values():
+            home.close()
+        self.threads.close()
+
+
+def config_functions(config: Mapping[str, str]) -> dict[str, Callable[[Any, Any], Any]]:
+    """`wasi:config/store` as host functions."""
+    return {name: _plain(function) for name, function in config_store(config).items()}
+
+
+def _plain(function: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    """A host function that does not care who calls."""
+    return lambda _caller, values: function(values)
+
+
+def _define(linker: Linker, item: Interface, functions: Mapping[str, Callable[[Any, Any], Any]]) -> None:
+    for function in item.functions:
+        linker.define(item.name, function, functions[function.name])
+
+
+def _functions(item: Interface | Function) -> tuple[Name | None, tuple[Function, ...]]:
+    return (item.name, item.functions) if isinstance(item, Interface) else (None, (item,))
+
+
+def _offered(edge: LinkedCall, wanted: Function) -> Function:
+    """The function that answers: of the same name in an interface; the named one for a function of the world."""
+    if isinstance(edge.offered, Function):
+        return edge.offered
+    found = edge.offered.function(wanted.name)
+    assert found is not None, f"{edge.id}: link let {wanted.name} through without an answer"
+    return found
+
+
+def _output(value: Any) -> Any:
+    return None if isinstance(value, Skipped) else value

@@ -1,0 +1,142 @@
+"""One run of a pipeline: until when it may go on, its spans and counters, its instances, and how it ended."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.audit import Event
+from orchestrator.contract import Ledger
+from orchestrator.engine.frame import Frame, Stop
+from orchestrator.errors import LimitExceeded, RunError
+from orchestrator.runtime.homes import Rooms
+from orchestrator.runtime.visit import Visit
+
+if TYPE_CHECKING:
+    from orchestrator.link.model import LinkedGraph
+    from orchestrator.runtime.program import Program
+
+RUN_SPAN = 1
+"""The span of the run itself."""
+
+_event = tuple.__new__
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended well.
+
+    Arguments:
+        outputs: the pipeline's outputs in their Python forms; None for one whose node was skipped.
+        trace_id: 32 hexadecimal digits.
+        duration: seconds.
+    """
+
+    outputs: Mapping[str, Any]
+    trace_id: str
+    duration: float
+
+
+class Run:
+    """One run.
+
+    Arguments:
+        program: what is run.
+        inputs: in their Python forms, complete.
+        trace_id: 32 hexadecimal digits.
+        traceparent: the caller's, or empty.
+    """
+
+    def __init__(self, program: Program, inputs: Mapping[str, Any], trace_id: str, traceparent: str = "") -> None:
+        self.program, self.inputs, self.id, self.traceparent = program, inputs, trace_id, traceparent
+        self.stop = Stop()
+        self.record: Callable[[Event], None] = program.recorder.record
+        self.span = itertools.count(RUN_SPAN + 1).__next__
+        self.rooms = Rooms(self)
+        self.calls = 0
+        """Calls over call and tool edges so far."""
+        self._ledgers: dict[str, Ledger] = {}
+        self._calls = itertools.count(1).__next__
+        self._lock = threading.Lock()
+        self.began, self.start = time.time_ns(), time.perf_counter_ns()
+        timeout = program.graph.limits.timeout
+        limit = "" if timeout is None else f"the run took longer than its timeout, {timeout:g} s"
+        self.frame = Frame(self.stop, math.inf if timeout is None else time.monotonic() + timeout, limit)
+        self.inbox: SimpleQueue[Any] = SimpleQueue()
+        """What the thread that carries the run out waits for: nodes that ended, and None to have it look."""
+
+    @property
+    def graph(self) -> LinkedGraph:
+        """The linked pipeline."""
+        return self.program.graph
+
+    def visit(self, node: str, around: Frame | None = None) -> Visit:
+        """A frame for a node's own execution, within the time of the run."""
+        return Visit(self, node, RUN_SPAN, around or self.frame)
+
+    def cancel(self, reason: RunError) -> None:
+        """Ends the run with that error, from any thread; what runs of it ends as soon as it can."""
+        self.stop.set(reason)
+        self.inbox.put(None)
+
+    def ledger(self, edge: str) -> Ledger:
+        """What the rules of an edge count during this run."""
+        found = self._ledgers.get(edge)
+        if found is None:
+            with self._lock:
+                found = self._ledgers.setdefault(edge, Ledger())
+        return found
+
+    def count_call(self) -> None:
+        """Counts one call over a call or tool edge.
+
+        Raises:
+            LimitExceeded: the run made as many as it may.
+        """
+        self.calls = calls = self._calls()
+        most = self.graph.limits.calls
+        if most is not None and calls > most:
+            raise LimitExceeded(f"the run made more than the {most} calls it may make")
+
+    def event(
+        self,
+        kind: str,
+        visit: Visit | None = None,
+        *,
+        node: str = "",
+        edge: str = "",
+        function: str = "",
+        request: int = -1,
+        response: int = -1,
+        decision: str = "allowed",
+        rule: str = "",
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        """Records an event: of a visit that ends now, or a moment in it or in the run."""
+        if kind in ("node", "call", "data") and visit is not None:
+            start, duration = visit.began, time.perf_counter_ns() - visit.start
+            span, parent = visit.span, visit.parent
+        else:
+            start, duration, span = time.time_ns(), 0, self.span()
+            parent = visit.span if visit is not None else RUN_SPAN
+        node = node or (visit.node if visit is not None else "")
+        self.record(
+            _event(
+                Event,
+                (kind, start, duration, self.id, span, parent, node, edge, function, request, response, decision, rule,
+                 detail),
+            )
+        )  # fmt: skip
+
+    def placed(self, problem: RunError, node: str = "", edge: str = "") -> RunError:
+        """The error, told where it happened if it does not know."""
+        problem.node = problem.node or node
+        problem.edge = problem.edge or edge
+        problem.trace_id = problem.trace_id or self.id
+        return problem

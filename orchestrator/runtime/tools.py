@@ -1,0 +1,114 @@
+"""`agent:core/tools`: functions that a component finds by name while it runs, and calls with JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from orchestrator.engine import Denial
+from orchestrator.errors import ValueMismatch
+from orchestrator.interface.convert import arguments, read_json, write_json
+from orchestrator.interface.sizes import size
+from orchestrator.interface.types import Result
+from orchestrator.interface.values import Variant
+from orchestrator.runtime.gates import call_python
+from orchestrator.runtime.visit import Visit
+
+if TYPE_CHECKING:
+    from orchestrator.engine import Instance
+    from orchestrator.link.model import LinkedNode, LinkedTool
+    from orchestrator.runtime.crossing import Crossing
+
+Host = Callable[["Instance", Sequence[Any]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool edge, ready to be called.
+
+    Arguments:
+        edge: the linked edge.
+        crossing: its rules, for the function it names.
+        callee: the node that has the function.
+    """
+
+    edge: LinkedTool
+    crossing: Crossing
+    callee: LinkedNode
+
+    @property
+    def listed(self) -> dict[str, str]:
+        """What `list` says of it."""
+        schema = json.dumps(dict(self.edge.schema), ensure_ascii=False)
+        return {"name": self.edge.name, "description": self.edge.description, "schema": schema}
+
+
+def denied(message: str) -> dict[str, Any]:
+    """How a caller of a tool is told of a denial."""
+    return _error("denied", message)
+
+
+def tool_functions(tools: Sequence[Tool]) -> dict[str, Host]:
+    """The functions of `agent:core/tools` for a node with those tools, by name."""
+    by_name = {tool.edge.name: tool for tool in tools}
+    listed = [by_name[name].listed for name in sorted(by_name)]
+
+    def call(caller: Instance, values: Sequence[Any]) -> Any:
+        name, text = values
+        tool = by_name.get(name)
+        if tool is None:
+            known = ", ".join(sorted(by_name)) or "none"
+            return _error("not-found", f"{name[:200]} (there is {known})")
+        return _call(tool, cast(Visit, caller.frame), text)
+
+    return {"list": lambda _caller, _values: listed, "call": call}
+
+
+def _error(case: str, message: str) -> dict[str, Any]:
+    return {"err": Variant(case, message)}
+
+
+def _call(tool: Tool, caller: Visit, text: str) -> Any:
+    function = tool.edge.export.function
+    types = arguments(function)
+    try:
+        args = read_json(types, text or "{}", "arguments")
+    except ValueMismatch as problem:
+        return _error("invalid-arguments", str(problem))
+    visit = tool.crossing.begin(caller, size(types, args), args)
+    if isinstance(visit, Denial):
+        return visit.value
+    values = tuple(args[field.name] for field in function.params)
+    try:
+        result, response = _invoke(tool, visit, values)
+    except BaseException as problem:
+        return tool.crossing.failed(visit, problem).value
+    refused = tool.crossing.end(visit, response, result)
+    return refused.value if refused is not None else _answer(tool, result)
+
+
+def _invoke(tool: Tool, visit: Visit, values: tuple[Any, ...]) -> tuple[Any, int]:
+    """The tool's result and its size."""
+    export = tool.edge.export
+    if tool.callee.python is not None:
+        result = call_python(tool.callee.python, values, visit.node)
+        return result, 0 if export.function.result is None else size(export.function.result, result)
+    instance = visit.run.rooms.instance(visit)
+    try:
+        with instance.entered(visit):
+            return instance.call_sized(export.interface, export.function, values)
+    finally:
+        if visit.fresh:
+            instance.close()
+
+
+def _answer(tool: Tool, result: Any) -> dict[str, Any]:
+    """The result as JSON: of the ok side where the tool's own type is a result, its err as `failed`."""
+    type_ = tool.edge.export.function.result
+    if not isinstance(type_, Result):
+        return {"ok": "null" if type_ is None else write_json(type_, result)}
+    if "err" in result:
+        return _error("failed", "null" if type_.err is None else write_json(type_.err, result["err"]))
+    return {"ok": "null" if type_.ok is None else write_json(type_.ok, result["ok"])}

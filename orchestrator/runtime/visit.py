@@ -1,0 +1,42 @@
+"""One stay of a run in a node: what a guest's call brings along, so that its own calls find their way."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from orchestrator.engine.frame import Frame
+
+if TYPE_CHECKING:
+    from orchestrator.runtime.run import Run
+
+
+class Visit(Frame):
+    """A frame that knows what it is part of: the run, the node that is entered, the span of the entering.
+
+    Arguments:
+        parent: the span in which it happens.
+        around: what it is part of: it ends when that ends, and not later.
+    """
+
+    __slots__ = ("began", "fresh", "node", "own_limit", "parent", "request", "run", "span", "start")
+
+    def __init__(self, run: Run, node: str, parent: int, around: Frame) -> None:
+        self.stop, self.deadline, self.limit = around.stop, around.deadline, around.limit
+        self.run, self.node, self.span, self.parent = run, node, run.span(), parent
+        self.began = time.time_ns()
+        self.start = time.perf_counter_ns()
+        self.request = -1
+        self.fresh = False
+        self.own_limit = False
+        """Whether the deadline is the crossed edge's own timeout."""
+
+    def within(self, seconds: float | None, limit: str) -> bool:
+        """Moves the deadline nearer, if `seconds` from now are nearer; whether they are."""
+        if seconds is None:
+            return False
+        deadline = time.monotonic() + seconds
+        if deadline >= self.deadline:
+            return False
+        self.deadline, self.limit = deadline, limit
+        return True
