@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Trapped,
         UnsupportedType,
         ValueMismatch,
+        WitError,
     )
     from orchestrator.interface.values import Variant
     from orchestrator.manifest.model import Contract, Grants, Limits, Storage
@@ -67,6 +68,7 @@ __all__ = [
     "UnsupportedType",
     "ValueMismatch",
     "Variant",
+    "WitError",
     "__version__",
 ]
 

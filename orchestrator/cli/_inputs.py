@@ -19,6 +19,9 @@ from orchestrator.interface.show import show_type
 if TYPE_CHECKING:
     from orchestrator.link.model import LinkedInput
 
+_BYTES = t.List(t.U8)
+"""As a text it is base64, as in JSON; a file's content is taken as it is."""
+
 
 def read_inputs(given: Iterable[str], known: Iterable[LinkedInput]) -> dict[str, Any]:
     """The values of `--input`, by the inputs' names, in the Python form of their types.
@@ -67,7 +70,7 @@ def _read_value(target: LinkedInput, text: str) -> Any:
     if not text.startswith("@"):
         return _from_text(target, text)
     content = _content(text[1:])
-    if target.type == t.List(t.U8):
+    if target.type == _BYTES:
         return content
     try:
         return _from_text(target, content.decode())
@@ -86,7 +89,7 @@ def _from_text(target: LinkedInput, text: str) -> Any:
 def _takes_text(type_: t.Type) -> bool:
     if isinstance(type_, t.Option):
         return _takes_text(type_.some)
-    return type_ in (t.STRING, t.CHAR) or isinstance(type_, t.Enum)
+    return type_ in (t.STRING, t.CHAR, _BYTES) or isinstance(type_, t.Enum)
 
 
 def _content(path: str) -> bytes:

@@ -1,0 +1,59 @@
+"""`orchestrator doctor`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli import _checks as checks
+from orchestrator.engine._config import WASMTIME
+from tests.cli.conftest import Command
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ORCHESTRATOR_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_this_installation_is_sound(command: Command) -> None:
+    done = command("doctor", "--json")
+    found = {check["name"]: check for check in done.json["checks"]}
+    assert (done.code, done.json["ok"]) == (0, True)
+    assert found["wasmtime"]["found"] == f"{WASMTIME} (pinned)"
+    assert found["engine"]["status"] == "ok"
+    assert found["cache access"]["found"] == "mode 0700, this user's alone"
+    assert "agent-llm" in found["WIT packages"]["found"]
+
+
+def test_every_check_is_a_line(command: Command) -> None:
+    names = [check["name"] for check in command("doctor", "--json").json["checks"]]
+    lines = [line for line in command("doctor").out.splitlines() if " help: " not in line]
+    assert [line[6:].split("  ")[0] for line in lines] == names
+
+
+def test_a_cache_that_others_may_read_is_an_error(own_cache: Path, command: Command) -> None:
+    own_cache.mkdir(mode=0o700)
+    own_cache.chmod(0o755)
+    done = command("doctor", "--json")
+    found = {check["name"]: check for check in done.json["checks"]}
+    assert done.code == 1
+    assert (found["cache access"]["status"], found["cache access"]["help"]) == ("error", f"run: chmod 700 {own_cache}")
+
+
+def test_another_version_than_the_pinned_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks.metadata, "requires", lambda _: ["click==0.1", "no-such-thing>=1"])
+    wrong, missing = checks.dependencies()
+    assert (wrong.status, wrong.help) == ("error", 'run: pip install "click==0.1"')
+    assert wrong.found.endswith(", where 0.1 is needed")
+    assert missing == checks.Check("no-such-thing", "error", "not installed", 'run: pip install "no-such-thing>=1"')
+
+
+def test_the_advisories_are_of_the_wasmtime_that_is_pinned() -> None:
+    data = json.loads(checks._ADVISORIES.read_text())
+    assert data["version"] == WASMTIME
+    assert checks.advisories().found == (
+        f"wasmtime {WASMTIME}: none in the list of {data['as-of']}, which is older than that version"
+    )
