@@ -219,8 +219,15 @@ class _Composer:
         if event.tag:
             self._tag(event)
         if kind == "ScalarEvent":
-            return Scalar(event.value, _STYLES.get(event.style, "plain"), start, self._trimmed(start, end))
+            return self._scalar(event, start, self._trimmed(start, end))
         return self._items(event) if kind == "SequenceStartEvent" else self._entries(event)
+
+    def _scalar(self, event: Any, start: int, end: int) -> Scalar | Broken:
+        if any("\ud800" <= char <= "\udfff" for char in event.value):
+            help = 'write the whole character, or one escape: "\\U0001F600"'
+            self.report.error("yaml-character", "half of a surrogate pair is no character", (start, end), help=help)
+            return Broken(start, end)
+        return Scalar(event.value, _STYLES.get(event.style, "plain"), start, end)
 
     def _trimmed(self, start: int, end: int) -> int:
         """The end of a scalar, without the lines after a block scalar's last one."""

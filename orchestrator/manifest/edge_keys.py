@@ -30,6 +30,8 @@ REJECT = Object(
     title="Reject",
 )
 
+_FUNCTION = rf"{LABEL}|\[(?:method|static)\]{LABEL}\.{LABEL}|\[constructor\]{LABEL}"
+"""A function of an interface; one of a resource has its kind in brackets, as in the binary."""
 _CALLS = ("call", "tool")
 
 _BYTES = {"data": "a data edge carries one value: use `max-bytes`"}
@@ -40,7 +42,7 @@ CONTRACT = Object(
         Key(
             "functions",
             ListOf(
-                Text("a function's name", LABEL, "name", "names of WIT are in kebab-case"),
+                Text("a function's name", _FUNCTION, "name", "names of WIT are in kebab-case"),
                 "a list of functions",
                 unique=True,
             ),

@@ -38,32 +38,31 @@ def _folded(source: str, start: int, end: int, text: str, quote_width: int) -> l
 
 
 def _escaped(source: str, start: int, end: int, text: str) -> list[int] | None:
-    found = []
+    """Line `text` up with what stands in double quotes: escapes, and line breaks that fold."""
+    found: list[int] = []
     at = start
-    for char in text:
-        at = _past_line_escapes(source, at, end)
-        if char not in _BLANK and at < end and source[at] != "\\":
-            at = _past_line_escapes(source, _past_blanks(source, at, end), end)
-        if at >= end:
-            return None
-        found.append(at)
-        if source[at] == "\\":
-            at += 2 + _ESCAPE_DIGITS.get(source[at + 1], 0)
-        elif source[at] == char:
+    while at < end:
+        after = _past_blanks(source, at, end)
+        if after > at:
+            found += _blanks(source, at, after)
+            at = after
+        elif source[at] != "\\":
+            found.append(at)
             at += 1
-        elif char not in _BLANK:
-            return None
-    return [*found, at]
+        elif source[at + 1] in "\r\n":
+            at = _past_blanks(source, at + 1, end)
+        else:
+            found.append(at)
+            at += 2 + _ESCAPE_DIGITS.get(source[at + 1], 0)
+    return [*found, end] if len(found) == len(text) else None
+
+
+def _blanks(source: str, start: int, end: int) -> list[int]:
+    breaks = source[start:end].replace("\r\n", "\n").count("\n")
+    return [start] * max(1, breaks - 1) if breaks else list(range(start, end))
 
 
 def _past_blanks(source: str, at: int, end: int) -> int:
     while at < end and source[at] in _BLANK:
         at += 1
-    return at
-
-
-def _past_line_escapes(source: str, at: int, end: int) -> int:
-    """Past any backslash at the end of a line, with the blanks that begin the next one."""
-    while source[at : at + 1] == "\\" and at + 1 < end and source[at + 1] in "\r\n":
-        at = _past_blanks(source, at + 1, end)
     return at

@@ -154,6 +154,8 @@ def read_path(text: str) -> Steps:
         raise piece.part(0, 1).fault(
             "a path begins with a name", "leave out the first dot; `.` alone is the whole value"
         )
+    if piece.text.startswith("?"):
+        return read_steps(piece)[0]
     try:
         return read_steps(Piece(piece.start - 1, f".{piece.text}"))[0]
     except TextError as error:

@@ -108,11 +108,17 @@ def _open(path: Path, name: str) -> tuple[Report, bool]:
     """The file's text, and whether it could be read; never more of it than a document may have."""
     try:
         if not path.is_file():
-            return _unreadable(name, "it is a folder" if path.is_dir() else "there is no such file"), False
+            return _unreadable(name, _what_else(path)), False
         with path.open("rb") as file:
             return decode(name, file.read(LARGEST + 8))
     except (OSError, ValueError) as error:
         return _unreadable(name, getattr(error, "strerror", None) or str(error)), False
+
+
+def _what_else(path: Path) -> str:
+    if path.is_dir():
+        return "it is a folder"
+    return "it is no plain file" if path.exists() else "there is no such file"
 
 
 def _unreadable(name: str, reason: str) -> Report:

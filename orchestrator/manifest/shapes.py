@@ -50,7 +50,10 @@ def text_of(context: Context, tree: Tree, spot: Spot, expected: str, *, template
         return refuse(context, tree, spot, expected)
     if not isinstance(scalars.scalar_value(tree), str):
         return refuse(context, tree, spot, expected, f'put it in quotes: "{tree.text}"' if tree.text else "")
-    return context.text(tree, spot, template=template)
+    filled = context.text(tree, spot, template=template)
+    if isinstance(filled, Filled) and "\0" in filled.text:
+        return context.error("yaml-character", f"{spot} has a NUL in it", tree, help="remove it")
+    return filled
 
 
 def text_schema(pattern: str = "", **more: Any) -> Schema:

@@ -136,6 +136,11 @@ class _Writer:
         yield "redact", [escape(one) for one in rules.redact]
         yield "on-violation", None if rules.on_violation == "fail" else rules.on_violation
 
+    def text(self, value: str, place: str) -> str:
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            self.fault(place, "half of a surrogate pair cannot be written as YAML")
+        return escape(value)
+
     def rate(self, rate: tuple[int, float] | None, place: str) -> str | None:
         try:
             return rate and show_rate(rate)
@@ -152,7 +157,7 @@ class _Writer:
             case None | bool() | int():
                 return value
             case str():
-                return escape(value)
+                return self.text(value, place)
             case float():
                 return value if isfinite(value) else {"inf": "inf", "-inf": "-inf"}.get(str(value), "nan")
             case bytes():
@@ -167,7 +172,7 @@ class _Writer:
                 return _Kept(self.value(one, place) for one in value)
             case Mapping():
                 return {str(key): self.value(inner, place) for key, inner in value.items()}
-        self.fault(place, f"a value of type {type(value).__name__} cannot be written as YAML ({place})")
+        self.fault(place, f"a value of type {type(value).__name__} cannot be written as YAML")
         return None
 
 
@@ -209,6 +214,8 @@ def _dump(data: Mapping[str, Any]) -> str:
 
 
 def _style(value: str) -> str | None:
+    if not all(char.isprintable() or char == "\n" for char in value):
+        return '"'
     try:
         return None if isinstance(plain_value(value), str) else '"'
     except ValueError:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from orchestrator import manifest
 from orchestrator.errors import InvalidPipeline
 from orchestrator.interface import show_type
 from orchestrator.manifest import model
-
 from tests.goldens import cases, matches
 
 ENV = {"ALLOWED": "allowed/value"}
@@ -44,6 +44,19 @@ def test_an_accepted_manifest_gives_its_model(path: Path) -> None:
     matches(path.with_suffix(".json"), json.dumps(dump(reading.result()), indent=1, ensure_ascii=False) + "\n")
 
 
+@pytest.mark.parametrize("path", cases("component/invalid"), ids=_named)
+def test_a_refused_component_gives_all_its_errors(path: Path) -> None:
+    with pytest.raises(InvalidPipeline) as caught:
+        manifest.read_component(path, name=path.name)
+    matches(path.with_suffix(".txt"), f"{caught.value}\n")
+
+
+@pytest.mark.parametrize("path", cases("component/valid"), ids=_named)
+def test_an_accepted_component_gives_its_model(path: Path) -> None:
+    found = json.dumps(dump(manifest.read_component(path)), indent=1, ensure_ascii=False)
+    matches(path.with_suffix(".json"), found + "\n")
+
+
 def test_every_code_has_a_meaning_and_a_case() -> None:
     outside_of_files = {"file", "yaml-size", "too-many-errors", "not-writable"}
     of_components = {"version", "world-name", "module-name"}
@@ -60,7 +73,7 @@ def dump(value: Any) -> Any:
             isinstance(one, model.FieldStep | model.IndexStep | model.SomeStep) for one in value
         ):
             return model.show_steps(value)
-        case model.Input():
+        case model.Input() | model.ConfigKey():
             return {"name": value.name, "type": show_type(value.type, full=True)} | dump_fields(value, {"name", "type"})
         case Path():
             return str(value.name)

@@ -1,0 +1,111 @@
+"""The JSON Schemas say what the reader does, and the committed pages and schemas are those of the keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from orchestrator import manifest
+from orchestrator.manifest.scalars import plain_value, read_integer
+from tests.goldens import PROJECT, cases, matches
+
+BEYOND_A_SCHEMA = {
+    "contract-pattern-long": "editors need not count characters",
+    "input-path-default": "two keys are compared",
+    "input-type-unsupported": "WIT has a grammar of its own",
+    "python-not-allowed": "it depends on the command line",
+    "substitution-form": "a text with a substitution is any text",
+    "substitution-input": "a text with a substitution is any text",
+    "substitution-not-allowed": "it depends on the command line",
+    "substitution-value": "a text with a substitution is any text",
+}
+
+
+@pytest.mark.parametrize("schema", [manifest.schema(), manifest.component_schema()], ids=["pipeline", "component"])
+def test_the_schema_is_one_and_describes_every_key(schema: dict[str, Any]) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema)
+    described = [(path, "description" in inner) for path, inner in properties(schema)]
+    assert described
+    assert [path for path, found in described if not found] == []
+
+
+@pytest.mark.parametrize("path", cases("valid"), ids=lambda path: path.stem)
+def test_the_schema_takes_what_the_reader_takes(path: Path) -> None:
+    validator = jsonschema.Draft202012Validator(manifest.schema())
+    assert [error.message for error in validator.iter_errors(data(path))] == []
+
+
+@pytest.mark.parametrize("path", cases("component/valid"), ids=lambda path: path.stem)
+def test_the_component_schema_takes_what_the_reader_takes(path: Path) -> None:
+    validator = jsonschema.Draft202012Validator(manifest.component_schema())
+    assert [error.message for error in validator.iter_errors(data(path))] == []
+
+
+def test_the_schema_refuses_what_the_reader_refuses() -> None:
+    validator = jsonschema.Draft202012Validator(manifest.schema())
+    of_json = [path for path in cases("invalid/manifest") if is_json(path)]
+    assert len(of_json) > 50
+    assert {path.stem for path in of_json if validator.is_valid(data(path))} == set(BEYOND_A_SCHEMA)
+
+
+def test_the_component_schema_refuses_what_the_reader_refuses() -> None:
+    validator = jsonschema.Draft202012Validator(manifest.component_schema())
+    assert [path.stem for path in cases("component/invalid") if validator.is_valid(data(path))] == []
+
+
+def test_the_committed_schemas_are_those_of_the_keys() -> None:
+    for name, schema in (("pipeline", manifest.schema()), ("component", manifest.component_schema())):
+        matches(PROJECT / f"docs/{name}.schema.json", json.dumps(schema, indent=1) + "\n")
+
+
+def test_the_committed_reference_is_that_of_the_keys() -> None:
+    matches(PROJECT / "docs/reference/pipeline.md", manifest.reference())
+    matches(PROJECT / "docs/reference/component.md", manifest.component_reference())
+
+
+def is_json(path: Path) -> bool:
+    """Whether the reader's fault is not already one of the YAML itself."""
+    codes = {one.code for one in manifest.check_file(path).diagnostics}
+    return not any(code.startswith("yaml-") or code == "duplicate-key" for code in codes)
+
+
+def data(path: Path) -> Any:
+    """What an editor would check: the document as JSON, substitutions as they are written."""
+    return _json(yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader))
+
+
+def _json(node: yaml.Node | None) -> Any:
+    match node:
+        case yaml.MappingNode():
+            return {key.value: _json(value) for key, value in node.value}
+        case yaml.SequenceNode():
+            return [_json(item) for item in node.value]
+        case yaml.ScalarNode() if node.style is None:
+            grouped = read_integer(node.value) if "_" in node.value else None
+            return _number(node.value) if grouped is None else grouped
+        case _:
+            return node.value if node else None
+
+
+def _number(text: str) -> Any:
+    try:
+        return plain_value(text)
+    except ValueError:
+        return text
+
+
+def properties(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, inner in schema.get("properties", {}).items():
+        yield f"{path}.{name}", inner
+        yield from properties(inner, f"{path}.{name}")
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield from properties(schema[key], f"{path}[]")
+    for option in schema.get("anyOf", []):
+        yield from properties(option, path)
