@@ -11,8 +11,8 @@
     python_nodes.py, annotations.py, signature.py               Python functions as nodes
     shape.py             order, cycles, depth, reach            drawing.py     a pipeline as a graph to draw
 
-Everything that can be refused is refused here, before anything runs. Not for running, and not for text: places come with
-the manifest. What is named below is imported when first used.
+Everything that can be refused is refused here, before anything runs. Not for running, and not for text: places come
+with the manifest. What is named below is imported when first used.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:

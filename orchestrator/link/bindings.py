@@ -97,11 +97,12 @@ def _exclusive(work: Work, draft: Draft, parameter: Field, edges: tuple[LinkedDa
         causes = tuple(f"the edge `{edge.id}`{_shown(edge)}" for edge in (first, second))
         if how == "meet":
             message = f"the parameter `{parameter.name}` of `{draft.name}` has two values"
-            help_ = ("remove one, or give both a `when:` so that only one holds",)
-            work.report.error("doubled-parameter", message, where, place, causes=causes, help=help_)
+            advice = ("remove one, or give both a `when:` so that only one holds",)
+            work.report.error("doubled-parameter", message, where, place, causes=causes, help=advice)
         else:
-            message = f"two conditional edges fill `{parameter.name}` of `{draft.name}`, and nothing shows that only one holds"
+            both = f"two conditional edges fill `{parameter.name}` of `{draft.name}`"
             help_ = ("a run in which both hold ends with an error", "write the second as `!(…)` of the first")
+            message = f"{both}, and nothing shows that only one holds"
             work.report.warn("may-overlap", message, where, place, help=help_)
 
 

@@ -63,9 +63,7 @@ def _error(
     work.report.error(code, message, where, place_of_edge(edge), label=label, causes=causes, help=help)
 
 
-def _choose(
-    work: Work, edge: CallEdge, ports: Ports, caller: Draft, callee: Draft | None
-) -> tuple[Item, Item] | None:
+def _choose(work: Work, edge: CallEdge, ports: Ports, caller: Draft, callee: Draft | None) -> tuple[Item, Item] | None:
     """The import and the export that the edge joins; what goes wrong is reported and excuses the imports meant."""
     wanted = named(caller.imports, ports.wanted) if ports.wanted else open_imports(work, caller)
     if not caller.known:
@@ -112,8 +110,8 @@ def _nothing_fits(
     if old is not None:
         asked, there = (item_name(item) for item in old)
         message = f"`{callee.name}` exports `{there}`, which cannot answer `{asked}` of `{caller.name}`"
-        help_ = ("an export answers imports of its own version and of older ones that semantic versioning says fit it",)
-        _error(work, edge, "interface-version", message, where, help=help_)
+        advice = "an export answers imports of its own version and of older ones that semantic versioning says fit it"
+        _error(work, edge, "interface-version", message, where, help=(advice,))
         return
     asked = listed(item_name(item) for item in wanted)
     there = listed(item_name(item) for item in offered)
@@ -133,7 +131,8 @@ def _ambiguous(work: Work, edge: CallEdge, caller: Draft, callee: Draft, found: 
     first_import, first_export = (item_name(item) for item in found[0])
     same_import = len({item_name(i) for i, _ in found}) == 1
     choice = f"`call: {caller.name}.{first_import} -> {callee.name}.{first_export}`"
-    help_ = f"name the export: {choice}" if same_import else f"write one edge for each, with `interface: {first_import}`"
+    each = f"write one edge for each, with `interface: {first_import}`"
+    help_ = f"name the export: {choice}" if same_import else each
     _error(work, edge, "ambiguous-interface", message, edge.where.at("call"), causes=causes, help=(help_,))
 
 
@@ -190,14 +189,13 @@ def _fits(work: Work, edge: CallEdge, caller: Draft, callee: Draft, wanted: Item
     return _own_resources(work, edge, wanted)
 
 
-def _differs(
-    work: Work, edge: CallEdge, caller: Draft, callee: Draft, wanted: Item, causes: tuple[str, ...]
-) -> None:
+def _differs(work: Work, edge: CallEdge, caller: Draft, callee: Draft, wanted: Item, causes: tuple[str, ...]) -> None:
     message = f"`{callee.name}` does not answer what `{caller.name}` asks of {item_name(wanted)}"
     label, rest = (causes[0], causes[1:]) if len(causes) > 1 and isinstance(wanted, Interface) else ("", causes)
-    package = wanted.name if isinstance(wanted, Interface) and wanted.name.namespace else None
-    versions = f"the two were built against different versions of {package.namespace}:{package.package}" if package else ""
-    help_ = (f"{versions}; rebuild `{callee.name}`",) if versions else ()
+    help_: tuple[str, ...] = ()
+    if isinstance(wanted, Interface) and wanted.name.namespace:
+        package = f"{wanted.name.namespace}:{wanted.name.package}"
+        help_ = (f"the two were built against different versions of {package}; rebuild `{callee.name}`",)
     _error(work, edge, "edge-type", message, edge.where.at("call"), label=label, causes=rest, help=help_)
 
 
@@ -226,9 +224,7 @@ def _homes(work: Work, draft: Draft, call: LinkedCall) -> None:
                 causes = (f"`{draft.name}` has `{resource.interface}` from `{ours}`, `{call.callee}` from `{theirs}`",)
                 help_ = (f"let one node answer `{resource.interface}` for both",)
                 where = call.where.at("call")
-                work.report.error(
-                    "resource-home", message, where, f"edge `{call.id}`", causes=causes, help=help_
-                )
+                work.report.error("resource-home", message, where, f"edge `{call.id}`", causes=causes, help=help_)
                 return
 
 

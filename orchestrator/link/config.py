@@ -1,7 +1,7 @@
 """Configuration: keys as the component declares them, values as the texts that `wasi:config/store` answers.
 
-A string is its own text; every other value is JSON. A component without a `component.yaml` declares nothing: its keys are
-taken as they are written. An option that is null is left out: the guest finds no value.
+A string is its own text; every other value is JSON. A component without a `component.yaml` declares nothing: its keys
+are taken as they are written. An option that is null is left out: the guest finds no value.
 """
 
 from __future__ import annotations

@@ -59,8 +59,8 @@ def _feed(work: Work, draft: Draft, value: Type, name: str, steps: Steps) -> Non
         return
     try:
         type_ = follow(value, steps, draft.name)
-    except NoStep as problem:
-        work.report.error("path", problem.message, feed.at(name), place, help=problem.help)
+    except NoStep as error:
+        work.report.error("path", error.message, feed.at(name), place, help=error.help)
         return
     problem = misfit(parameter, type_, draft.name, f"{draft.name}.{show_steps(steps)}".rstrip("."))
     if problem is not None:
@@ -85,7 +85,8 @@ def _same_result(work: Work, draft: Draft, other: Draft) -> None:
     wanted, offered = result_type(draft), result_type(other)
     if wanted == offered:
         return
-    message = f"`{other.name}` cannot stand in for `{draft.name}`: `{draft.name}` gives {_shown(wanted)}, `{other.name}` gives {_shown(offered)}"
+    gives = f"`{draft.name}` gives {_shown(wanted)}, `{other.name}` gives {_shown(offered)}"
+    message = f"`{other.name}` cannot stand in for `{draft.name}`: {gives}"
     causes = explain_type(wanted, offered, draft.name, other.name) if wanted and offered else ()
     where = draft.node.where.at("fallback")
     work.report.error("fallback", message, where, place_of_node(draft.name), causes=causes[1:])

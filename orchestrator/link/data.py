@@ -16,7 +16,7 @@ from orchestrator.link.model import LinkedData
 from orchestrator.link.nodes import no_run_help
 from orchestrator.link.report import listed, place_of_edge, suggest
 from orchestrator.link.sources import source_type
-from orchestrator.manifest.model import DataEdge
+from orchestrator.manifest.model import CallEdge, DataEdge, ToolEdge
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Misfit:
 
 
 def mark_each(work: Work) -> None:
-    """Notes which nodes run once for each element; a second list to take apart, or calls to such a node, are refused."""
+    """Notes which nodes run once for each element; two lists to take apart, and calls to such a node, are refused."""
     first: dict[str, DataEdge] = {}
     for _, edge in work.data_edges():
         draft = work.drafts.get(edge.node)
@@ -41,7 +41,8 @@ def mark_each(work: Work) -> None:
             causes = (f"first `{first[edge.node]}`",)
             help_ = ("join the lists in a node before it, and take that apart",)
             work.report.error("each", message, edge.where.at("each"), place_of_edge(edge), causes=causes, help=help_)
-    for call in (*work.call_edges(), *(edge for _, edge in work.tool_edges())):
+    calls: list[CallEdge | ToolEdge] = [*work.call_edges(), *(edge for _, edge in work.tool_edges())]
+    for call in calls:
         if call.callee.node in first:
             message = f"`{call.callee.node}` runs once for each element, in a fresh instance each: it answers no calls"
             help_ = ("use two nodes with the same component",)
@@ -124,7 +125,8 @@ def _only_open(work: Work, edge: DataEdge, target: Draft, params: tuple[Field, .
         help_: tuple[str, ...] = (f"its parameters are {listed(p.name for p in params)}",)
     else:
         message = f"`{target.name}` has {len(left)} parameters that `{edge.source}` could fill"
-        help_ = (f"name one: `{edge.source} -> {target.name}.{left[0].name}`", f"open are {listed(p.name for p in left)}")
+        example = f"`{edge.source} -> {target.name}.{left[0].name}`"
+        help_ = (f"name one: {example}", f"open are {listed(p.name for p in left)}")
     work.report.error("which-parameter", message, where, place, help=help_)
     return None
 
@@ -146,9 +148,7 @@ def is_wrapped(wanted: Type, type_: Type) -> bool:
     return isinstance(wanted, Option) and wanted != type_ and wanted.some == type_
 
 
-def _link(
-    work: Work, edge: DataEdge, id_: str, target: Draft, parameter: Field, source: Type, arriving: Type
-) -> None:
+def _link(work: Work, edge: DataEdge, id_: str, target: Draft, parameter: Field, source: Type, arriving: Type) -> None:
     when = None
     if edge.when:
         when, found = compile_value_condition(edge.when, source, edge.where.at("when"), id_)

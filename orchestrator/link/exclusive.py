@@ -1,7 +1,7 @@
 """Whether two data edges can ever both carry a value: what lets them share a parameter.
 
-Decided from the texts of their conditions, for edges from the same source. Two conditions exclude each other when a part
-of one (its parts joined by `&&`) contradicts a part of the other:
+Decided from the texts of their conditions, for edges from the same source. Two conditions exclude each other when a
+part of one (its parts joined by `&&`) contradicts a part of the other:
 
 - `X` and `!(X)`;
 - two comparisons of one path with literals that no value fits: `value == 'a'` and `value == 'b'`, `value.n < 5` and

@@ -1,4 +1,4 @@
-"""Imports and exports by the names that a pipeline calls them: with a version or without, a function in an interface."""
+"""Imports and exports by the names that a pipeline calls them: with a version or without, functions in interfaces."""
 
 from __future__ import annotations
 

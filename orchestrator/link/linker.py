@@ -60,9 +60,7 @@ def link(
 
     Raises `InvalidPipeline` with every reason. Warnings stand in the graph.
     """
-    found = check(
-        manifest, load, packages=packages, host=host, python_nodes=python_nodes, stack_budget=stack_budget
-    )
+    found = check(manifest, load, packages=packages, host=host, python_nodes=python_nodes, stack_budget=stack_budget)
     if found.graph is None:
         raise InvalidPipeline(found.diagnostics)
     return found.graph

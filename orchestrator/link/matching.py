@@ -1,7 +1,7 @@
 """Which import of the caller a call edge means, and which export of the callee answers it.
 
-The names are those of interfaces, with a version that fits, or of ports. An import with a name of its own (`fast-chat`),
-written as a port, may be answered by an export of another name whose structure fits.
+The names are those of interfaces, with a version that fits, or of ports. An import with a name of its own (`fast-chat`)
+that is written as a port may be answered by an export of another name whose structure fits.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def ports_of(edge: CallEdge) -> Ports | None:
     wanted, offered = edge.caller.name, edge.callee.name
     if not edge.interface:
         return Ports(wanted, offered)
-    if wanted and offered or ":" in wanted or ":" in offered:
+    if (wanted and offered) or ":" in wanted or ":" in offered:
         return None
     return Ports(wanted, edge.interface) if wanted else Ports(edge.interface, offered)
 
@@ -48,7 +48,6 @@ def _same_name(wanted: Item, offered: Item) -> bool:
     if isinstance(wanted, Interface) and isinstance(offered, Interface):
         return fits(wanted.name, offered.name)
     return wanted.name == offered.name
-
 
 
 def wrong_version(wanted: Item, offered: Item) -> bool:

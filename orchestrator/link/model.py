@@ -57,8 +57,8 @@ class LinkedData:
         id: the edge as the manifest writes it, `files -> answerer.documents`; unique.
         source_type: of the value at the end of the path, before `each` takes it apart.
         type: of the value that arrives (an element where `each` is set).
-        wrap: the parameter is an option of `type`, so the value is wrapped (Python form: as it is, but `{"some": value}`
-            where `type` is an option itself).
+        wrap: the parameter is an option of `type`, so the value is wrapped (Python form: as it is, but
+            `{"some": value}` where `type` is an option itself).
         when: the compiled condition over `value`, or None; asked once, over the whole value of `source_type`.
         checks: the compiled contract, for a value of `type`: with `each` asked for each element.
     """

@@ -11,7 +11,6 @@ from orchestrator.interface.types import Function
 from orchestrator.link.carried import handles_in, unsupported_in
 from orchestrator.link.draft import Draft, Work
 from orchestrator.link.items import NotFound, callables, find_export
-from orchestrator.link.model import Export
 from orchestrator.link.report import listed, place_of_node
 from orchestrator.manifest.model import Node
 

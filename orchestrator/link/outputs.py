@@ -23,6 +23,7 @@ def link_outputs(work: Work, skippable: frozenset[str]) -> tuple[LinkedOutput, .
         names.add(output.name)
         type_ = source_type(work, output.source, output.where, place)
         if type_ is not None:
-            maybe = output.source.kind == "error" or (output.source.kind == "result" and output.source.name in skippable)
+            kind = output.source.kind
+            maybe = kind == "error" or (kind == "result" and output.source.name in skippable)
             found.append(LinkedOutput(output.name, output.source, type_, maybe))
     return tuple(found)

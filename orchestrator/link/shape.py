@@ -6,7 +6,7 @@ after the node that it stands in for, and before all that wait for that node.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.graph.order import ancestors, cycles, depths, longest_chain, topological_order, unreachable
@@ -57,7 +57,7 @@ def find_shape(work: Work) -> Shape:
     recursive = cycles(arrow.pair for arrow in calls)
     for cycle in recursive:
         _recursion(work, cycle, calls)
-    waits = _data(work) + ([] if recursive else implied(work))
+    waits = _data(work) + ([] if recursive else _implied_arrows(work, calls))
     waits += _fallbacks(work, waits)
     circular = cycles(arrow.pair for arrow in waits)
     for cycle in circular:
@@ -101,16 +101,22 @@ def _data(work: Work) -> list[Arrow]:
     return found
 
 
-def implied(work: Work) -> list[Arrow]:
-    """From each node that runs and answers calls to the nodes whose calls can lead to it."""
-    calls = [arrow.pair for arrow in _calls(work)]
-    found: list[Arrow] = []
-    for name, draft in work.drafts.items():
-        if draft.runs:
+def implied_pairs(
+    names: Sequence[str], running: Collection[str], calls: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """From each node that runs and answers calls to the nodes that run and whose calls can lead to it."""
+    found: list[tuple[str, str]] = []
+    for name in names:
+        if name in running:
             before = ancestors(name, calls)
-            callers = [other for other in work.drafts if other in before and other != name]
-            found += [_implied(work, name, other) for other in callers if work.drafts[other].runs]
+            found += [(name, other) for other in names if other in before and other in running and other != name]
     return found
+
+
+def _implied_arrows(work: Work, calls: list[Arrow]) -> list[Arrow]:
+    running = {name for name, draft in work.drafts.items() if draft.runs}
+    pairs = implied_pairs(list(work.drafts), running, [arrow.pair for arrow in calls])
+    return [_implied(work, *pair) for pair in pairs]
 
 
 def _implied(work: Work, name: str, caller: str) -> Arrow:
@@ -166,7 +172,8 @@ def _depths(work: Work, calls: list[Arrow]) -> dict[str, int]:
     if names and max(found.values()) > work.stack_budget:
         chain = longest_chain(names, pairs)
         first = next(arrow for arrow in calls if arrow.pair == chain[:2])
-        message = f"a chain of calls enters {len(chain)} nodes, one within the other; at most {work.stack_budget} fit on the stack"
+        most = f"at most {work.stack_budget} fit on the stack"
+        message = f"a chain of calls enters {len(chain)} nodes, one within the other; {most}"
         way = " -> ".join(f"`{name}`" for name in chain)
         help_ = ("pass values over data edges where a call is not needed",)
         work.report.error("deep-chain", message, first.where, first.place, causes=(way,), help=help_)

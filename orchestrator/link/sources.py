@@ -45,7 +45,7 @@ def _input(work: Work, ref: Ref, where: Where, place: str) -> Type | None:
         work.report.error("unknown-input", message, where, place, help=suggest(ref.name, work.inputs, "inputs"))
         return None
     found = work.inputs[ref.name]
-    return found and found.type
+    return None if found is None else found.type
 
 
 def _result(work: Work, draft: Draft, where: Where, place: str) -> Type | None:

@@ -79,7 +79,8 @@ def _distinct(work: Work, tools: list[_Tool]) -> list[_Tool]:
         if first is not tool:
             message = f"`{tool.edge.caller}` has the tool `{tool.edge.callee}` twice"
             where = tool.edge.where.at("tool")
-            work.report.error("doubled-tool", message, where, place_of_edge(tool.edge), help=("remove one of the edges",))
+            help_ = ("remove one of the edges",)
+            work.report.error("doubled-tool", message, where, place_of_edge(tool.edge), help=help_)
     return list(seen.values())
 
 
