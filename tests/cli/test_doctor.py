@@ -44,7 +44,7 @@ def test_a_cache_that_others_may_read_is_an_error(own_cache: Path, command: Comm
 
 
 def test_another_version_than_the_pinned_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks.metadata, "requires", lambda _: ["click==0.1", "no-such-thing>=1"])
+    monkeypatch.setattr("orchestrator.cli._checks.metadata.requires", lambda _: ["click==0.1", "no-such-thing>=1"])
     wrong, missing = checks.dependencies()
     assert (wrong.status, wrong.help) == ("error", 'run: pip install "click==0.1"')
     assert wrong.found.endswith(", where 0.1 is needed")
