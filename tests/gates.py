@@ -1,0 +1,41 @@
+"""A gate for tests: lets every call through to one instance, and remembers what it was shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.engine import Denial, Frame, Instance
+
+
+class Pass:
+    """Lets every call through.
+
+    Arguments:
+        callee: the instance that answers.
+        sees: whether it asks for the arguments and the result as Python values.
+    """
+
+    def __init__(self, callee: Instance, sees: bool = False) -> None:
+        self.callee = callee
+        self.needs_args = self.needs_result = sees
+        self.request = self.response = -1
+        self.args: Mapping[str, Any] | None = None
+        self.result: Any = None
+        self.problems: list[BaseException] = []
+
+    def enter(self, caller: Instance, size: int, args: Mapping[str, Any] | None) -> Instance | Denial:
+        self.request, self.args = size, args
+        self.callee.enter(caller.frame or Frame())
+        return self.callee
+
+    def leave(self, callee: Instance, size: int, result: Any) -> Denial | None:
+        self.response, self.result = size, result
+        callee.leave()
+        return None
+
+    def fail(self, caller: Instance, callee: Instance | None, problem: BaseException) -> Denial:
+        self.problems.append(problem)
+        if callee is not None:
+            callee.leave()
+        raise problem
