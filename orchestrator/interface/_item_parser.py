@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from orchestrator.diagnostics import Source
 from orchestrator.interface import types as t
 from orchestrator.interface._lexer import Token, error
+from orchestrator.interface._placed import ResourceAt
 from orchestrator.interface._type_parser import TypeParser
 from orchestrator.interface.syntax import (
     File,
@@ -16,7 +17,6 @@ from orchestrator.interface.syntax import (
     InterfaceDecl,
     Package,
     Port,
-    ResourceAt,
     TypeDecl,
     Use,
     WorldDecl,
@@ -275,9 +275,7 @@ class ItemParser(TypeParser):
             return [self._port(docs)]
         if self.token.text in _DECLARING and not self.token.escaped:
             found = self._type_item()
-            return [
-                Port(False, item, item.at) if isinstance(item, FunctionDecl) else item for item in found
-            ]
+            return [Port(False, item, item.at) if isinstance(item, FunctionDecl) else item for item in found]
         raise self.unexpected("`import`, `export`, `include`, `use`, a type or `}`")
 
     def _port(self, docs: str) -> Port:

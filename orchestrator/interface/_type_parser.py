@@ -9,7 +9,7 @@ from orchestrator.diagnostics import Source
 from orchestrator.errors import WitError
 from orchestrator.interface import types as t
 from orchestrator.interface._lexer import Token, error, tokens
-from orchestrator.interface.syntax import NamedAt, ResourceAt
+from orchestrator.interface._placed import NamedAt, ResourceAt
 
 DEEPEST = 64
 """Levels of nesting in one type expression; and of a type once its names are looked up."""

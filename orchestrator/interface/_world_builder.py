@@ -154,9 +154,7 @@ def _marked(item: Item, imported: Imported) -> Item:
 
 
 def _marked_types(types: tuple[t.TypeDef, ...], imported: Imported) -> tuple[t.TypeDef, ...]:
-    return tuple(
-        t.TypeDef(d.name, _mark(d.type, imported)) if isinstance(d.type, t.Resource) else d for d in types
-    )
+    return tuple(t.TypeDef(d.name, _mark(d.type, imported)) if isinstance(d.type, t.Resource) else d for d in types)
 
 
 def _mark(resource: t.Resource, imported: Imported) -> t.Resource:

@@ -30,9 +30,7 @@ def explain_type(wanted: t.Type, offered: t.Type, caller: str = "caller", callee
     return (sides.differ("", "has", wanted, "has", offered), *sides.inside(wanted, offered))
 
 
-def explain_function(
-    wanted: t.Function, offered: t.Function, caller: str = "caller", callee: str = "callee"
-) -> Causes:
+def explain_function(wanted: t.Function, offered: t.Function, caller: str = "caller", callee: str = "callee") -> Causes:
     """Why a call of `wanted` cannot be answered by `offered`, outermost cause first; empty when it can.
 
     Names of the functions do not count; those of their parameters do.
@@ -87,9 +85,7 @@ class _Sides:
 
     def function(self, wanted: t.Function, offered: t.Function) -> Causes:
         if len(wanted.params) != len(offered.params):
-            return (
-                f"`{self.caller}` passes {_parameters(wanted)}, `{self.callee}` takes {_parameters(offered)}",
-            )
+            return (f"`{self.caller}` passes {_parameters(wanted)}, `{self.callee}` takes {_parameters(offered)}",)
         for number, (want, offer) in enumerate(zip(wanted.params, offered.params, strict=True), 1):
             if want.name != offer.name:
                 names = f"`{self.caller}` calls it `{want.name}`, `{self.callee}` calls it `{offer.name}`"
@@ -161,9 +157,7 @@ class _Sides:
             return wanted is offered
         return self.equal(wanted, offered)
 
-    def _side(
-        self, place: str, verb: str, wanted: t.Type | None, other_verb: str, offered: t.Type | None
-    ) -> Causes:
+    def _side(self, place: str, verb: str, wanted: t.Type | None, other_verb: str, offered: t.Type | None) -> Causes:
         if wanted is not None and offered is not None:
             return (self.differ(place, verb, wanted, other_verb, offered), *self.inside(wanted, offered))
         left = "nothing" if wanted is None else short_type(wanted)
@@ -197,9 +191,7 @@ class _Sides:
         if names[0] != names[1]:
             return self._names(_called("variant", wanted), "case", *names)
         a, b = next(
-            (a, b)
-            for a, b in zip(wanted.cases, offered.cases, strict=True)
-            if not self._same_side(a.type, b.type)
+            (a, b) for a, b in zip(wanted.cases, offered.cases, strict=True) if not self._same_side(a.type, b.type)
         )
         return self._side(f"case `{a.name}` of {_called('variant', wanted)}: ", "has", a.type, "has", b.type)
 
@@ -214,9 +206,7 @@ class _Sides:
         return (f"{what}: {part} {place} is `{a}` in `{self.caller}` and `{b}` in `{self.callee}`; the order counts",)
 
     def _resources(self, wanted: t.Resource, offered: t.Resource) -> str:
-        return (
-            f"`{self.caller}` means resource {_whole(wanted)}, `{self.callee}` means resource {_whole(offered)}"
-        )
+        return f"`{self.caller}` means resource {_whole(wanted)}, `{self.callee}` means resource {_whole(offered)}"
 
 
 def _outline(type_: t.Type) -> tuple[object, ...]:

@@ -21,15 +21,14 @@ from orchestrator.errors import WitError
 from orchestrator.interface import _transform
 from orchestrator.interface import types as t
 from orchestrator.interface._lexer import error
+from orchestrator.interface._placed import NamedAt, ResourceAt
 from orchestrator.interface._type_parser import DEEPEST
 from orchestrator.interface.parse import parse_packages, read_source
 from orchestrator.interface.syntax import (
     File,
     FunctionDecl,
     InterfaceDecl,
-    NamedAt,
     Package,
-    ResourceAt,
     TypeDecl,
     Use,
     WorldDecl,
@@ -359,9 +358,7 @@ def _failure(message: str, file: File | None, at: int, expected: str = "") -> Wi
     return error(file.source, at, message, expected) if file else WitError(message, expected=expected)
 
 
-def _none(
-    what: str, name: t.Name, there: list[str], file: File | None, at: int, *, said: str = ""
-) -> WitError:
+def _none(what: str, name: t.Name, there: list[str], file: File | None, at: int, *, said: str = "") -> WitError:
     """The error that a name is not among those there are."""
     wanted = said or name.interface
     near = get_close_matches(wanted, there, n=1)

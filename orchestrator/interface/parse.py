@@ -10,14 +10,19 @@ Not for binaries: those are reflected by the engine.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from orchestrator.diagnostics import Source
 from orchestrator.interface import types as t
 from orchestrator.interface._lexer import error
+from orchestrator.interface._placed import NamedAt, ResourceAt
 from orchestrator.interface._transform import transform
 from orchestrator.interface._type_parser import TypeParser
-from orchestrator.interface.syntax import NamedAt, Package, ResourceAt
+
+if TYPE_CHECKING:
+    from pathlib import PurePath
+
+    from orchestrator.interface.syntax import Package
 
 __all__ = ["LONGEST_TYPE", "parse_package", "parse_packages", "parse_type"]
 
@@ -54,9 +59,7 @@ def _without_place(type_: t.Type) -> t.Type:
             return type_
 
 
-def parse_package(
-    texts: str | Source | Iterable[str | Source], *, features: Collection[str] = frozenset()
-) -> Package:
+def parse_package(texts: str | Source | Iterable[str | Source], *, features: Collection[str] = frozenset()) -> Package:
     """The package that one or several WIT texts declare, with the packages nested in them.
 
     Arguments:
@@ -70,9 +73,7 @@ def parse_package(
     return join(_sources(texts), frozenset(features))
 
 
-def parse_packages(
-    texts: Iterable[str | Source], *, features: Collection[str] = frozenset()
-) -> tuple[Package, ...]:
+def parse_packages(texts: Iterable[str | Source], *, features: Collection[str] = frozenset()) -> tuple[Package, ...]:
     """The packages that several WIT texts declare: texts with the same `package` line belong together.
 
     A text without one belongs to the only package of the others. Raises as `parse_package` does.

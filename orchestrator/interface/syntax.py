@@ -8,21 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from orchestrator.diagnostics import Source
-from orchestrator.interface.types import Function, Name, Named, Resource, Type
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NamedAt(Named):
-    """A name for a type, and where it stands."""
-
-    at: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ResourceAt(Resource):
-    """A name inside `own` or `borrow`, and where it stands."""
-
-    at: int = field(default=0, compare=False)
+from orchestrator.interface.types import Function, Name, Type
 
 
 @dataclass(slots=True, eq=False)
