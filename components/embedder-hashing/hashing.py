@@ -10,7 +10,7 @@ from collections import Counter
 from zlib import crc32
 
 GROUP = 3
-GROUP_WEIGHT = 0.4
+GROUP_WEIGHT = 1.0
 _WORD = re.compile(r"[^\W_]+")
 
 

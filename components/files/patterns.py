@@ -3,6 +3,9 @@
 import re
 
 
+MOST_ALTERNATIVES = 64
+
+
 class InvalidPath(ValueError):
     """A path or pattern that leads out of the folder, or that no file could ever fit."""
 
@@ -24,7 +27,7 @@ class Pattern:
 
     def __init__(self, text):
         self.names = parts(text)
-        self.compiled = [None if name == "**" else re.compile(_translate(name), re.DOTALL) for name in self.names]
+        self.compiled = [None if name == "**" else _compiled(name) for name in self.names]
 
     def start(self):
         """The places in the pattern where a match can stand before the first name."""
@@ -38,19 +41,18 @@ class Pattern:
                 continue
             if self.compiled[place] is None:
                 if not name.startswith("."):
-                    after.add(place)
+                    after.update((place, place + 1))
             elif self._fits(place, name):
                 after.add(place + 1)
         return self._past_stars(after)
 
     def ends(self, places):
-        """Whether a file may end here: the whole pattern is used up (`**` at its end needs a name of its own)."""
-        last = len(self.names)
-        return last in places or (self.names[-1] == "**" and last - 1 in places)
+        """Whether a file may end here: the whole pattern is used up."""
+        return len(self.names) in places
 
     def _fits(self, place, name):
         hidden = name.startswith(".") and not self.names[place].startswith((".", "[.]"))
-        return not hidden and self.compiled[place].fullmatch(name) is not None
+        return not hidden and any(one.fullmatch(name) for one in self.compiled[place])
 
     def _past_stars(self, places):
         reached = set(places)
@@ -60,28 +62,51 @@ class Pattern:
         return frozenset(reached)
 
 
+def _compiled(name):
+    return [re.compile(_translate(one), re.DOTALL) for one in _alternatives(name)]
+
+
+def _alternatives(name):
+    """The texts that `{a,b}` in a name stands for, the name alone where there is none."""
+    waiting, found = [name], []
+    while waiting:
+        text = waiting.pop()
+        begin = text.find("{")
+        end = text.find("}", begin)
+        if begin < 0 or end < 0:
+            found.append(text)
+        else:
+            waiting += [text[:begin] + one + text[end + 1 :] for one in text[begin + 1 : end].split(",")]
+        if len(waiting) + len(found) > MOST_ALTERNATIVES:
+            raise InvalidPath(f"`{name}` stands for more than {MOST_ALTERNATIVES} names")
+    return found
+
+
 def _translate(name):
-    out, at = [], 0
+    """A name as a regular expression. What stands between two stars is found once, so that no name takes long."""
+    first, *rest = _pieces(name)
+    if not rest:
+        return first
+    *middle, last = rest
+    return "".join([first, *(f"(?>.*?{piece})" for piece in middle if piece), ".*", last])
+
+
+def _pieces(name):
+    """What stands before, between and after the stars of a name, as regular expressions."""
+    out, at = [""], 0
     while at < len(name):
         letter, at = name[at], at + 1
+        end = name.find("]", at + (2 if name[at : at + 1] in ("!", "^") else 1)) if letter == "[" else -1
         if letter == "*":
-            if not out or out[-1] != ".*":
-                out.append(".*")
+            out.append("")
         elif letter == "?":
-            out.append(".")
-        elif letter == "[":
-            end = name.find("]", at + (2 if name[at : at + 1] in ("!", "^") else 1))
-            if end < 0:
-                out.append(r"\[")
-            else:
-                out.append(_characters(name, name[at:end]))
-                at = end + 1
-        elif letter == "{" and (end := name.find("}", at)) > 0:
-            out.append(f"(?:{'|'.join(map(_translate, name[at:end].split(',')))})")
+            out[-1] += "."
+        elif end > 0:
+            out[-1] += _characters(name, name[at:end])
             at = end + 1
         else:
-            out.append(re.escape(letter))
-    return "".join(out)
+            out[-1] += re.escape(letter)
+    return out
 
 
 def _characters(name, inside):

@@ -4,7 +4,7 @@ import re
 
 from findings import Found, prose_lines
 
-_DOUBLED = re.compile(r"(?<![\w.`-])(the|a|an|and|or|of|to|in|is|are|that|with|for|it|be|on|as)\s+\1(?![\w'-])", re.I)
+_DOUBLED = re.compile(r"(?<![\w.`-])(the|a|an|and|or|of|to|in|is|are|that|with|for|it|be|on|as)\s+\1(?![\w'-])")
 _LEFT_OPEN = re.compile(r"\b(TODO|FIXME|TBD|XXX)\b|\blorem ipsum\b")
 _CODE = re.compile(r"`[^`]*`")
 _HEADING = re.compile(r"(#{1,6})\s+\S")
