@@ -23,7 +23,7 @@ KINDS = {
 """What an object is called after the key that says its kind."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Anything:
     """Any JSON value; its type is checked by `link`, which knows what takes it."""
 
@@ -62,7 +62,7 @@ class Anything:
         return "any value"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ListOf:
     """A list; `unique` refuses a value twice."""
 
@@ -102,7 +102,7 @@ class ListOf:
         return self.what
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MapOf:
     """A map whose keys are free.
 
@@ -160,7 +160,7 @@ class MapOf:
         return self.what
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Either:
     """A text, or a map where more has to be said."""
 
@@ -186,7 +186,7 @@ class Either:
         return f"{self.short.show()}, or {self.long.show()}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Key:
     """A key of the language.
 
@@ -217,7 +217,7 @@ class Key:
     needs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Fields:
     """What was read of a map, for the function that builds the model from it.
 
@@ -236,7 +236,7 @@ class Fields:
         return self.values.get(key, default)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Object:
     """A map whose keys are those of the language.
 

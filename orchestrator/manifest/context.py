@@ -25,7 +25,7 @@ class Bad:
 BAD: Final = Bad()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Spot:
     """What is being read, for messages.
 
@@ -56,7 +56,7 @@ class Spot:
         return replace(self, path=f"{self.path}[{index}]", mark=(tree.start, tree.end))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Filled:
     """A scalar's text after substitution; `exact` when nothing was substituted."""
 

@@ -8,6 +8,8 @@ from orchestrator.manifest.forms import CEL, DURATION, PORT_PATTERN, RATE, REF_P
 from orchestrator.manifest.paths import FUNCTION, INTERFACE, LABEL, NAME
 from orchestrator.manifest.scalar_shapes import Choice, Parsed, Text, Whole
 
+_RULES = "tests/unit/test_contract_rules.py"
+
 REJECT = Object(
     "an item of `reject`",
     (
@@ -17,6 +19,7 @@ REJECT = Object(
             "Where to look: `args.messages`, `result.ok.text`, `value`.",
             required=True,
             enforced="contract",
+            proof=_RULES,
         ),
         Key(
             "pattern",
@@ -24,6 +27,7 @@ REJECT = Object(
             "A regular expression (RE2) that must not match in any string there.",
             required=True,
             enforced="contract",
+            proof=_RULES,
         ),
     ),
     build.read_reject,
@@ -51,9 +55,10 @@ CONTRACT = Object(
             only=("call",),
             instead={"data": "no function is called over a data edge", "tool": "a tool edge is one function"},
             enforced="contract",
+            proof=_RULES,
         ),
-        Key("max-calls", Whole(), "How many crossings a run may make.", "no bound", enforced="contract"),
-        Key("rate", RATE, "How many crossings in a time.", "no bound", enforced="contract"),
+        Key("max-calls", Whole(), "How many crossings a run may make.", "no bound", enforced="contract", proof=_RULES),
+        Key("rate", RATE, "How many crossings in a time.", "no bound", enforced="contract", proof=_RULES),
         Key(
             "timeout",
             DURATION,
@@ -71,6 +76,7 @@ CONTRACT = Object(
             only=_CALLS,
             instead=_BYTES,
             enforced="contract",
+            proof=_RULES,
         ),
         Key(
             "max-response",
@@ -80,6 +86,7 @@ CONTRACT = Object(
             only=_CALLS,
             instead=_BYTES,
             enforced="contract",
+            proof=_RULES,
         ),
         Key(
             "max-bytes",
@@ -87,6 +94,7 @@ CONTRACT = Object(
             "Of one value that crosses, in canonical form: on a call edge of the request and of the response.",
             "no bound",
             enforced="contract",
+            proof=_RULES,
         ),
         Key(
             "require",
@@ -94,6 +102,7 @@ CONTRACT = Object(
             "Conditions over `args`, or `value` on a data edge, before it crosses.",
             "none",
             enforced="contract",
+            proof=_RULES,
         ),
         Key(
             "ensure",
@@ -101,6 +110,7 @@ CONTRACT = Object(
             "Conditions over `result`, or `value` on a data edge.",
             "none",
             enforced="contract",
+            proof=_RULES,
         ),
         Key(
             "reject",
@@ -108,6 +118,7 @@ CONTRACT = Object(
             "Patterns that must not match.",
             "none",
             enforced="contract",
+            proof=_RULES,
         ),
         Key(
             "redact",
@@ -207,7 +218,7 @@ EDGE = Object(
             instead=_EACH_ONLY,
             enforced="runtime",
         ),
-        Key("contract", CONTRACT, "Rules on what crosses.", "none", enforced="contract"),
+        Key("contract", CONTRACT, "Rules on what crosses.", "none", enforced="contract", proof=_RULES),
         Key("description", TEXT, "What it is for, for a person."),
         *(Key(name, Anything(), "", later=True) for name in ("fuse", "declassify")),
     ),

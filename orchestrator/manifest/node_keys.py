@@ -8,6 +8,8 @@ from orchestrator.manifest.forms import CEL, DURATION, MODULE_PATTERN, NODE_NAME
 from orchestrator.manifest.paths import FUNCTION, LABEL
 from orchestrator.manifest.scalar_shapes import Choice, Parsed, Text, Whole
 
+_GRANTS = "tests/unit/test_capability_grants.py"
+
 STORAGE = Object(
     "a storage grant",
     (
@@ -17,11 +19,24 @@ STORAGE = Object(
             "The folder of the host; `${inputs.x}` is an input of type `path` or an enum.",
             required=True,
             enforced="capability, for each run",
+            proof=_GRANTS,
         ),
         Key(
-            "at", Text("a path in the guest, `/docs`"), "Where the guest sees it.", required=True, enforced="capability"
+            "at",
+            Text("a path in the guest, `/docs`"),
+            "Where the guest sees it.",
+            required=True,
+            enforced="capability",
+            proof=_GRANTS,
         ),
-        Key("access", Choice(("read", "write")), "What the guest may do there.", "`read`", enforced="wasi"),
+        Key(
+            "access",
+            Choice(("read", "write")),
+            "What the guest may do there.",
+            "`read`",
+            enforced="wasi",
+            proof=_GRANTS,
+        ),
     ),
     build.read_storage,
     title="Storage grant",
@@ -36,6 +51,7 @@ GRANTS = Object(
             "Folders of the host that the guest sees.",
             "none",
             enforced="wasi",
+            proof=_GRANTS,
         ),
         Key(
             "environment",
@@ -43,6 +59,7 @@ GRANTS = Object(
             "Variables that the guest finds in its environment.",
             "none",
             enforced="wasi",
+            proof=_GRANTS,
         ),
         Key(
             "stdio",
@@ -50,6 +67,7 @@ GRANTS = Object(
             "Where what the guest prints goes; `captured`: into the trace.",
             "`captured`",
             enforced="wasi",
+            proof=_GRANTS,
         ),
         *(
             Key(name, Anything(), "", later=True)
@@ -169,6 +187,7 @@ NODE = Object(
             Either(PYTHON.keys[0].shape, PYTHON),
             "A Python function, run in the host and trusted; needs `--allow-python`.",
             enforced="manifest",
+            proof="tests/golden/invalid/manifest/python-not-allowed.yaml",
         ),
         Key(
             "run",
@@ -212,6 +231,7 @@ NODE = Object(
             only=("component",),
             instead=_NO_SANDBOX,
             enforced="capability",
+            proof=_GRANTS,
         ),
         Key(
             "limits",

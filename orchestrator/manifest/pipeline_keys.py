@@ -49,7 +49,14 @@ OUTPUT = Parsed("a node's result or a path into it", "path", build.read_output, 
 PIPELINE = Object(
     "a pipeline",
     (
-        Key("pipeline", Name("the pipeline's name"), "Its name.", required=True, enforced="manifest"),
+        Key(
+            "pipeline",
+            Name("the pipeline's name"),
+            "Its name.",
+            required=True,
+            enforced="manifest",
+            proof="tests/golden/invalid/manifest/name-case.yaml",
+        ),
         Key("description", TEXT, "What it does, for a person."),
         Key(
             "inputs",

@@ -27,7 +27,7 @@ LARGEST = (1 << 53) - 1
 """The largest whole number that JSON carries everywhere."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Text:
     """A text, of a form if there is one.
 
@@ -72,7 +72,7 @@ class Text:
         return self.what
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Name:
     """A name in kebab-case, of a pipeline, node, input or output."""
 
@@ -109,7 +109,7 @@ class Name:
         return self.what
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Choice:
     """One of a few words."""
 
@@ -142,7 +142,7 @@ class Choice:
         return listed(self.options)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Whole:
     """A whole number between two bounds."""
 
@@ -178,7 +178,7 @@ class Whole:
         return f"a whole number from {self.least} to {self.most}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Quantity:
     """A number with a unit.
 
@@ -242,7 +242,7 @@ class Quantity:
         return f"a {self.what} (`{self.example}`)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Parsed:
     """A text that a function takes apart; faults are shown at their place in the text.
 

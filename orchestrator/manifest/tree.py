@@ -11,7 +11,7 @@ from typing import Literal
 Style = Literal["plain", "single", "double", "literal", "folded"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Scalar:
     """A text as YAML reads it, before it is taken for a number, a boolean or null."""
 
@@ -21,7 +21,7 @@ class Scalar:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Items:
     """A sequence."""
 
@@ -30,7 +30,7 @@ class Items:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Entries:
     """A mapping: its entries in their order, no key twice. `partial`: an entry was refused and left out."""
 
@@ -44,7 +44,7 @@ class Entries:
         return next((value for name, value in self.entries if name.text == key), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Broken:
     """A part that was refused already, an alias for one: nothing more is said about it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,13 @@ def test_the_committed_schemas_are_those_of_the_keys() -> None:
 def test_the_committed_reference_is_that_of_the_keys() -> None:
     matches(PROJECT / "docs/reference/pipeline.md", manifest.reference())
     matches(PROJECT / "docs/reference/component.md", manifest.component_reference())
+
+
+def test_the_tests_that_the_reference_names_are_there() -> None:
+    pages = manifest.reference() + manifest.component_reference()
+    named = set(re.findall(r"`(tests/[^`]*)`", pages))
+    assert named
+    assert [name for name in named if not (PROJECT / name).is_file()] == []
 
 
 def is_json(path: Path) -> bool:
