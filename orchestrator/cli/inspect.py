@@ -74,8 +74,8 @@ def _page(component: Component) -> str:
     manifest = component.manifest
     title = f"{component.name} {manifest.version}" if manifest else component.name
     lines = [paint("name", printable(title))]
-    lines += [printable(manifest.description), ""] if manifest and manifest.description else []
-    lines += [f"digest   sha256:{component.digest}", f"size     {component.size:,} bytes"]
+    lines += [printable(manifest.description)] if manifest and manifest.description else []
+    lines += ["", f"digest   sha256:{component.digest}", f"size     {component.size:,} bytes"]
     lines += [f"origin   {printable(str(component.origin))}"] if component.origin else []
     imports = _listed(item for item in component.world.imports if not _is_wasi(item))
     imports += _wasi(item for item in component.world.imports if _is_wasi(item))
