@@ -156,7 +156,7 @@ def _group(group: list[Event], within: dict[int, list[Event]], gutter: str, belo
     kind = key_of(first)[0]
     if kind == "output":
         yield from _output(group, gutter, below)
-    elif kind in ("violation", "limit"):
+    elif kind in ("violation", "limit", "retry", "fallback"):
         yield _Line(gutter, (("error", _trouble(first, kind)), *_times(total)))
     else:
         sizes = tuple(("size", text) for text in (_size(total),) if text)
@@ -188,7 +188,9 @@ def _ending(event: Event) -> tuple[tuple[str, str], ...]:
 def _trouble(event: Event, kind: str) -> str:
     detail = event.detail or {}
     what = f"{kind} of {event.rule}" if event.rule else kind
-    message = str(detail.get("message") or detail.get("limit") or "")
+    if kind == "fallback":
+        what = f"{what} to {detail.get('to')}"
+    message = str(detail.get("message") or detail.get("limit") or detail.get("because") or "")
     return _cut(f"! {what}" + (f": {message}" if message else ""))
 
 

@@ -16,6 +16,8 @@ Kind = Literal[
     "violation",  # a contract's rule was broken; parent is the crossing
     "limit",  # a limit was hit: memory, timeout, stack, calls
     "start",  # a run or a node began (for live views; it becomes no span)
+    "retry",  # a node is run again after a failure; `detail` has because, left
+    "fallback",  # another node stands in for one that failed; `detail` has to, because
     "output",  # what a guest printed, cut at a limit; `detail` has stream, text, cut
     "rest",  # several events of a kind summed up, made by this room only; its span is negative. `detail` has of (the
     # kind), count, busy (the sum of durations, nanoseconds) and why: chatty, overload or slow-reader

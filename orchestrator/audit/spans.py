@@ -21,7 +21,13 @@ Attributes = dict[str, str | bool | int | float]
 
 _LONGEST = 16_384
 """Characters of an attribute; more is cut."""
-MOMENTS = {"violation": names.VIOLATION_EVENT, "limit": names.LIMIT_EVENT, "output": names.OUTPUT_EVENT}
+MOMENTS = {
+    "violation": names.VIOLATION_EVENT,
+    "limit": names.LIMIT_EVENT,
+    "output": names.OUTPUT_EVENT,
+    "retry": names.RETRY_EVENT,
+    "fallback": names.FALLBACK_EVENT,
+}
 """The kinds of events that become events of a span, and their names."""
 _DETAILS = {
     "caller": names.CALLER,

@@ -96,12 +96,12 @@ def inputs(linked: LinkedPipeline, given: Sequence[str]) -> dict[str, Any]:
     """The values of `--input`, for `run`."""
     from orchestrator.cli._inputs import read_inputs
 
-    return read_inputs(given, linked.graph.inputs)
+    return read_inputs(given, linked.model.inputs)
 
 
 def run(linked: LinkedPipeline, values: Mapping[str, Any], timeout: float | None) -> Result:
     """Runs the pipeline, in at most `timeout` seconds."""
-    return linked.run(timeout=timeout, **values)
+    return linked.run(values, timeout=timeout)
 
 
 def export_lines(linked: LinkedPipeline, path: str) -> None:
@@ -123,6 +123,6 @@ def export_tree(linked: LinkedPipeline, write: Callable[[str], object], paint: P
 
 def view(linked: LinkedPipeline) -> tuple[Subscription, str, list[str], Callable[[], object]]:
     """What `_live.watching` takes."""
-    graph = linked.graph
+    graph = linked.model
     names = [*graph.order, *(name for name in graph.nodes if name not in graph.order)]
     return linked.recorder.subscribe(), graph.name, names, linked.recorder.flush

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from orchestrator.capability import Authority, prepare
-from orchestrator.engine.settings import DEFAULT_MEMORY, InstanceSettings, Output
+from orchestrator.engine.settings import DEFAULT_MEMORY, InstanceSettings
 from orchestrator.runtime.output import Printed
 from orchestrator.runtime.visit import Visit
 from orchestrator.wasi import settings
@@ -30,6 +30,7 @@ class Home:
         self._session: Instance | None = None
         self._authority: Authority | None = None
         self._printed: Printed | None = None
+        self._users = 1
         self._lock = threading.Lock()
 
     def fresh(self, visit: Visit) -> Instance:
@@ -54,17 +55,18 @@ class Home:
     def _authorised(self, run: Run) -> Authority:
         return prepare(self.node.grants, run.inputs, run.graph.manifest.folder, self.node.name)
 
-    def _make(self, visit: Visit, authority: Authority, output: Output) -> Instance:
+    def _make(self, visit: Visit, authority: Authority, printed: Printed) -> Instance:
         memory = self.node.limits.memory or DEFAULT_MEMORY
-        return self.linker.instantiate(visit, InstanceSettings(memory, wasi=settings(authority), output=output))
+        wasi = settings(authority)
+        instance = self.linker.instantiate(visit, InstanceSettings(memory, wasi=wasi, output=printed))
+        printed.instance = instance
+        return instance
 
-    def adopt(self, other: Home) -> None:
-        """Takes over the session of the same node of another program."""
-        with other._lock:
-            taken = (other._session, other._authority, other._printed)
-            other._session = None
+    def shared(self) -> Home:
+        """This home, for one more program: it closes with the last of them."""
         with self._lock:
-            self._session, self._authority, self._printed = taken
+            self._users += 1
+        return self
 
     def abandon(self, run: Run) -> None:
         """Gives the session up if a guest of the run is still in it: the next call gets a new one."""
@@ -76,8 +78,11 @@ class Home:
                 self._session = None
 
     def close(self) -> None:
-        """Ends the session."""
+        """Ends the session, when no other program shares it."""
         with self._lock:
+            self._users -= 1
+            if self._users:
+                return
             kept, self._session = self._session, None
         if kept is not None:
             kept.close()

@@ -50,7 +50,15 @@ class Skipped:
     """The node did not run: a condition was false, a contract denied it a value, or what it needs did not run."""
 
 
-State = Done | Erred | Skipped
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The node failed, and its fallback stands in for it. `erred` tells an error of its result from a failure."""
+
+    problem: RunError
+    erred: Erred | None = None
+
+
+State = Done | Erred | Skipped | Failed
 States = Mapping[str, State]
 
 
@@ -66,19 +74,50 @@ class Execution:
         self._run, self._node, self._states, self._takes_error = run, node, states, takes_error
 
     def execute(self) -> State:
-        """Runs the node.
+        """Runs the node; a fallback only when the node that it stands in for failed.
 
         Raises:
             RunError: it failed, and nothing catches that.
         """
+        stands_for = self._node.fallback_for
+        failure = self._states[stands_for] if stands_for else None
+        if stands_for and not isinstance(failure, Failed):
+            return Skipped()
         try:
-            bound = self._bind()
-            if bound is None:
-                return Skipped()
-            spread = self._spread(bound)
-            return self._caught(bound, self._run.frame, fresh=False) if spread is None else self._each(bound, spread)
+            state = self._caught()
         except RunError as problem:
             raise self._run.placed(problem, self._node.name) from problem.__cause__
+        if isinstance(failure, Failed) and isinstance(state, Skipped):
+            raise failure.problem
+        return state
+
+    def _caught(self) -> State:
+        """The node's state; a failure that its fallback makes good is one."""
+        fallback = self._node.fallback
+        try:
+            state = self._executed()
+        except RunError as problem:
+            if not fallback or _cause(problem) is None or self._run.frame.problem() is not None:
+                raise
+            return self._replaced(Failed(problem))
+        if not isinstance(state, Erred) or (self._takes_error and not fallback):
+            return state
+        failure = Failed(self._answered_err(state.value), state)
+        if not fallback:
+            raise failure.problem
+        return self._replaced(failure)
+
+    def _replaced(self, failure: Failed) -> Failed:
+        detail = {"to": self._node.fallback, "because": failure.problem.message}
+        self._run.event("fallback", node=self._node.name, detail=detail)
+        return failure
+
+    def _executed(self) -> State:
+        bound = self._bind()
+        if bound is None:
+            return Skipped()
+        spread = self._spread(bound)
+        return self._retried(bound, self._run.frame, False, None) if spread is None else self._each(bound, spread)
 
     # Arguments
 
@@ -158,7 +197,7 @@ class Execution:
             arguments = {**bound, edge.parameter: _wrapped(edge, elements[index])}
             try:
                 if self._crosses(edge, edge.type, elements[index]):
-                    states[index] = self._caught(arguments, part, fresh=True, element=index)
+                    states[index] = self._retried(arguments, part, True, index)
             except BaseException as problem:
                 found = problem if isinstance(problem, RunError) else RunError(f"internal error: {problem!r}")
                 problems.append(found)
@@ -171,27 +210,6 @@ class Execution:
         return erred or Done([state.value for state in states if isinstance(state, Done)])
 
     # Control
-
-    def _caught(self, arguments: Mapping[str, Any], around: Frame, *, fresh: bool, element: int | None = None) -> State:
-        """The node with its fallback: another node's state in place of a failure."""
-        fallback = self._node.fallback
-        try:
-            state = self._retried(arguments, around, fresh, element)
-        except RunError as problem:
-            if not fallback or _cause(problem) is None or around.problem() is not None:
-                raise
-            self._note(fallback, problem.message)
-        else:
-            if not isinstance(state, Erred) or (not fallback and self._takes_error):
-                return state
-            if not fallback:
-                raise self._answered_err(state.value)
-            self._note(fallback, "it answered with an error")
-        other = self._run.graph.nodes[fallback]
-        return Execution(self._run, other, self._states, self._takes_error).execute()
-
-    def _note(self, fallback: str, why: str) -> None:
-        self._run.event("fallback", node=self._node.name, detail={"to": fallback, "because": why})
 
     def _retried(self, arguments: Mapping[str, Any], around: Frame, fresh: bool, element: int | None) -> State:
         retry = self._node.retry
@@ -244,11 +262,7 @@ class Execution:
             limit = f"node `{node.name}` took longer than its timeout, {node.limits.timeout:g} s"
             visit.within(node.limits.timeout, limit)
         run.event("start", visit)
-        detail: dict[str, Any] = {"lifetime": node.lifetime}
-        if node.component is not None:
-            detail["digest"] = node.component.digest
-        if element is not None:
-            detail["element"] = element
+        detail = _described(node, element)
         assert node.run is not None
         function, values = node.run.function, [arguments[field.name] for field in node.run.function.params]
         try:
@@ -291,7 +305,7 @@ class Execution:
             run.event("limit", visit, detail={"message": problem.message}, decision="failed")
         decision = "cancelled" if isinstance(problem, Cancelled) else "failed"
         run.event("node", visit, function=str(self._node.run), decision=decision,
-                  detail={**detail, "error": problem.message})  # fmt: skip
+                  detail={**detail, "error": problem.message, "error_type": type(problem).__name__})  # fmt: skip
         return run.placed(problem, self._node.name)
 
     def _answered_err(self, value: Any) -> ComponentFailed:
@@ -307,8 +321,14 @@ def source_value(source: Ref, run: Run, states: States) -> Any:
     if source.kind == "input":
         return follow(run.inputs[source.name], source)
     state = states[source.name]
-    wanted = Done if source.kind == "result" else Erred
-    return follow(state.value, source) if isinstance(state, wanted) else Skipped()
+    if source.kind == "error":
+        erred = state.erred if isinstance(state, Failed) else state
+        return follow(erred.value, source) if isinstance(erred, Erred) else Skipped()
+    name = source.name
+    while isinstance(state, Failed):
+        name = run.graph.nodes[name].fallback
+        state = states[name]
+    return follow(state.value, source) if isinstance(state, Done) else Skipped()
 
 
 def _wrapped(edge: LinkedData, value: Any) -> Any:
@@ -327,6 +347,17 @@ def _cause(problem: RunError) -> Cause | None:
     if isinstance(problem, TimedOut):
         return "timeout"
     return "trap" if isinstance(problem, Trapped | LimitExceeded | PythonNodeFailed) else None
+
+
+def _described(node: LinkedNode, element: int | None) -> dict[str, Any]:
+    """What an event of the node says of it."""
+    limits = {"memory": node.limits.memory, "timeout": node.limits.timeout}
+    found: dict[str, Any] = {"lifetime": node.lifetime}
+    if any(limits.values()):
+        found["limits"] = {name: limit for name, limit in limits.items() if limit is not None}
+    if node.component is not None:
+        found["digest"] = node.component.digest
+    return found if element is None else {**found, "element": element}
 
 
 def _explained(problem: BaseException, node: str) -> RunError:

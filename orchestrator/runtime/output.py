@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from orchestrator.runtime.visit import Visit
+
 if TYPE_CHECKING:
+    from orchestrator.engine import Instance
     from orchestrator.runtime.run import Run
 
 MOST = 64 << 10
@@ -17,6 +20,8 @@ class Printed:
 
     def __init__(self, run: Run, node: str) -> None:
         self.node = node
+        self.instance: Instance | None = None
+        """The instance that prints, once it is made."""
         self._taken: dict[str, int] = {}
         self._lock = threading.Lock()
         self._run = run
@@ -42,4 +47,6 @@ class Printed:
         if not room:
             return
         detail = {"stream": stream, "text": data[:room].decode("utf-8", "replace"), "cut": len(data) > room}
-        run.event("output", node=self.node, detail=detail)
+        frame = self.instance.frame if self.instance is not None else None
+        visit = frame if isinstance(frame, Visit) and frame.run is run else None
+        run.event("output", visit, node=self.node, detail=detail)

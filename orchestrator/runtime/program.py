@@ -9,12 +9,13 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.audit import Event, Recorder
+from orchestrator.audit import Event, Recorder, trace_id
 from orchestrator.engine import Engine, Linker
 from orchestrator.engine.frame import Frame
-from orchestrator.errors import Cancelled, ClosedError, RunError, ValueMismatch
+from orchestrator.errors import Cancelled, ClosedError, RunError, TimedOut, ValueMismatch
 from orchestrator.interface.convert import check, has_json
 from orchestrator.interface.sizes import size
 from orchestrator.interface.types import Function, Interface, Name
@@ -89,12 +90,11 @@ class Program:
 
     # Running
 
-    def begin(self, inputs: Mapping[str, Any], trace_id: str, traceparent: str = "") -> Run:
+    def begin(self, inputs: Mapping[str, Any], traceparent: str = "") -> Run:
         """A run that has not begun; `carry_out` does, `Run.cancel` ends it.
 
         Arguments:
             inputs: in their Python forms; those with a default may be absent.
-            trace_id: 32 hexadecimal digits.
             traceparent: the W3C header of the caller, if it has one.
 
         Raises:
@@ -102,7 +102,7 @@ class Program:
         """
         if self._closed:
             raise ClosedError("the linked pipeline was closed")
-        return Run(self, self._inputs(inputs), trace_id, traceparent)
+        return Run(self, self._inputs(inputs), traceparent)
 
     def _inputs(self, given: Mapping[str, Any]) -> dict[str, Any]:
         declared = {item.name: item for item in self.graph.inputs}
@@ -113,9 +113,11 @@ class Program:
         found: dict[str, Any] = {}
         for name, item in declared.items():
             if name in given:
-                found[name] = check(item.type, given[name], f"inputs.{name}")
+                value = check(item.type, given[name], f"inputs.{name}")
+                found[name] = str(Path(value).absolute()) if item.is_path else value
             elif item.has_default:
-                found[name] = item.default
+                folder = self.graph.manifest.folder.absolute()
+                found[name] = str(folder / item.default) if item.is_path else item.default
             else:
                 raise ValueMismatch(f"inputs.{name}", "a value: it has no default", "none")
         return found
@@ -137,11 +139,14 @@ class Program:
             states = Schedule(run).carry_out()
             outputs = {o.name: _output(source_value(o.source, run, states)) for o in self.graph.outputs}
             decision, detail["outcome"] = "allowed", "ok"
-            return Outcome(outputs, run.id, (time.perf_counter_ns() - run.start) / 1e9)
+            return Outcome(outputs, trace_id(run.id), (time.perf_counter_ns() - run.start) / 1e9)
         except RunError as problem:
             detail["error"] = problem.message
+            detail["error_type"] = type(problem).__name__
             if isinstance(problem, Cancelled):
                 decision, detail["outcome"] = "cancelled", "cancelled"
+            elif isinstance(problem, TimedOut):
+                detail["outcome"] = "timed-out"
             raise run.placed(problem) from problem.__cause__
         except BaseException as problem:
             decision, detail["outcome"] = "cancelled", "interrupted"
@@ -176,11 +181,18 @@ class Program:
         for home in self.homes.values():
             home.abandon(run)
 
-    def adopt_sessions(self, other: Program, names: frozenset[str]) -> None:
-        """Takes over the session instances of nodes that are the same in another program."""
-        for name in names:
-            if name in self.homes and name in other.homes:
-                self.homes[name].adopt(other.homes[name])
+    def share_sessions(self, other: Program) -> None:
+        """Shares with another program the homes of the session nodes that are the same in both."""
+        for name, home in self.homes.items():
+            same = name in other.homes and home.node.lifetime == "session" and self._same(other, name)
+            if same:
+                home.close()
+                self.homes[name] = other.homes[name].shared()
+
+    def _same(self, other: Program, name: str) -> bool:
+        """Whether a node's instances may serve both programs: the same component, powers, and answers to its imports."""
+        mine, theirs = (_identity(program.graph, name) for program in (self, other))
+        return mine == theirs
 
     def close(self) -> None:
         """Ends the session instances, the linkers and the idle threads. Harmless when repeated."""
@@ -190,6 +202,16 @@ class Program:
         for home in self.homes.values():
             home.close()
         self.threads.close()
+
+
+def _identity(graph: LinkedGraph, name: str) -> tuple[Any, ...]:
+    """What an instance of a node depends on."""
+    node = graph.nodes[name]
+    callees = {edge.callee for edge in node.calls} | {edge.callee for edge in node.tools}
+    called = sorted((callee, graph.nodes[callee].limits.timeout or 0.0) for callee in callees)
+    pythons = tuple(graph.nodes[callee].python for callee in sorted(callees))
+    own = (node.component, node.grants, node.limits, node.lifetime, dict(node.config))
+    return (*own, node.calls, node.tools, called, pythons, graph.manifest.folder)
 
 
 def config_functions(config: Mapping[str, str]) -> dict[str, Callable[[Any, Any], Any]]:
@@ -212,7 +234,7 @@ def _functions(item: Interface | Function) -> tuple[Name | None, tuple[Function,
 
 
 def _offered(edge: LinkedCall, wanted: Function) -> Function:
-    """The function that answers: of the same name in an interface; the named one for a function of the world."""
+    """The function that answers: of the same name in an interface, or the named one of the world."""
     if isinstance(edge.offered, Function):
         return edge.offered
     found = edge.offered.function(wanted.name)

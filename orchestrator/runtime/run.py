@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.audit import Event
+from orchestrator.audit import Event, new_run, trace_id
 from orchestrator.contract import Ledger
 from orchestrator.engine.frame import Frame, Stop
 from orchestrator.errors import LimitExceeded, RunError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 RUN_SPAN = 1
 """The span of the run itself."""
 
+_SPANS = frozenset({"start", "node", "call", "data"})
+"""The kinds of events that are a visit; the others are a moment in one."""
 _event = tuple.__new__
 
 
@@ -49,12 +51,12 @@ class Run:
     Arguments:
         program: what is run.
         inputs: in their Python forms, complete.
-        trace_id: 32 hexadecimal digits.
-        traceparent: the caller's, or empty.
+        traceparent: the W3C header of the caller, or empty: the run is then part of its trace.
     """
 
-    def __init__(self, program: Program, inputs: Mapping[str, Any], trace_id: str, traceparent: str = "") -> None:
-        self.program, self.inputs, self.id, self.traceparent = program, inputs, trace_id, traceparent
+    def __init__(self, program: Program, inputs: Mapping[str, Any], traceparent: str = "") -> None:
+        self.program, self.inputs, self.traceparent = program, inputs, traceparent
+        self.id = new_run(traceparent)
         self.stop = Stop()
         self.record: Callable[[Event], None] = program.recorder.record
         self.span = itertools.count(RUN_SPAN + 1).__next__
@@ -79,6 +81,12 @@ class Run:
     def visit(self, node: str, around: Frame | None = None) -> Visit:
         """A frame for a node's own execution, within the time of the run."""
         return Visit(self, node, RUN_SPAN, around or self.frame)
+
+    def limit(self, timeout: float) -> None:
+        """Moves the run's deadline nearer, if `timeout` seconds from now are nearer."""
+        deadline = time.monotonic() + timeout
+        if deadline < self.frame.deadline:
+            self.frame = Frame(self.stop, deadline, f"the run took longer than its timeout, {timeout:g} s")
 
     def cancel(self, reason: RunError) -> None:
         """Ends the run with that error, from any thread; what runs of it ends as soon as it can."""
@@ -119,8 +127,8 @@ class Run:
         detail: dict[str, Any] | None = None,
     ) -> None:
         """Records an event: of a visit that ends now, or a moment in it or in the run."""
-        if kind in ("node", "call", "data") and visit is not None:
-            start, duration = visit.began, time.perf_counter_ns() - visit.start
+        if kind in _SPANS and visit is not None:
+            start, duration = visit.began, 0 if kind == "start" else time.perf_counter_ns() - visit.start
             span, parent = visit.span, visit.parent
         else:
             start, duration, span = time.time_ns(), 0, self.span()
@@ -138,5 +146,5 @@ class Run:
         """The error, told where it happened if it does not know."""
         problem.node = problem.node or node
         problem.edge = problem.edge or edge
-        problem.trace_id = problem.trace_id or self.id
+        problem.trace_id = problem.trace_id or trace_id(self.id)
         return problem

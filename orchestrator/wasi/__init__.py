@@ -16,25 +16,26 @@ from orchestrator.interface.types import Function, Interface
 if TYPE_CHECKING:
     from orchestrator.capability import Authority
 
-__all__ = ["config_store", "is_config_store", "is_served", "settings"]
+__all__ = ["answers", "config_store", "is_config_store", "settings"]
 
-_REFUSED = {
+_SERVED = "WASI 0.2's cli, clocks, filesystem, io, random and sockets are served, and wasi:config/store"
+_UNGRANTED = {
     "http": "no grant for `wasi:http` exists in this version",
     "nn": "no grant for `wasi:nn` exists in this version",
 }
 
 
-def is_served(item: Interface | Function) -> bool:
-    """Whether the host answers an import without any edge: WASI 0.2's cli, clocks, filesystem, io, random, sockets."""
-    return is_wasi(item) or is_config_store(item)
+def answers(item: Interface | Function) -> tuple[str, ...] | None:
+    """Whether the host answers an import without any edge.
 
-
-def why_not(item: Interface | Function) -> str:
-    """Why an import from `wasi:` is not served, for a message; empty where there is nothing to say."""
-    if not isinstance(item, Interface) or item.name.namespace != "wasi" or is_served(item):
-        return ""
-    served = "WASI 0.2's cli, clocks, filesystem, io, random and sockets are served"
-    return _REFUSED.get(item.name.package, served)
+    Returns:
+        None when it is not the host's to answer, `()` when it does, else why it does not, a line each.
+    """
+    if is_wasi(item) or is_config_store(item):
+        return ()
+    if not isinstance(item, Interface) or item.name.namespace != "wasi":
+        return None
+    return (_UNGRANTED.get(item.name.package, _SERVED),)
 
 
 def is_config_store(item: Interface | Function) -> bool:
