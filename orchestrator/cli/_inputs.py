@@ -40,7 +40,7 @@ def read_inputs(given: Iterable[str], known: Iterable[LinkedInput]) -> dict[str,
         for name in read.keys() & values.keys():
             raise click.UsageError(f"input `{name}` is given twice")
         values |= read
-    missing = [each for each in inputs.values() if not (each.has_default or each.name in values or _optional(each))]
+    missing = [each for each in inputs.values() if not (each.has_default or each.name in values)]
     if missing:
         raise click.UsageError("\n".join(_missing(each) for each in missing))
     return values
@@ -125,10 +125,6 @@ def _find(name: str, inputs: Mapping[str, LinkedInput]) -> LinkedInput:
 
 def _missing(target: LinkedInput) -> str:
     return f"input `{target.name}` ({_shown(target)}) is missing; give it as --input {target.name}=…"
-
-
-def _optional(target: LinkedInput) -> bool:
-    return isinstance(target.type, t.Option)
 
 
 def _shown(target: LinkedInput) -> str:

@@ -51,18 +51,25 @@ def command(
     env, seconds, silent = session.allowed(names), _seconds(timeout), quiet or as_json
     drawn: list[str] = []
     with session.engine(quiet=silent) as engine, ExitStack() as after:
-        # Below the pipeline on the stack: the tree is whole when the pipeline's recorder has been closed.
-        after.callback(lambda: terminal.say("".join(drawn).rstrip("\n")) if drawn else None)
-        linked = after.enter_context(session.link(engine, pipeline, env, allow_python=allow_python))
+        linked = session.link(engine, pipeline, env, allow_python=allow_python)
+        after.callback(_end, linked, drawn)
         _warn(linked, silent=silent)
         values = session.inputs(linked, inputs)
         if trace is not None:
             session.export_lines(linked, trace)
         if tree:
             session.export_tree(linked, drawn.append, terminal.paint_for(sys.stderr))
-        result = _run(linked, values, seconds, silent=silent)
-        outputs = result.to_json()
+        outputs = _run(linked, values, seconds, silent=silent).to_json()
     terminal.put_json(outputs)
+
+
+def _end(linked: LinkedPipeline, drawn: list[str]) -> None:
+    """Closes the pipeline, upon which its trace is whole, and tells of a trace that did not arrive."""
+    problems = linked.close()
+    if drawn:
+        terminal.say("".join(drawn).rstrip("\n"))
+    for problem in problems:
+        terminal.say(f"{terminal.paint_for(sys.stderr)('warning', 'warning')}: {printable(problem)}")
 
 
 def _run(linked: LinkedPipeline, values: dict[str, Any], timeout: float | None, *, silent: bool) -> Result:

@@ -17,7 +17,7 @@ INPUTS = [
     LinkedInput("question", t.STRING),
     LinkedInput("count", t.U32, default=3, has_default=True),
     LinkedInput("folder", t.STRING, is_path=True, default="/docs", has_default=True),
-    LinkedInput("note", t.Option(t.STRING)),
+    LinkedInput("note", t.Option(t.STRING), has_default=True),
     LinkedInput("colour", t.Enum(("red", "green")), default="red", has_default=True),
     LinkedInput("data", t.List(t.U8), default=b"", has_default=True),
     LinkedInput("point", t.Tuple((t.S32, t.F64)), default=(0, 0.0), has_default=True),
