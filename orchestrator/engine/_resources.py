@@ -14,6 +14,7 @@ from orchestrator.engine import _native as c
 from orchestrator.errors import ValueMismatch
 
 if TYPE_CHECKING:
+    from orchestrator.engine.frame import Frame
     from orchestrator.engine.instance import Instance
     from orchestrator.interface.types import Resource
 
@@ -22,7 +23,10 @@ MAX_HANDLES = 100_000
 
 
 class Handle:
-    """A resource of a component, as Python and other components hold it: opaque."""
+    """A resource of a component, as Python and other components hold it: opaque.
+
+    Dropped with `drop()`, with its instance, or some time after nobody holds it any more.
+    """
 
     __slots__ = ("_any", "owner", "resource")
 
@@ -47,11 +51,20 @@ class Handle:
         any_, self._any = self._any, 0
         return any_
 
-    def drop(self) -> None:
-        """Drops the resource in its instance, at once or as soon as that is free; harmless when it is gone."""
+    def drop(self, frame: Frame | None = None) -> None:
+        """Drops the resource in its own instance: at once, or when that is left. Harmless when it is gone.
+
+        Arguments:
+            frame: the stay that this belongs to, if it does to one.
+        """
         any_ = self.give()
         if any_:
-            self.owner.drop(any_)
+            self.owner.drop(any_, frame)
+
+    def __del__(self) -> None:
+        """Runs wherever Python collects it, so the guest's destructor has to wait."""
+        if self._any:
+            self.owner.abandon(self.give())
 
 
 class Handles:
@@ -127,7 +140,7 @@ class Handles:
         """The guest dropped a handle: a lent one is only forgotten, an owned one dropped where it lives."""
         handle = self._table.pop(number, None)
         if handle is not None and number not in self._lent:
-            handle.drop()
+            handle.drop(self._instance.frame)
 
     def close(self) -> None:
         """Drops everything the guest still holds: closing its store runs no destructors."""

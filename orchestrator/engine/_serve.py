@@ -89,10 +89,14 @@ def _named(calling: Plan, buffer: bytes, caller: Instance) -> dict[str, Any]:
 
 
 def _deny(calling: Plan, caller: Instance, denial: Denial, results: int) -> None:
-    """Writes a denial where the caller's result goes."""
+    """Writes a denial over what stands where the caller's result goes; nothing stands there for a function without one.
+
+    The old value is freed last: the C API frees it too when this fails.
+    """
     if calling.lower_result is not None and calling.function.result is not None:
-        value = check(calling.function.result, denial.value)
-        ctypes.memmove(results, calling.lower_result(value, caller.handles), c.VALUE)
+        value = calling.lower_result(check(calling.function.result, denial.value), caller.handles)
+        c.value_delete(results)
+        ctypes.memmove(results, value, c.VALUE)
 
 
 def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Cross:
@@ -120,7 +124,6 @@ def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Cro
         except BaseException as problem:
             denial = gate.fail(caller, callee, problem)
         if denial is not None:
-            c.value_delete(results)
             _deny(calling, caller, denial, results)
         return None
 

@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
-from typing import TYPE_CHECKING
+import weakref
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
+from orchestrator.errors import Cancelled, ClosedError
 
 if TYPE_CHECKING:
     from orchestrator.engine.instance import Instance
 
 PERIOD = 0.01
 """Seconds between two looks at a running guest."""
+_PATIENCE = 2.0
+"""Seconds that the end of the program waits for guests to end."""
 
 
 class Ticker:
     """A thread that ticks while an instance is entered and sleeps otherwise.
 
     Arguments:
-        engine: the address of the engine, which outlives the ticker.
+        engine: the native engine.
     """
 
-    def __init__(self, engine: int) -> None:
-        self._engine = engine
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine  # its owner may be gone while the thread still runs
         self._entered: set[Instance] = set()
         self._awake = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._tick, name="orchestrator-epoch", daemon=True)
         self._thread.start()
+        _tickers.add(self)
 
     def enter(self, instance: Instance) -> None:
-        """The instance's guest is about to run."""
+        """The instance's guest is about to run.
+
+        Raises:
+            ClosedError: the engine was closed, so nothing would end the guest.
+        """
         self._entered.add(instance)
+        if self._closed:
+            self._entered.discard(instance)
+            raise ClosedError("the engine was closed")
         if not self._awake.is_set():
             self._awake.set()
 
@@ -46,16 +59,36 @@ class Ticker:
         return bool(self._entered)
 
     def close(self) -> None:
-        """Ends the thread."""
+        """Lets no guest start any more; the thread ends with the last one that runs."""
         self._closed = True
         self._awake.set()
-        self._thread.join()
+        if not self._entered and threading.current_thread() is not self._thread:
+            self._thread.join()
 
     def _tick(self) -> None:
-        while not self._closed:
-            if not self._entered:
+        engine = c.address(self._engine.ptr())
+        while self._entered or not self._closed:
+            if not self._entered and not self._closed:
                 self._awake.clear()
-                if not self._entered:
+                if not self._entered and not self._closed:
                     self._awake.wait()
             time.sleep(PERIOD)
-            c.increment_epoch(self._engine)
+            c.increment_epoch(engine)
+
+
+_tickers: weakref.WeakSet[Ticker] = weakref.WeakSet()
+ending: list[Cancelled] = []
+"""Why every guest is to end: empty until the program ends."""
+
+
+@atexit.register
+def _end_guests() -> None:
+    """Ends the guests on daemon threads.
+
+    Python ends such a thread where it next needs the interpreter, which aborts the process when wasmtime's frames are
+    beneath.
+    """
+    ending.append(Cancelled("the program ends"))
+    until = time.monotonic() + _PATIENCE
+    while any(ticker.entered for ticker in list(_tickers)) and time.monotonic() < until:
+        time.sleep(PERIOD)

@@ -51,7 +51,8 @@ class Engine:
         self._progress = progress or (lambda _line: None)
         self._wit = wit
         self._codes: dict[str, Code] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._ticker: Ticker | None = None
         self._closed = False
 
     def __enter__(self) -> Engine:
@@ -61,11 +62,19 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Ends the engine's thread; nothing can be loaded or instantiated after it. Harmless when repeated."""
-        self._closed = True
-        ticker = self.__dict__.pop("ticker", None)
-        if ticker is not None:
-            ticker.close()
+        """Nothing can be loaded, instantiated or called after it; what runs now comes to its end.
+
+        Harmless when repeated. What is left for afterwards is to close instances and linkers, in any order.
+        """
+        with self._lock:
+            self._closed = True
+        if self._ticker is not None:
+            self._ticker.close()
+
+    def __del__(self) -> None:
+        """Lets the thread of an engine that nobody closed end."""
+        if getattr(self, "_ticker", None) is not None:
+            self.close()
 
     # Loading
 
@@ -164,8 +173,13 @@ class Engine:
                 self._codes[component.digest] = found
             return found
 
-    @cached_property
+    @property
     def _native(self) -> Any:
+        with self._lock:
+            return self._made
+
+    @cached_property
+    def _made(self) -> Any:
         from orchestrator.engine._config import new_engine
 
         return new_engine()
@@ -177,13 +191,20 @@ class Engine:
 
         return address(self._native.ptr())
 
-    @cached_property
+    @property
     def ticker(self) -> Ticker:
-        """What looks at running guests; the engine's own."""
+        """What looks at running guests; the engine's own.
+
+        Raises:
+            ClosedError: the engine was closed.
+        """
         from orchestrator.engine._ticker import Ticker
 
-        self._open()
-        return Ticker(self.address)
+        with self._lock:
+            self._open()
+            if self._ticker is None:
+                self._ticker = Ticker(self._native)
+            return self._ticker
 
     def _open(self) -> None:
         if self._closed:

@@ -37,6 +37,7 @@ class Instance:
 
     def __init__(self, linker: Linker, settings: InstanceSettings) -> None:
         self.linker, self.settings = linker, settings
+        self._ticker = linker.engine.ticker
         self.frame: Frame | None = None
         self.pending: BaseException | None = None
         self.ended = ""
@@ -51,7 +52,7 @@ class Instance:
         self._native = (ctypes.c_uint64 * 2)()
         self._output = 0
 
-    def start(self, frame: Frame) -> None:
+    def start(self, frame: Frame, linker: int) -> None:
         """Instantiates the component in the store; called once, by the linker.
 
         Raises:
@@ -65,7 +66,7 @@ class Instance:
         watch(self._store, self.context)
         with self.entered(frame):
             error = c.instantiate(
-                self.linker.address, self.context, self.linker.code.address, ctypes.addressof(self._native)
+                linker, self.context, self.linker.code.address, ctypes.addressof(self._native)
             )
             if error:
                 raise self.failed(error)
@@ -84,26 +85,35 @@ class Instance:
         Raises:
             TimedOut, Cancelled: the frame's deadline passed, or its run was stopped, while waiting.
             Trapped: the instance ended by an earlier trap, or is calling out on this very thread.
-            ClosedError: the instance was closed.
+            ClosedError: the instance or its engine was closed.
         """
         self.turn.acquire(frame)
-        if self.closed or self.ended:
-            self.turn.release()
-            if self.closed:
+        try:
+            if self._closing:
                 raise ClosedError("the instance was closed")
-            raise Trapped(f"the instance answers no further call: {self.ended}")
+            if self.ended:
+                raise Trapped(f"the instance answers no further call: {self.ended}")
+            self._ticker.enter(self)
+        except BaseException:
+            self._release()
+            raise
         self.frame = frame
-        self.linker.engine.ticker.enter(self)
 
     def leave(self) -> None:
         """Gives the turn back."""
         if self._drops:
             self._drop_deferred()
-        self.linker.engine.ticker.leave(self)
+        self._ticker.leave(self)
         self.frame = None
+        self._release()
+
+    def _release(self) -> None:
+        """Gives the turn back and does what came while it was held: a close, or resources to drop."""
         self.turn.release()
         if self._closing:
             self.close()
+        elif self._drops:
+            self._drop_now(None)
 
     @contextmanager
     def entered(self, frame: Frame) -> Iterator[Instance]:
@@ -138,6 +148,7 @@ class Instance:
 
     def call_sized(self, interface: Name | None, function: Function, values: Sequence[Any]) -> tuple[Any, int]:
         """The same with checked values; also the size of the result in canonical form, bytes."""
+        self._mine()
         calling = plan(function)
         arguments = self._lowered(calling, values)
         results = (ctypes.c_uint8 * c.VALUE)()
@@ -165,9 +176,15 @@ class Instance:
 
     def invoke(self, function: int, arguments: int, count: int, results: int, result_count: int) -> None:
         """Calls a function with C values where they lie; the engine's own."""
+        self._mine()
         error = c.call(function, self.context, arguments, count, results, result_count)
         if error:
             raise self.failed(error)
+
+    def _mine(self) -> None:
+        """Refuses a call of an instance that this thread has not entered: it would corrupt the store."""
+        if not self.turn.mine():
+            raise ClosedError("the instance is not entered by this thread")
 
     def _take_result(self, calling: Plan, at: int) -> tuple[Any, int]:
         """Lifts and frees the C value of a result."""
@@ -197,9 +214,11 @@ class Instance:
     def failed(self, error: int) -> BaseException:
         """What a C error means; the instance ends with it, as every trap ends one."""
         pending, self.pending = self.pending, None
-        problem = failure(c.error_exit_status, error)
-        self.ended = str(problem).splitlines()[0]
-        return pending or problem
+        problem = pending or failure(c.error_exit_status, error)
+        if pending is not None:
+            c.error_delete(error)
+        self.ended = next(iter(str(problem).splitlines()), "") or type(problem).__name__
+        return problem
 
     def raise_in_guest(self, problem: BaseException) -> int:
         """Keeps what a host function raised, to be raised when the guest's call has unwound; the C error for it."""
@@ -207,20 +226,38 @@ class Instance:
             self.pending = problem
         return int(c.error_new(b"a host function failed"))
 
-    def drop(self, any_: int) -> None:
-        """Drops a resource of this instance: at once if it is idle, else when it is left."""
-        if self.closed or not self.turn.try_acquire():
+    def drop(self, any_: int, frame: Frame | None) -> None:
+        """Drops a resource of this instance: at once if it is idle, else when it is left.
+
+        Arguments:
+            frame: the stay that this belongs to, if it does to one; else its destructor has a second.
+        """
+        self.abandon(any_)
+        self._drop_now(frame)
+
+    def abandon(self, any_: int) -> None:
+        """Drops a resource when the instance is left the next time; runs nothing now."""
+        if self.closed:
+            c.resource_delete(any_)
+        else:
             self._drops.append(any_)
+
+    def _drop_now(self, frame: Frame | None) -> None:
+        if not self.turn.try_acquire():
             return
-        self.frame = Frame(deadline=time.monotonic() + _DESTRUCTOR, limit="a destructor took too long")
-        self.linker.engine.ticker.enter(self)
-        self._drops.append(any_)
+        try:
+            if not self.closed:
+                self._ticker.enter(self)
+        except BaseException as problem:  # the engine was closed: nothing runs any more
+            self.ended = self.ended or str(problem)
+        else:
+            self.frame = frame or Frame(deadline=time.monotonic() + _DESTRUCTOR, limit="a destructor took too long")
         self.leave()
 
     def _drop_deferred(self) -> None:
         while self._drops:
             any_ = self._drops.pop()
-            error = 0 if self.ended else c.resource_drop(self.context, any_)
+            error = 0 if self.ended or self.closed else c.resource_drop(self.context, any_)
             if error:
                 self.ended = f"a destructor failed: {self.failed(error)}"
             c.resource_delete(any_)

@@ -43,8 +43,7 @@ class Linker:
         self.resources: dict[Resource, int] = resource_numbers(component.world)
         self.uses_wasi = any(map(is_wasi, component.world.imports))
         self._callbacks: dict[tuple[Name | None, str], Any] = {}
-        self._native = 0
-        self._closed = False
+        self._native: _Native | None = None
 
     def forward(
         self, interface: Name | None, wanted: Function, target: Name | None, offered: Function, gate: Gate
@@ -57,11 +56,17 @@ class Linker:
             target: the exported interface of the other component.
             offered: the function as it is exported there; its types equal `wanted`'s.
         """
-        self._callbacks[interface, wanted.name] = forward(wanted, target, offered, gate)
+        self._answer(interface, wanted, forward(wanted, target, offered, gate))
 
     def define(self, interface: Name | None, wanted: Function, function: HostFunction) -> None:
         """Has an import answered by a Python function."""
-        self._callbacks[interface, wanted.name] = serve(wanted, function)
+        self._answer(interface, wanted, serve(wanted, function))
+
+    def _answer(self, interface: Name | None, wanted: Function, callback: Any) -> None:
+        """Notes a callback; it is kept for good, since the native linker holds its address."""
+        if (interface, wanted.name) in self._callbacks:
+            raise ComponentError(f"the import {_path(interface, wanted)} has two answers")
+        self._callbacks[interface, wanted.name] = callback
 
     def instantiate(self, frame: Frame, settings: InstanceSettings | None = None) -> Instance:
         """A fresh instance: its own store, memory, limits and WASI state. The caller closes it.
@@ -69,11 +74,12 @@ class Linker:
         Raises:
             LimitExceeded, Trapped, TimedOut, Cancelled: see `Instance.start`.
             ComponentError: an import is not answered, or a granted folder cannot be opened.
+            ClosedError: the engine was closed.
         """
-        self.prepare()
+        native = self._ready()
         instance = Instance(self, settings or InstanceSettings())
         try:
-            instance.start(frame)
+            instance.start(frame, native.address)
         except BaseException:
             instance.close()
             raise
@@ -85,32 +91,27 @@ class Linker:
         Raises:
             ComponentError: an import has no answer.
         """
-        if not self._native:
+        self._ready()
+
+    def _ready(self) -> _Native:
+        native = self._native
+        if native is None:
             with self.engine.making:
-                if not self._native:
-                    self._native = self._make()
+                native = self._native = self._native or self._make()
+        return native
 
-    @property
-    def address(self) -> int:
-        """The native linker; the engine's own."""
-        return self._native
-
-    def _make(self) -> int:
-        linker: int = c.linker_new(self.engine.address)
+    def _make(self) -> _Native:
+        native = _Native(c.linker_new(self.engine.address))
+        if self.uses_wasi:
+            _check(c.linker_add_wasip2(native.address))
+        root = c.linker_root(native.address)
         try:
-            if self.uses_wasi:
-                _check(c.linker_add_wasip2(linker))
-            root = c.linker_root(linker)
-            try:
-                for item in self.component.world.imports:
-                    if not is_wasi(item):
-                        self._define(root, item)
-            finally:
-                c.linker_instance_delete(root)
-        except BaseException:
-            c.linker_delete(linker)
-            raise
-        return linker
+            for item in self.component.world.imports:
+                if not is_wasi(item):
+                    self._define(root, item)
+        finally:
+            c.linker_instance_delete(root)
+        return native
 
     def _define(self, root: int, item: Interface | Function) -> None:
         if isinstance(item, Function):
@@ -131,8 +132,7 @@ class Linker:
     def _add(self, place: int, interface: Name | None, function: Function) -> None:
         callback = self._callbacks.get((interface, function.name))
         if callback is None:
-            where = f"{interface}." if interface else ""
-            raise ComponentError(f"nothing answers the import {where}{function.name} of {self.component.name}")
+            raise ComponentError(f"nothing answers the import {_path(interface, function)} of {self.component.name}")
         name = function.name.encode()
         _check(c.linker_add_function(place, name, len(name), callback, None, None))
 
@@ -146,9 +146,23 @@ class Linker:
 
     def close(self) -> None:
         """Frees the native linker; instances made by it live on."""
-        native, self._native = self._native, 0
-        if native:
-            c.linker_delete(native)
+        self._native = None
+
+
+class _Native:
+    """A native linker, freed when neither its `Linker` nor an instantiation on any thread holds it any more."""
+
+    __slots__ = ("address",)
+
+    def __init__(self, address: int) -> None:
+        self.address = address
+
+    def __del__(self, delete: Callable[[int], None] = c.linker_delete) -> None:
+        delete(self.address)
+
+
+def _path(interface: Name | None, function: Function) -> str:
+    return f"{interface}.{function.name}" if interface else function.name
 
 
 def _check(error: int | None) -> None:

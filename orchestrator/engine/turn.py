@@ -41,9 +41,18 @@ class Turn:
                 raise Trapped("a component cannot be called while it is calling out: the call would enter it again")
             ready = threading.Event()
             self._waiting.append((me, ready))
+        try:
+            self._wait(ready, frame)
+        except BaseException:  # a ctrl-C among them: a turn given to a thread that went away would be lost
+            if not self._give_up(ready):
+                self.release()
+            raise
+
+    @staticmethod
+    def _wait(ready: threading.Event, frame: Frame) -> None:
         while not ready.wait(_LOOK):
             problem = frame.problem()
-            if problem is not None and self._give_up(ready):
+            if problem is not None:
                 raise problem
 
     def _give_up(self, ready: threading.Event) -> bool:
