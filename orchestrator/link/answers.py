@@ -6,8 +6,9 @@ from orchestrator.errors import WitError
 from orchestrator.interface import explain_interface
 from orchestrator.interface.types import Interface
 from orchestrator.link.draft import Draft, Item, Work
-from orchestrator.link.items import item_name, needs_answer
-from orchestrator.link.matching import Ports, pairs
+from orchestrator.link.items import is_plain, item_name, needs_answer
+from orchestrator.link.matching import Ports, pairs, structure_fits
+from orchestrator.link.model import LinkedCall
 from orchestrator.link.report import place_of_node
 
 TOOLS = "agent:core/tools"
@@ -37,7 +38,7 @@ def _own(work: Work, item: Interface) -> tuple[str, ...]:
         ours = work.packages.interface(item.name.base)
     except WitError:
         return ()
-    return explain_interface(item, ours, "the component", "the engine")
+    return explain_interface(item, ours, "component", "engine")
 
 
 def open_imports(work: Work, draft: Draft) -> list[Item]:
@@ -48,20 +49,22 @@ def open_imports(work: Work, draft: Draft) -> list[Item]:
 def check_answers(work: Work) -> None:
     """Reports every import that nothing answers, that the host cannot answer, or that is answered twice."""
     for draft in work.drafts.values():
-        linked = {item_name(call.wanted): call.id for call in draft.calls}
+        linked = {item_name(call.wanted): call for call in draft.calls}
         for item in draft.imports:
             if needs_answer(item):
-                _check(work, draft, item, linked.get(item_name(item), ""))
+                _check(work, draft, item, linked.get(item_name(item)))
 
 
-def _check(work: Work, draft: Draft, item: Item, edge: str) -> None:
+def _check(work: Work, draft: Draft, item: Item, edge: LinkedCall | None) -> None:
     answer = engine_answers(work, item)
     where, place = draft.node.where.at("component"), place_of_node(draft.name)
     replaced = isinstance(item, Interface) and item.name.base == TOOLS and not draft.tools
     if edge and answer is not None and not replaced:
         message = f"`{item_name(item)}` of `{draft.name}` is answered twice"
-        causes = (f"by the edge `{edge}`", "by the engine itself")
-        work.report.error("doubled-import", message, where, place, causes=causes, help=("remove the edge",))
+        causes = (f"by the edge `{edge.id}`", "by the engine itself")
+        at = edge.where.at("call")
+        help_: tuple[str, ...] = ("remove the edge",)
+        work.report.error("doubled-import", message, at, f"edge `{edge.id}`", causes=causes, help=help_)
     elif edge or item_name(item) in draft.excused:
         return
     elif answer is None:
@@ -84,8 +87,20 @@ def _help(work: Work, draft: Draft, item: Item) -> tuple[str, ...]:
     refused = next((text for prefix, text in _NO_GRANT.items() if name.startswith(prefix)), "")
     if refused:
         return (refused,)
-    able = [other.name for other in work.drafts.values() if pairs([item], list(other.exports), Ports("", ""))]
-    able = [other for other in able if other != draft.name]
+    able = [] if work.report.full else _able(work, draft, item)
     if able:
-        return tuple(f"add an edge: `call: {draft.name} -> {other}`" for other in able[:3])
+        return tuple(f"add an edge: `call: {way}`" for way in able[:3])
     return (f"add a node whose component exports `{name}`, and an edge: `call: {draft.name} -> node`",)
+
+
+def _able(work: Work, draft: Draft, item: Item) -> list[str]:
+    """The edges that would answer an import, as they are written: of one with a name of its own, by ports."""
+    found: list[str] = []
+    for other in work.drafts.values():
+        if other is not draft:
+            natural = pairs([item], list(other.exports), Ports("", ""))
+            found += [f"{draft.name} -> {other.name}" for _ in natural[:1]]
+            if is_plain(item) and not natural:
+                fitting = [export for export in other.exports if structure_fits(item, export)]
+                found += [f"{draft.name}.{item_name(item)} -> {other.name}.{item_name(x)}" for x in fitting]
+    return found

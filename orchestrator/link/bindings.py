@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from difflib import get_close_matches
 from itertools import combinations
 
 from orchestrator.errors import ValueMismatch
@@ -11,7 +13,10 @@ from orchestrator.link.exclusive import relation
 from orchestrator.link.inputs import constant
 from orchestrator.link.model import Binding, LinkedData
 from orchestrator.link.nodes import no_run_help
-from orchestrator.link.report import place_of_node, suggest
+from orchestrator.link.report import place_of_node
+
+MOST_EDGES = 16
+"""Edges that may share a parameter: each is held against each."""
 
 
 def bind(work: Work) -> None:
@@ -28,10 +33,23 @@ def bind(work: Work) -> None:
             draft.bindings = tuple(binding for binding in bound if binding is not None)
 
 
-def _aimed(work: Work) -> set[tuple[str, str | None]]:
-    """Nodes and parameters that a faulty edge means: for those nothing is missing as well."""
+def _aimed(work: Work) -> dict[str, list[str | None]]:
+    """Of each node the parameters that faulty edges mean (None: the only one)."""
     linked = {edge.id for draft in work.drafts.values() for edge in draft.data}
-    return {(edge.node, edge.parameter) for id_, edge in work.data_edges() if id_ not in linked}
+    found: dict[str, list[str | None]] = {}
+    for id_, edge in work.data_edges():
+        if id_ not in linked:
+            found.setdefault(edge.node, []).append(edge.parameter)
+    return found
+
+
+def _meant(work: Work, draft: Draft, parameter: Field, aimed: list[str | None]) -> bool:
+    """Whether a faulty edge or a misspelt name is what the parameter misses: one mistake is one diagnostic."""
+    assert draft.run is not None
+    known = {p.name for p in draft.run.function.params}
+    given = [name for name in (*aimed, *draft.node.args) if name is not None and name not in known]
+    misspelt = not work.report.full and any(parameter.name in get_close_matches(n[:200], known, 1) for n in given[:20])
+    return misspelt or None in aimed or parameter.name in aimed
 
 
 def _unknown_args(work: Work, draft: Draft) -> None:
@@ -41,12 +59,12 @@ def _unknown_args(work: Work, draft: Draft) -> None:
         if name not in known:
             where = draft.node.where.at("args")
             message = f"`{draft.run}` of `{draft.name}` has no parameter `{name}`"
-            help_ = suggest(name, known, "its parameters")
+            help_ = work.report.suggest(name, known, "its parameters")
             span = where.keys.get(name)
             work.report.error("unknown-parameter", message, where, place_of_node(draft.name), span=span, help=help_)
 
 
-def _bind(work: Work, draft: Draft, parameter: Field, aimed: set[tuple[str, str | None]]) -> Binding | None:
+def _bind(work: Work, draft: Draft, parameter: Field, aimed: Mapping[str, list[str | None]]) -> Binding | None:
     edges = tuple(edge for edge in draft.data if edge.parameter == parameter.name)
     if parameter.name in draft.node.args:
         return _constant(work, draft, parameter, edges)
@@ -55,8 +73,7 @@ def _bind(work: Work, draft: Draft, parameter: Field, aimed: set[tuple[str, str 
         return Binding(parameter, None, edges)
     if isinstance(parameter.type, Option):
         return Binding(parameter)
-    faulty = {(draft.name, parameter.name), (draft.name, None)} & aimed
-    if not faulty:
+    if not _meant(work, draft, parameter, aimed.get(draft.name, [])):
         _missing(work, draft, parameter)
     return None
 
@@ -89,6 +106,11 @@ def _constant(work: Work, draft: Draft, parameter: Field, edges: tuple[LinkedDat
 
 
 def _exclusive(work: Work, draft: Draft, parameter: Field, edges: tuple[LinkedData, ...]) -> None:
+    if len(edges) > MOST_EDGES:
+        where, place = edges[MOST_EDGES].where.at("data"), f"edge `{edges[MOST_EDGES].id}`"
+        message = f"{len(edges)} edges fill `{parameter.name}` of `{draft.name}`; at most {MOST_EDGES} may share it"
+        work.report.error("doubled-parameter", message, where, place, help=("join them in a node before it",))
+        return
     for first, second in combinations(edges, 2):
         how = relation(first, second)
         if how == "exclude":

@@ -10,7 +10,7 @@ from orchestrator.link.draft import Draft, Item, Work, unique
 from orchestrator.link.items import functions_of, item_name, needs_answer
 from orchestrator.link.matching import Ports, explain, named, pairs, ports_of, wrong_version
 from orchestrator.link.model import LinkedCall
-from orchestrator.link.report import listed, place_of_edge, suggest
+from orchestrator.link.report import listed, place_of_edge
 from orchestrator.manifest.model import CallEdge, Where
 
 
@@ -92,14 +92,16 @@ def _no_import(work: Work, edge: CallEdge, ports: Ports, caller: Draft) -> None:
     known = [item_name(item) for item in caller.imports if engine_answers(work, item) is None]
     where = _end(edge, "source") if edge.caller.name else edge.where.at("interface")
     message = f"`{caller.name}` does not import `{ports.wanted}`"
-    _error(work, edge, "unknown-import", message, where, help=suggest(ports.wanted, known, "it imports"))
+    help_ = work.report.suggest(ports.wanted, known, "it imports")
+    caller.excused.update(name for name in known if help_ == (f"did you mean `{name}`?",))
+    _error(work, edge, "unknown-import", message, where, help=help_)
 
 
 def _no_export(work: Work, edge: CallEdge, ports: Ports, callee: Draft) -> None:
     known = [item_name(item) for item in callee.exports]
     where = _end(edge, "target") if edge.callee.name else edge.where.at("interface")
     message = f"`{callee.name}` does not export `{ports.offered}`"
-    _error(work, edge, "unknown-export", message, where, help=suggest(ports.offered, known, "it exports"))
+    _error(work, edge, "unknown-export", message, where, help=work.report.suggest(ports.offered, known, "it exports"))
 
 
 def _nothing_fits(
@@ -120,19 +122,28 @@ def _nothing_fits(
     else:
         message = f"`{callee.name}` answers no import of `{caller.name}`"
     causes = (f"`{caller.name}` imports {asked}", f"`{callee.name}` exports {there}")
-    others = [d.name for d in work.drafts.values() if d is not callee and pairs(wanted, list(d.exports), Ports("", ""))]
+    others = [] if work.report.full else _able(work, wanted, callee)
     help_ = (f"it could be answered by {listed(others)}",) if others else ()
     _error(work, edge, "no-interface", message, where, causes=causes, help=help_)
 
 
+def _able(work: Work, wanted: list[Item], callee: Draft) -> list[str]:
+    """The other nodes that export what is wanted."""
+    drafts = (draft for draft in work.drafts.values() if draft is not callee)
+    return [draft.name for draft in drafts if pairs(wanted, list(draft.exports), Ports("", ""))]
+
+
 def _ambiguous(work: Work, edge: CallEdge, caller: Draft, callee: Draft, found: list[tuple[Item, Item]]) -> None:
-    message = f"`{caller.name}` and `{callee.name}` have more than one interface in common"
     causes = tuple(f"import `{item_name(i)}`, export `{item_name(x)}`" for i, x in found[:12])
     first_import, first_export = (item_name(item) for item in found[0])
     same_import = len({item_name(i) for i, _ in found}) == 1
     choice = f"`call: {caller.name}.{first_import} -> {callee.name}.{first_export}`"
-    each = f"write one edge for each, with `interface: {first_import}`"
-    help_ = f"name the export: {choice}" if same_import else each
+    if same_import:
+        message = f"`{callee.name}` could answer `{first_import}` of `{caller.name}` in more than one way"
+        help_ = f"name the export: {choice}"
+    else:
+        message = f"`{caller.name}` and `{callee.name}` have more than one interface in common"
+        help_ = f"write one edge for each, with `interface: {first_import}`"
     _error(work, edge, "ambiguous-interface", message, edge.where.at("call"), causes=causes, help=(help_,))
 
 
@@ -184,18 +195,19 @@ def _fits(work: Work, edge: CallEdge, caller: Draft, callee: Draft, wanted: Item
         return False
     causes = explain(wanted, offered, caller.name, callee.name)
     if causes:
-        _differs(work, edge, caller, callee, wanted, causes)
+        _differs(work, edge, wanted, offered, causes)
         return False
     return _own_resources(work, edge, wanted)
 
 
-def _differs(work: Work, edge: CallEdge, caller: Draft, callee: Draft, wanted: Item, causes: tuple[str, ...]) -> None:
-    message = f"`{callee.name}` does not answer what `{caller.name}` asks of {item_name(wanted)}"
+def _differs(work: Work, edge: CallEdge, wanted: Item, offered: Item, causes: tuple[str, ...]) -> None:
+    caller, callee = edge.caller.node, edge.callee.node
+    message = f"`{callee}` does not answer what `{caller}` asks of {item_name(wanted)}"
     label, rest = (causes[0], causes[1:]) if len(causes) > 1 and isinstance(wanted, Interface) else ("", causes)
     help_: tuple[str, ...] = ()
-    if isinstance(wanted, Interface) and wanted.name.namespace:
-        package = f"{wanted.name.namespace}:{wanted.name.package}"
-        help_ = (f"the two were built against different versions of {package}; rebuild `{callee.name}`",)
+    if isinstance(wanted, Interface) and isinstance(offered, Interface) and wanted.name.base == offered.name.base:
+        package = wanted.name.base.partition("/")[0]
+        help_ = (f"the two were built against different versions of {package}; rebuild `{callee}`",)
     _error(work, edge, "edge-type", message, edge.where.at("call"), label=label, causes=rest, help=help_)
 
 

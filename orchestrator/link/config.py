@@ -16,7 +16,7 @@ from orchestrator.interface.types import Option, Type
 from orchestrator.link.answers import CONFIG, imports_interface
 from orchestrator.link.draft import Draft, Work
 from orchestrator.link.inputs import constant, resolve
-from orchestrator.link.report import place_of_node, suggest
+from orchestrator.link.report import place_of_node
 from orchestrator.manifest.model import MISSING, ConfigKey, Where
 
 
@@ -42,7 +42,7 @@ def _declared(work: Work, draft: Draft, keys: tuple[ConfigKey, ...]) -> Mapping[
     for name in draft.node.config:
         if name not in known:
             message = f"the component of `{draft.name}` has no configuration key `{name}`"
-            help_ = suggest(name, known, "it declares")
+            help_ = work.report.suggest(name, known, "it declares")
             work.report.error("config", message, where, place, span=where.keys.get(name), help=help_)
     texts = {key.name: _value(work, draft, key) for key in keys}
     return {name: text for name, text in texts.items() if text is not None}

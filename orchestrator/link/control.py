@@ -10,7 +10,7 @@ from orchestrator.link.data import misfit
 from orchestrator.link.draft import Draft, Work
 from orchestrator.link.nodes import no_run_help
 from orchestrator.link.paths import NoStep, follow
-from orchestrator.link.report import listed, place_of_edge, place_of_node, suggest
+from orchestrator.link.report import listed, place_of_edge, place_of_node
 from orchestrator.link.sources import result_type
 from orchestrator.manifest.model import Repeat, Steps, show_steps
 
@@ -54,7 +54,7 @@ def _feed(work: Work, draft: Draft, value: Type, name: str, steps: Steps) -> Non
     parameter = next((p for p in draft.run.function.params if p.name == name), None)
     if parameter is None:
         message = f"`{draft.run}` of `{draft.name}` has no parameter `{name}`"
-        help_ = suggest(name, (p.name for p in draft.run.function.params), "its parameters")
+        help_ = work.report.suggest(name, (p.name for p in draft.run.function.params), "its parameters")
         work.report.error("unknown-parameter", message, feed, place, span=feed.keys.get(name), help=help_)
         return
     try:

@@ -14,7 +14,7 @@ from orchestrator.link.contracts import checks_of_value
 from orchestrator.link.draft import Draft, Work
 from orchestrator.link.model import LinkedData
 from orchestrator.link.nodes import no_run_help
-from orchestrator.link.report import listed, place_of_edge, suggest
+from orchestrator.link.report import listed, place_of_edge
 from orchestrator.link.sources import source_type
 from orchestrator.manifest.model import CallEdge, DataEdge, ToolEdge
 
@@ -107,14 +107,14 @@ def _parameter(work: Work, edge: DataEdge, target: Draft) -> Field | None:
     found = next((p for p in params if p.name == edge.parameter), None)
     if found is None:
         message = f"`{target.run}` of `{target.name}` has no parameter `{edge.parameter}`"
-        help_ = suggest(edge.parameter, (p.name for p in params), "its parameters")
+        help_ = work.report.suggest(edge.parameter, (p.name for p in params), "its parameters")
         work.report.error("unknown-parameter", message, where, place, help=help_)
     return found
 
 
 def _only_open(work: Work, edge: DataEdge, target: Draft, params: tuple[Field, ...]) -> Field | None:
     """The one parameter that nothing else fills; of several, the one that has to be filled."""
-    filled = {e.parameter for _, e in work.data_edges() if e.node == target.name} | set(target.node.args)
+    filled = work.filled(target.name) | set(target.node.args)
     left = [p for p in params if p.name not in filled]
     needed = [p for p in left if not isinstance(p.type, Option)]
     if len(left) == 1 or len(needed) == 1:

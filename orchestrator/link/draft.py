@@ -14,7 +14,7 @@ from orchestrator.engine.component import Component
 from orchestrator.interface import Packages
 from orchestrator.interface.types import Function, Interface, Result, Type
 from orchestrator.link.model import Binding, Export, LinkedCall, LinkedData, LinkedInput, LinkedTool
-from orchestrator.link.report import Report, place_of_edge, suggest
+from orchestrator.link.report import Report, place_of_edge
 from orchestrator.manifest.model import CallEdge, DataEdge, Edge, Manifest, Node, ToolEdge, Where
 
 Item = Interface | Function
@@ -92,10 +92,20 @@ class Work:
     inputs: dict[str, LinkedInput | None] = field(default_factory=dict)
     ids: dict[int, str] = field(default_factory=dict)
     """The unique id of each edge, by its place in the manifest."""
+    _filled: dict[str, set[str]] | None = None
 
     def data_edges(self) -> Iterator[tuple[str, DataEdge]]:
         """Every data edge with its id."""
         return ((self.ids[at], e) for at, e in enumerate(self.manifest.edges) if isinstance(e, DataEdge))
+
+    def filled(self, node: str) -> set[str]:
+        """The parameters of a node that edges name."""
+        if self._filled is None:
+            self._filled = {}
+            for _, edge in self.data_edges():
+                if edge.parameter is not None:
+                    self._filled.setdefault(edge.node, set()).add(edge.parameter)
+        return self._filled.get(node, set())
 
     def call_edges(self) -> Iterator[CallEdge]:
         """Every call edge."""
@@ -111,7 +121,11 @@ class Work:
         if found is None:
             place = edge if isinstance(edge, str) else place_of_edge(edge)
             self.report.error(
-                "unknown-node", f"there is no node `{name}`", where, place, help=suggest(name, self.drafts, "nodes")
+                "unknown-node",
+                f"there is no node `{name}`",
+                where,
+                place,
+                help=self.report.suggest(name, self.drafts, "nodes"),
             )
         return found
 

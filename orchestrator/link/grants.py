@@ -26,10 +26,10 @@ def check_grants(work: Work) -> None:
             work.report.add(validate(node.grants, node.name, where, inputs, work.manifest.folder))
         _unused(work, draft)
         for key, message in _wrong_limits(node.limits):
-            work.report.error("limit", f"{message} of `{node.name}`", node.where.at("limits", key), place)
+            work.report.error("limit", f"`{key}` of `{node.name}` {message}", node.where.at("limits", key), place)
     for key, message in _wrong_run_limits(work.manifest.limits):
         where = work.manifest.where.at("limits", key)
-        work.report.error("limit", f"{message} of the run", where, f"pipeline `{work.manifest.name}`")
+        work.report.error("limit", f"`{key}` of the run {message}", where, f"pipeline `{work.manifest.name}`")
 
 
 def _unused(work: Work, draft: Draft) -> None:
@@ -46,13 +46,13 @@ def _unused(work: Work, draft: Draft) -> None:
 
 def _wrong_limits(limits: Limits) -> Iterator[tuple[str, str]]:
     if limits.memory is not None and limits.memory < PAGE:
-        yield "memory", f"no component runs in {limits.memory} bytes: a page has {PAGE}; `memory`"
+        yield "memory", f"is {limits.memory} bytes: no component runs in less than a page, {PAGE}"
     if limits.timeout is not None and not 0 < limits.timeout < float("inf"):
-        yield "timeout", f"a timeout is more than 0 seconds, found {limits.timeout}; `timeout`"
+        yield "timeout", f"is {limits.timeout} seconds: expected more than 0"
 
 
 def _wrong_run_limits(limits: RunLimits) -> Iterator[tuple[str, str]]:
     if limits.timeout is not None and not 0 < limits.timeout < float("inf"):
-        yield "timeout", f"a timeout is more than 0 seconds, found {limits.timeout}; `timeout`"
+        yield "timeout", f"is {limits.timeout} seconds: expected more than 0"
     if limits.calls is not None and limits.calls < 0:
-        yield "calls", f"a number of calls is at least 0, found {limits.calls}; `calls`"
+        yield "calls", f"is {limits.calls}: expected at least 0"

@@ -11,6 +11,7 @@ from orchestrator.interface.types import Interface, Type, World
 from orchestrator.link.carried import first_unsupported, resources_of
 from orchestrator.link.draft import Work
 from orchestrator.link.model import LinkedInput
+from orchestrator.link.report import wit_help
 from orchestrator.manifest.model import MISSING, Input, Where
 
 
@@ -34,9 +35,8 @@ def _type(work: Work, input_: Input) -> Type | None:
     try:
         type_ = resolve(work, input_.type)
     except WitError as error:
-        help_ = (f"expected {error.expected}",) if error.expected else ()
         message = f"the type of input `{input_.name}` is not known: {error.message}"
-        work.report.error("input-type", message, where, _place(input_), help=help_)
+        work.report.error("input-type", message, where, _place(input_), help=wit_help(error))
         return None
     if first_unsupported(type_) is not None or any(resources_of(type_)):
         message = f"the type of input `{input_.name}` has no values that a run could be given"

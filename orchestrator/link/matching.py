@@ -41,7 +41,8 @@ def pairs(wanted: list[Item], offered: list[Item], ports: Ports) -> list[tuple[I
     natural = [(i, x) for i, x in both if _same_name(i, x)]
     if natural or not (ports.wanted or ports.offered):
         return _exact_first(natural)
-    return [(i, x) for i, x in both if (is_plain(i) or is_plain(x)) and structure_fits(i, x)]
+    free = [(i, x) for i, x in both if is_plain(i) or is_plain(x)]
+    return free if len(free) == 1 else [(i, x) for i, x in free if structure_fits(i, x)]
 
 
 def _same_name(wanted: Item, offered: Item) -> bool:

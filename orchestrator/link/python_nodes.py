@@ -11,6 +11,7 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import WitError
@@ -20,7 +21,7 @@ from orchestrator.link.draft import Draft, Work
 from orchestrator.link.inputs import resolve
 from orchestrator.link.model import Export
 from orchestrator.link.nodes import may_run
-from orchestrator.link.report import place_of_node, suggest
+from orchestrator.link.report import place_of_node, suggest, wit_help
 from orchestrator.link.signature import parse_signature
 from orchestrator.manifest.model import PythonFunction
 from orchestrator.manifest.paths import kebab
@@ -70,7 +71,7 @@ def load_python(work: Work, draft: Draft) -> None:
 def _target(work: Work, python: PythonFunction) -> Callable[..., Any]:
     target = python.target
     if isinstance(target, str):
-        target = _imported(target, str(work.manifest.folder.absolute()))
+        target = _imported(target, work.manifest.folder)
     if not callable(target):
         raise Unusable(f"it is a {type(target).__name__}, not a function")
     if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
@@ -80,9 +81,10 @@ def _target(work: Work, python: PythonFunction) -> Callable[..., Any]:
     return target
 
 
-def _imported(target: str, folder: str) -> Any:
+def _imported(target: str, place: Path) -> Any:
     """What `module:name` names. The pipeline's folder is searched last: nothing there stands in for a library."""
     module_name, _, path = target.partition(":")
+    folder = str(place.absolute())
     sys.path.append(folder)
     try:
         found: Any = import_module(module_name)
@@ -90,7 +92,7 @@ def _imported(target: str, folder: str) -> Any:
         raise
     except BaseException as error:
         cause = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise Unusable(f"`{module_name}` cannot be imported", (cause,), _where_looked(error, folder)) from error
+        raise Unusable(f"`{module_name}` cannot be imported", (cause,), _where_looked(error, place)) from error
     finally:
         if folder in sys.path:
             del sys.path[len(sys.path) - 1 - sys.path[::-1].index(folder)]
@@ -102,10 +104,10 @@ def _imported(target: str, folder: str) -> Any:
     return found
 
 
-def _where_looked(error: BaseException, folder: str) -> tuple[str, ...]:
+def _where_looked(error: BaseException, folder: Path) -> tuple[str, ...]:
     if not isinstance(error, ModuleNotFoundError):
         return ()
-    return (f"modules are looked for where Python finds them, and in {folder}",)
+    return (f"modules are looked for where Python finds them, and in `{folder}`",)
 
 
 def _name(target: Callable[..., Any]) -> str:
@@ -118,8 +120,7 @@ def _signed(work: Work, target: Callable[..., Any], python: PythonFunction) -> t
         params = tuple(replace(p, type=resolve(work, p.type)) for p in function.params)
         result = None if function.result is None else resolve(work, function.result)
     except WitError as error:
-        help_ = (f"expected {error.expected}",) if error.expected else ()
-        raise Unusable("its signature cannot be read", (error.message,), help_) from None
+        raise Unusable("its signature cannot be read", (error.message,), wit_help(error)) from None
     try:
         inspect.signature(target).bind(*params)
     except TypeError as error:

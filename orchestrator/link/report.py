@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from orchestrator.diagnostics import Diagnostic, Severity, Span
+from orchestrator.errors import WitError
 from orchestrator.manifest.model import Where
 
 MOST = 200
 """Diagnostics that one report shows; further ones are only counted."""
+LOOKED_AT = 200
+"""Names among which a misspelt one is looked for."""
 
 
 class Report:
@@ -19,9 +22,18 @@ class Report:
         self._found: dict[Diagnostic, None] = {}
 
     @property
+    def full(self) -> bool:
+        """Whether it holds more than it will show: no work should go into further help."""
+        return len(self._found) > MOST
+
+    @property
     def failed(self) -> bool:
         """Whether there is an error among what was found."""
         return any(diagnostic.severity == "error" for diagnostic in self._found)
+
+    def suggest(self, name: str, names: Iterable[str], what: str = "known") -> tuple[str, ...]:
+        """As the function `suggest`, as long as anyone will read it."""
+        return () if self.full else suggest(name, names, what)
 
     def add(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Notes diagnostics that another room made."""
@@ -80,8 +92,14 @@ def listed(names: Iterable[object], most: int = 12) -> str:
 def suggest(name: str, names: Iterable[str], what: str = "known") -> tuple[str, ...]:
     """A help line for a name that is not known: the one that was meant, or all there are."""
     known = list(names)
-    near = get_close_matches(name[:200], known, 1)
+    near = get_close_matches(name[:200], known[:LOOKED_AT], 1)
     return (f"did you mean `{near[0]}`?",) if near else (f"{what}: {listed(known)}",)
+
+
+def wit_help(error: WitError) -> tuple[str, ...]:
+    """What could have stood there, unless the message says it already."""
+    said = "; there is" in error.message or "; did you mean" in error.message
+    return (f"expected {error.expected}",) if error.expected and not said else ()
 
 
 def place_of_node(name: str) -> str:

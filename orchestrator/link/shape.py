@@ -6,10 +6,10 @@ after the node that it stands in for, and before all that wait for that node.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.graph.order import ancestors, cycles, depths, longest_chain, topological_order, unreachable
+from orchestrator.graph.order import cycles, depths, longest_chain, reachable, topological_order, unreachable
 from orchestrator.link.draft import Work
 from orchestrator.link.report import place_of_node
 from orchestrator.manifest.model import CallEdge, ToolEdge, Where
@@ -68,11 +68,18 @@ def find_shape(work: Work) -> Shape:
     running = [name for name, draft in work.drafts.items() if draft.runs]
     return Shape(
         () if circular else topological_order(running, pairs),
-        {name: frozenset(a for a, b in pairs if b == name) for name in work.drafts},
+        _after(work, pairs),
         dict.fromkeys(work.drafts, 1) if recursive else _depths(work, calls),
         _skippable(work),
         {d.node.fallback: d.name for d in work.drafts.values() if d.node.fallback},
     )
+
+
+def _after(work: Work, pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {name: set() for name in work.drafts}
+    for source, target in pairs:
+        found[target].add(source)
+    return {name: frozenset(sources) for name, sources in found.items()}
 
 
 def _calls(work: Work) -> list[Arrow]:
@@ -104,13 +111,29 @@ def _data(work: Work) -> list[Arrow]:
 def implied_pairs(
     names: Sequence[str], running: Collection[str], calls: Sequence[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    """From each node that runs and answers calls to the nodes that run and whose calls can lead to it."""
-    found: list[tuple[str, str]] = []
-    for name in names:
-        if name in running:
-            before = ancestors(name, calls)
-            found += [(name, other) for other in names if other in before and other in running and other != name]
-    return found
+    """From each node that runs and answers calls to the nodes that run and whose calls lead to it.
+
+    Calls may lead there through nodes that run nothing; behind a node that runs no further one is named, since that one
+    waits in turn.
+    """
+    callers: dict[str, list[str]] = {}
+    for caller, callee in calls:
+        callers.setdefault(callee, []).append(caller)
+    return [(name, other) for name in names if name in running for other in _nearest(name, running, callers)]
+
+
+def _nearest(name: str, running: Collection[str], callers: Mapping[str, list[str]]) -> list[str]:
+    found: dict[str, None] = {}
+    seen, left = {name}, list(callers.get(name, ()))
+    while left:
+        other = left.pop(0)
+        if other not in seen:
+            seen.add(other)
+            if other in running:
+                found[other] = None
+            else:
+                left += callers.get(other, ())
+    return list(found)
 
 
 def _implied_arrows(work: Work, calls: list[Arrow]) -> list[Arrow]:
@@ -195,8 +218,10 @@ def _unused_inputs(work: Work) -> None:
     for node in work.manifest.nodes:
         for grant in node.grants.storage:
             used.update(inputs_of(grant.path))
+    if used - work.inputs.keys():
+        return
     for input_ in work.manifest.inputs:
-        if input_.name not in used:
+        if input_.name not in used and work.inputs[input_.name] is not None:
             message = f"the input `{input_.name}` is used nowhere"
             work.report.warn("unused-input", message, input_.where, f"input `{input_.name}`", help=("remove it",))
 
@@ -212,11 +237,7 @@ def _skippable(work: Work) -> frozenset[str]:
             found.add(edge.source.name)
         if edge.source.kind == "result":
             flows.append((edge.source.name, edge.node))
-    grown = True
-    while grown:
-        more = {target for source, target in flows if source in found} - found
-        grown, found = bool(more), found | more
-    return frozenset(found)
+    return reachable(found, flows)
 
 
 def _has_fallback(work: Work, name: str) -> bool:

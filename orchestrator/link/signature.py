@@ -12,7 +12,7 @@ LONGEST = 20_000
 """Characters of a signature."""
 _HEAD = re.compile(r"\s*func\s*\(")
 _PARAMETER = re.compile(r"\s*%?([a-zA-Z][a-zA-Z0-9-]*)\s*:(?!\s*$)")
-_EXPECTED = "write `func(name: type, ...) -> type`"
+_EXPECTED = "`func(name: type, ...) -> type`"
 
 
 def parse_signature(text: str, name: str) -> Function:

@@ -6,7 +6,6 @@ from orchestrator.interface.types import List, Type
 from orchestrator.link.draft import Draft, Work
 from orchestrator.link.nodes import no_run_help
 from orchestrator.link.paths import NoStep, follow
-from orchestrator.link.report import suggest
 from orchestrator.manifest.model import Ref, Where
 
 
@@ -42,7 +41,9 @@ def _root(work: Work, ref: Ref, where: Where, place: str) -> Type | None:
 def _input(work: Work, ref: Ref, where: Where, place: str) -> Type | None:
     if ref.name not in work.inputs:
         message = f"there is no input `{ref.name}`"
-        work.report.error("unknown-input", message, where, place, help=suggest(ref.name, work.inputs, "inputs"))
+        work.report.error(
+            "unknown-input", message, where, place, help=work.report.suggest(ref.name, work.inputs, "inputs")
+        )
         return None
     found = work.inputs[ref.name]
     return None if found is None else found.type

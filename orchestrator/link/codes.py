@@ -1,0 +1,62 @@
+"""What each code of this room's diagnostics means. Those of contracts, grants and expressions are their rooms' own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+CODES: Mapping[str, str] = MappingProxyType(
+    {
+        "ambiguous-export": "A function's name fits several exports; its version must be written.",
+        "ambiguous-interface": "A call edge could mean several imports or exports.",
+        "argument": "A constant of `args` does not fit the parameter's type.",
+        "component": "A component cannot be found, built or loaded.",
+        "config": "A configuration key is not declared, missing, or of another type; or the component reads none.",
+        "conflicting-keys": "Two keys of which only one may be there.",
+        "cycle": "Nodes wait for each other: data edges, implied order and fallbacks lead in a circle.",
+        "data-type": "The value at the end of a path does not fit the parameter.",
+        "deep-chain": "A chain of calls enters more nodes than fit on the stack.",
+        "default": "The default of an input does not fit its type.",
+        "doubled-import": "An import is answered twice.",
+        "doubled-parameter": "A parameter has two values that may both be there.",
+        "doubled-tool": "A caller would know two tools by one name.",
+        "duplicate-name": "Two nodes, inputs or outputs have one name.",
+        "each": "`each` on what is no list, two on one node, or on a node that also answers calls.",
+        "edge-type": "What the callee exports has other types than what the caller imports.",
+        "fallback": "A fallback that cannot stand in: it runs nothing, gives another type, or leads in a circle.",
+        "host-import": "A component imports an interface of the engine with another signature.",
+        "input-type": "The type of an input is not known, or has no values.",
+        "interface-version": "The callee exports a version that does not fit the caller's.",
+        "limit": "A limit that nothing could run under.",
+        "may-overlap": "Warning: two conditional edges fill one parameter, and nothing shows that only one holds.",
+        "missing-parameter": "A parameter has no value.",
+        "no-component": "A node has neither a component nor a Python function.",
+        "no-interface": "The callee answers no import of the caller, or not the one that is meant.",
+        "no-run": "A node that runs nothing is used as if it did.",
+        "no-tools": "A tool edge from a component that does not import `agent:core/tools`.",
+        "no-value": "A result or error is used of a function that has none.",
+        "nothing-to-call": "A call edge for an interface of types alone.",
+        "path": "A step of a path leads nowhere.",
+        "python-caller": "A call or tool edge from a Python function.",
+        "python-node": "A Python function cannot be found or has no signature in WIT.",
+        "python-not-allowed": "A node is a Python function, and the operator did not allow that.",
+        "recursion": "Calls lead back to where they began.",
+        "resource-home": "Two nodes take one resource from different nodes.",
+        "resource-in-value": "A function with handles in its signature cannot run: data edges carry values.",
+        "too-many-errors": "There are more errors than are shown.",
+        "tool-type": "A function whose values have no JSON form cannot be a tool.",
+        "unanswered-import": "Nothing answers an import.",
+        "unknown-export": "A node exports nothing of that name.",
+        "unknown-import": "A node imports nothing of that name.",
+        "unknown-input": "The pipeline has no input of that name.",
+        "unknown-node": "The pipeline has no node of that name.",
+        "unknown-parameter": "The function has no parameter of that name.",
+        "unreachable": "Warning: a node runs nothing, and nothing that runs calls it.",
+        "unsupported-component": "A component has parts that this engine does not carry.",
+        "unsupported-type": "A function has a type that is not carried: stream, future, map, error-context.",
+        "unused-grant": "Warning: a grant that the component has no import to use.",
+        "unused-input": "Warning: an input is used nowhere.",
+        "wasi-resource": "A resource of WASI would cross a call edge.",
+        "which-parameter": "An edge names no parameter, and several or none could be meant.",
+    }
+)
