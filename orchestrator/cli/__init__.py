@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: those after the program's name; those of the process when None.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_closed_streams()
     try:
         code = _answer(given)
         sys.stdout.flush()
@@ -66,6 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return report(error)
     return code
+
+
+def _open_closed_streams() -> None:
+    """A stream that the shell closed (`>&-`) is None in Python; what is written to it goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open("/dev/null", "w"))  # noqa: PTH123, SIM115 - as light as it can be
 
 
 def _answer(given: list[str]) -> int:

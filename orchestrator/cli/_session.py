@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from orchestrator.audit import Subscription
     from orchestrator.diagnostics import Paint
     from orchestrator.engine import Engine
+    from orchestrator.graph import Graph
+    from orchestrator.link.model import LinkedGraph
     from orchestrator.manifest.model import ComponentManifest
     from orchestrator.pipeline import LinkedPipeline, Result
 
@@ -68,6 +70,27 @@ def link(
     from orchestrator.pipeline import Pipeline
 
     return Pipeline.load(pipeline_file(path), env=env or {}, allow_python=allow_python).link(engine)
+
+
+def check(
+    engine: Engine, path: str, env: Mapping[str, str] | None = None, *, allow_python: bool = False
+) -> LinkedGraph:
+    """`link` for who does not run: checks as much, and makes nothing that runs.
+
+    Raises:
+        InvalidPipeline: it is refused.
+        ComponentError: a component cannot be loaded.
+    """
+    from orchestrator.pipeline import Pipeline
+
+    return Pipeline.load(pipeline_file(path), env=env or {}, allow_python=allow_python).linked(engine)
+
+
+def drawing(linked: LinkedGraph) -> Graph:
+    """The pipeline as a graph to draw, with its types."""
+    from orchestrator.link import draw
+
+    return draw(linked)
 
 
 def build(source: ComponentManifest) -> Path:

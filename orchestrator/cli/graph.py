@@ -35,8 +35,7 @@ def command(
 ) -> None:
     """Draws the pipeline."""
     with session.engine(quiet=as_json) as engine:
-        linked = session.link(engine, pipeline, session.allowed(names), allow_python=allow_python)
-        graph = linked.drawing()
+        graph = session.drawing(session.check(engine, pipeline, session.allowed(names), allow_python=allow_python))
     chosen = "json" if as_json else picture or _by_ending(output)
     text = _draw(graph, cast("Picture", chosen), to_file=output is not None)
     if output is None:

@@ -46,8 +46,7 @@ def _check(engine: Engine, path: str, env: Mapping[str, str], allow_python: bool
     diagnostics: tuple[Diagnostic, ...] = ()
     failure: OrchestratorError | None = None
     try:
-        with session.link(engine, path, env, allow_python=allow_python) as linked:
-            diagnostics = tuple(linked.warnings)
+        diagnostics = session.check(engine, path, env, allow_python=allow_python).warnings
     except InvalidPipeline as problem:
         failure, diagnostics = problem, problem.diagnostics
     except OrchestratorError as problem:
