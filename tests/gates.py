@@ -22,7 +22,7 @@ class Pass:
         self.request = self.response = -1
         self.args: Mapping[str, Any] | None = None
         self.result: Any = None
-        self.problems: list[BaseException] = []
+        self.problems: list[str] = []
 
     def enter(self, caller: Instance, size: int, args: Mapping[str, Any] | None) -> Instance | Denial:
         self.request, self.args = size, args
@@ -30,12 +30,12 @@ class Pass:
         return self.callee
 
     def leave(self, callee: Instance, size: int, result: Any) -> Denial | None:
-        self.response, self.result = size, result
+        self.response, self.result = size, result if self.needs_result else None
         callee.leave()
         return None
 
     def fail(self, caller: Instance, callee: Instance | None, problem: BaseException) -> Denial:
-        self.problems.append(problem)
+        self.problems.append(f"{type(problem).__name__}: {problem}")
         if callee is not None:
             callee.leave()
         raise problem

@@ -112,7 +112,7 @@ def echo(type_: t.Type) -> str:
 
 
 def relay(type_: t.Type, size: int) -> str:
-    """A component whose `relay` gives back what its import `echo` gives it; the type must be `wide`, of `size` bytes."""
+    """A component whose `relay` gives back what its import `echo` gives; the type must be `wide`, of `size` bytes."""
     types = Types(imported=True)
     shown = types.show(type_)
     return f"""(component

@@ -11,7 +11,7 @@ import ctypes
 from typing import TYPE_CHECKING
 
 from orchestrator.engine import _native as c
-from orchestrator.errors import ValueMismatch
+from orchestrator.errors import LimitExceeded, ValueMismatch
 
 if TYPE_CHECKING:
     from orchestrator.engine.frame import Frame
@@ -124,7 +124,10 @@ class Handles:
 
     def _remember(self, handle: Handle) -> int:
         if len(self._table) >= MAX_HANDLES:
-            raise ValueMismatch("", f"at most {MAX_HANDLES} handles held at a time", f"one more {handle.resource.name}")
+            raise LimitExceeded(
+                f"a guest may hold {MAX_HANDLES} handles at a time, and wants one more of {handle.resource.name}: "
+                "it has to drop some"
+            )
         self._last = self._last % 0xFFFF_FFFE + 1
         while self._last in self._table:
             self._last = self._last % 0xFFFF_FFFE + 1

@@ -65,9 +65,7 @@ class Instance:
         LIVE[self.context] = self
         watch(self._store, self.context)
         with self.entered(frame):
-            error = c.instantiate(
-                linker, self.context, self.linker.code.address, ctypes.addressof(self._native)
-            )
+            error = c.instantiate(linker, self.context, self.linker.code.address, ctypes.addressof(self._native))
             if error:
                 raise self.failed(error)
 
