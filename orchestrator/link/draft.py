@@ -31,6 +31,7 @@ class Draft:
     Arguments:
         known: its exports and imports are known: its component loaded, its function has a signature.
         run: the export it runs, None where it runs nothing or that could not be found.
+        answers_only: a Python function that only answers calls: see `answering`.
         each: it runs once for each element of a list.
         excused: imports that an edge was meant to answer and failed to, by `item_name`: no second diagnostic.
     """
@@ -41,6 +42,7 @@ class Draft:
     exports: tuple[Item, ...] = ()
     known: bool = False
     run: Export | None = None
+    answers_only: bool = False
     each: bool = False
     calls: list[LinkedCall] = field(default_factory=list)
     tools: list[LinkedTool] = field(default_factory=list)
@@ -58,7 +60,7 @@ class Draft:
     @property
     def runs(self) -> bool:
         """Whether it is asked to run, found or not."""
-        return bool(self.node.run or self.node.python)
+        return bool(self.node.run) or (self.node.python is not None and not self.answers_only)
 
     @property
     def imports(self) -> tuple[Item, ...]:
@@ -128,6 +130,21 @@ class Work:
                 help=self.report.suggest(name, self.drafts, "nodes"),
             )
         return found
+
+
+def answering(manifest: Manifest) -> frozenset[str]:
+    """The Python functions that only answer calls.
+
+    A component says by `run` whether it runs; a Python function runs, unless a call or tool edge leads to it and no
+    edge, constant or output has to do with a run of its own.
+    """
+    called = {edge.callee.node for edge in manifest.edges if not isinstance(edge, DataEdge)}
+    data = [edge for edge in manifest.edges if isinstance(edge, DataEdge)]
+    refs = [edge.source for edge in data] + [output.source for output in manifest.outputs]
+    used = {ref.name for ref in refs if ref.kind != "input"} | {edge.node for edge in data}
+    idle = {n.name for n in manifest.nodes if n.python and not (n.args or n.repeat or n.retry or n.fallback)}
+    standing_in = {node.fallback for node in manifest.nodes}
+    return frozenset((called & idle) - used - standing_in)
 
 
 def unique(ids: set[str], wanted: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from orchestrator.graph import Arc, Graph, Vertex
 from orchestrator.interface import show_type
-from orchestrator.link.draft import unique
+from orchestrator.link.draft import answering, unique
 from orchestrator.link.items import functions_of
 from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedTool
 from orchestrator.link.shape import implied_pairs
@@ -186,7 +186,7 @@ def _sizes(contract: Contract) -> Iterator[tuple[str, int]]:
 
 def _implied(manifest: Manifest) -> Iterator[Arc]:
     calls = [_ends(edge) for edge in manifest.edges if not isinstance(edge, DataEdge)]
-    running = {node.name for node in manifest.nodes if node.run or node.python}
+    running = {node.name for node in manifest.nodes if node.run or node.python} - answering(manifest)
     for source, target in implied_pairs([node.name for node in manifest.nodes], running, calls):
         yield Arc(f"{source} -> {target} (runs first)", source, target, "implied", "runs first")
 

@@ -9,7 +9,7 @@ from orchestrator.engine.component import Component
 from orchestrator.errors import InvalidPipeline, OrchestratorError
 from orchestrator.interface.types import Function
 from orchestrator.link.carried import handles_in, unsupported_in
-from orchestrator.link.draft import Draft, Work
+from orchestrator.link.draft import Draft, Work, answering
 from orchestrator.link.items import NotFound, callables, find_export
 from orchestrator.link.report import listed, place_of_node
 from orchestrator.manifest.model import Node
@@ -20,12 +20,13 @@ Load = Callable[[Node, Path], Component]
 
 def draft_nodes(work: Work, load: Load) -> None:
     """A draft for each node, with its component or function, and what it runs."""
+    idle = answering(work.manifest)
     for node in work.manifest.nodes:
         if node.name in work.drafts:
             message = f"there are two nodes `{node.name}`"
             work.report.error("duplicate-name", message, node.where, place_of_node(node.name), help=("rename one",))
             continue
-        draft = work.drafts[node.name] = Draft(node)
+        draft = work.drafts[node.name] = Draft(node, answers_only=node.name in idle)
         _load(work, draft, load)
         if draft.known and node.run:
             _find_run(work, draft)

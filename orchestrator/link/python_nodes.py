@@ -64,7 +64,7 @@ def load_python(work: Work, draft: Draft) -> None:
         work.report.error("python-node", message, where, place, causes=problem.causes, help=problem.help)
         return
     draft.exports, draft.known, draft.python = (function,), True, call
-    if may_run(work, draft, function):
+    if may_run(work, draft, function) and not draft.answers_only:
         draft.run = Export(None, function)
 
 
@@ -111,7 +111,8 @@ def _where_looked(error: BaseException, folder: Path) -> tuple[str, ...]:
 
 
 def _name(target: Callable[..., Any]) -> str:
-    return kebab(getattr(target, "__name__", "")) or "run"
+    name = getattr(target, "__name__", "")
+    return (kebab(name) if name.isidentifier() else "") or "run"
 
 
 def _signed(work: Work, target: Callable[..., Any], python: PythonFunction) -> tuple[Function, Callable[..., Any]]:

@@ -1,0 +1,85 @@
+"""A pipeline as a graph to draw, before and after it is linked."""
+
+from __future__ import annotations
+
+from orchestrator.graph import Arc
+from orchestrator.link.drawing import draw, show_size
+from tests.link_worlds import linked, reading
+
+TEXT = """
+pipeline: p
+inputs: {text: string, unused: path}
+outputs: {out: b.text, failed: b.err}
+nodes:
+  a:
+    component: step-tools
+    run: test:worlds/steps.make-many
+    limits: {memory: 64MiB, timeout: 1.5s}
+    lifetime: session
+  b: {component: ping-runner, run: test:worlds/steps.make, retry: {times: 2}}
+  c: {component: caller, run: test:worlds/steps.sure}
+  d: {python: {function: "os.path:basename", signature: "func(path: string) -> string"}}
+edges:
+  - data: inputs.text -> a
+  - data: a.0.text -> b.text
+    when: value != ''
+  - data: a.0.tags -> c
+    each: {parallel: 2}
+    contract: {max-bytes: 64KiB}
+  - data: a.0.text -> d.path
+  - call: c -> gone
+  - tool: a -> d.basename
+"""
+
+
+def arcs(text: str, *, link: bool) -> dict[str, Arc]:
+    if not link:
+        return {arc.id: arc for arc in draw(reading(text).result()).arcs}
+    graph = linked(text).graph
+    assert graph is not None
+    return {arc.id: arc for arc in draw(graph).arcs}
+
+
+def test_a_manifest_is_drawn_as_it_is_written() -> None:
+    graph = draw(reading(TEXT).result())
+    assert [(vertex.id, vertex.kind, vertex.type) for vertex in graph.vertices] == [
+        ("inputs.text", "input", "string"),
+        ("inputs.unused", "input", "path"),
+        ("a", "node", ""),
+        ("b", "node", ""),
+        ("c", "node", ""),
+        ("d", "python", ""),
+        ("outputs.out", "output", ""),
+        ("outputs.failed", "output", ""),
+    ]
+    details = graph.vertices[2].detail
+    assert details == (
+        "step-tools",
+        "run test:worlds/steps.make-many",
+        "lifetime session",
+        "memory 64MiB",
+        "timeout 1.5s",
+    )
+    found = {arc.id: arc for arc in graph.arcs}
+    assert "c -> gone" not in found
+    assert found["a.0.tags -> c"] == Arc(
+        "a.0.tags -> c", "a", "c", "data", "0.tags", "", ("max-bytes: 64KiB",), "", "each, 2 at a time"
+    )
+    assert found["a.0.text -> b.text"].condition == "value != ''"
+    assert found["b.err -> outputs.failed"].label == "err"
+    assert found["d -> a (runs first)"].kind == "implied"
+
+
+def test_a_linked_graph_is_drawn_with_its_types() -> None:
+    text = TEXT.replace("call: c -> gone", "call: c -> b").replace("tool: a -> d.basename", "call: c.x -> b")
+    text = text.replace("  - call: c.x -> b\n", "").replace("{out: b.text, failed: b.err}", "{out: b.text}")
+    found = arcs(text, link=True)
+    call = found["c -> b (test:worlds/ping)"]
+    assert (call.kind, call.label, call.types) == ("call", "test:worlds/ping", "ping")
+    assert found["a.0.tags -> c"].types == "string"
+    assert found["b -> c (runs first)"].kind == "implied"
+    assert found.keys() - arcs(text, link=False).keys() == {"c -> b (test:worlds/ping)"}
+
+
+def test_sizes_are_shown_in_the_unit_that_fits() -> None:
+    assert [show_size(size) for size in (0, 1, 1024, 3 << 20, 1 << 30)] == ["0B", "1B", "1KiB", "3MiB", "1GiB"]
