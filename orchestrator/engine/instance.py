@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Iterator, Sequence
+from threading import get_ident
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ class Instance:
         self.pending: BaseException | None = None
         self.ended = ""
         """Why the instance answers no further call; empty while it does."""
-        self.closed = self._closing = False
+        self.closed = self._closing = self._calling = False
         self.turn = Turn()
         self.handles = Handles(self, linker.resources)
         self.functions: dict[tuple[Name | None, str], tuple[int, Any]] = {}
@@ -65,9 +66,8 @@ class Instance:
         LIVE[self.context] = self
         watch(self._store, self.context)
         with self.entered(frame):
-            error = c.instantiate(linker, self.context, self.linker.code.address, ctypes.addressof(self._native))
-            if error:
-                raise self.failed(error)
+            at = ctypes.addressof(self._native)
+            self._run(c.instantiate, linker, self.context, self.linker.code.address, at)
 
     def _limit(self) -> None:
         """A store's limiter holds for each memory: the total is divided among the memories the component can make."""
@@ -90,12 +90,36 @@ class Instance:
             if self._closing:
                 raise ClosedError("the instance was closed")
             if self.ended:
-                raise Trapped(f"the instance answers no further call: {self.ended}")
+                raise self._over()
             self._ticker.enter(self)
         except BaseException:
             self._release()
             raise
         self.frame = frame
+
+    def enter_nested(self, frame: Frame) -> None:
+        """`enter`, for a call out of an instance that is entered itself: the epoch ticks already. The hot path."""
+        turn = self.turn
+        if turn.take(False):
+            turn.holder = get_ident()
+        else:
+            turn.acquire(frame)
+        if self._closing or self.ended:
+            self._release()
+            raise ClosedError("the instance was closed") if self._closing else self._over()
+        self.frame = frame
+
+    def leave_nested(self) -> None:
+        """Gives the turn back after `enter_nested`."""
+        if self._drops:
+            self._drop_deferred()
+        self.frame = None
+        self.turn.release()
+        if self._closing or self._drops:
+            self._after_release()
+
+    def _over(self) -> Trapped:
+        return Trapped(f"the instance answers no further call: {self.ended}")
 
     def leave(self) -> None:
         """Gives the turn back."""
@@ -106,8 +130,12 @@ class Instance:
         self._release()
 
     def _release(self) -> None:
-        """Gives the turn back and does what came while it was held: a close, or resources to drop."""
+        """Gives the turn back and does what came while it was held."""
         self.turn.release()
+        self._after_release()
+
+    def _after_release(self) -> None:
+        """Does what came while the turn was held: a close, or resources to drop."""
         if self._closing:
             self.close()
         elif self._drops:
@@ -175,14 +203,24 @@ class Instance:
     def invoke(self, function: int, arguments: int, count: int, results: int, result_count: int) -> None:
         """Calls a function with C values where they lie; the engine's own."""
         self._mine()
-        error = c.call(function, self.context, arguments, count, results, result_count)
+        self._run(c.call, function, self.context, arguments, count, results, result_count)
+
+    def _run(self, function: Callable[..., int | None], *arguments: Any) -> None:
+        """Has the C API run the guest."""
+        self._calling = True
+        try:
+            error = function(*arguments)
+        finally:
+            self._calling = False
         if error:
             raise self.failed(error)
 
     def _mine(self) -> None:
-        """Refuses a call of an instance that this thread has not entered: it would corrupt the store."""
+        """Refuses a call of an instance that this thread has not entered, or is inside: it would corrupt the store."""
         if not self.turn.mine():
             raise ClosedError("the instance is not entered by this thread")
+        if self._calling:
+            raise Trapped("a component cannot be called while it is calling out: the call would enter it again")
 
     def _take_result(self, calling: Plan, at: int) -> tuple[Any, int]:
         """Lifts and frees the C value of a result."""
@@ -255,10 +293,13 @@ class Instance:
     def _drop_deferred(self) -> None:
         while self._drops:
             any_ = self._drops.pop()
-            error = 0 if self.ended or self.closed else c.resource_drop(self.context, any_)
-            if error:
-                self.ended = f"a destructor failed: {self.failed(error)}"
-            c.resource_delete(any_)
+            try:
+                if not self.ended and not self.closed:
+                    self._run(c.resource_drop, self.context, any_)
+            except BaseException:
+                self.ended = f"a destructor failed: {self.ended}"
+            finally:
+                c.resource_delete(any_)
 
     def close(self) -> None:
         """Ends the instance and frees its store: at once if it is idle, else when it is left."""
