@@ -34,9 +34,14 @@ def _blocks(text):
 
 def _plain(block):
     if block.startswith("|"):
-        block = ": ".join(cell.strip() for cell in block.strip("|").split("|") if cell.strip())
+        block = ": ".join(cell.strip() for cell in block.strip("|").split("|") if not _is_number(cell))
     block = _TAG.sub("", _LINK.sub(r"\1", block.removeprefix("> ")))
     return " ".join(_EMPHASIS.sub(r"\2", block).split())
+
+
+def _is_number(cell):
+    """Whether a table's cell is empty or a row's number, which says nothing."""
+    return not cell.strip() or cell.strip().isdigit()
 
 
 def _split(text):

@@ -45,7 +45,7 @@ def test_a_conversation_in_which_no_one_asks() -> None:
         ("It is used, e.g. By some people here.", ["It is used, e.g. By some people here."]),
         ("# Heading of it all\n\nText that stands\nover two lines.", ["Text that stands over two lines."]),
         ("- the first of items\n- the second of items", ["the first of items", "the second of items"]),
-        ("| a b | c d |\n| --- | --- |\n| one two | three four |", ["a b: c d", "one two: three four"]),
+        ("| a b | c d |\n| --- | --- |\n| 1 | one two | three four |", ["a b: c d", "one two: three four"]),
         ("```\ncode that is left out\n```\nThis is not code.", ["This is not code."]),
         ("A [link to it](x.md) and **bold text** here.", ["A link to it and bold text here."]),
         ("Too short.", []),
