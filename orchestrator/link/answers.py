@@ -65,7 +65,7 @@ def _check(work: Work, draft: Draft, item: Item, edge: LinkedCall | None) -> Non
         at = edge.where.at("call")
         help_: tuple[str, ...] = ("remove the edge",)
         work.report.error("doubled-import", message, at, f"edge `{edge.id}`", causes=causes, help=help_)
-    elif edge or item_name(item) in draft.excused:
+    elif edge or item_name(item) in draft.excused or (answer is None and work.lost_edges):
         return
     elif answer is None:
         _unanswered(work, draft, item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from itertools import combinations
@@ -14,6 +15,7 @@ from orchestrator.link.inputs import constant
 from orchestrator.link.model import Binding, LinkedData
 from orchestrator.link.nodes import no_run_help
 from orchestrator.link.report import place_of_node
+from orchestrator.manifest.paths import LABEL
 
 MOST_EDGES = 16
 """Edges that may share a parameter: each is held against each."""
@@ -56,7 +58,7 @@ def _unknown_args(work: Work, draft: Draft) -> None:
     assert draft.run is not None
     known = [p.name for p in draft.run.function.params]
     for name in draft.node.args:
-        if name not in known:
+        if name not in known and (re.fullmatch(LABEL, name) or not work.partial):
             where = draft.node.where.at("args")
             message = f"`{draft.run}` of `{draft.name}` has no parameter `{name}`"
             help_ = work.report.suggest(name, known, "its parameters")
@@ -73,9 +75,16 @@ def _bind(work: Work, draft: Draft, parameter: Field, aimed: Mapping[str, list[s
         return Binding(parameter, None, edges)
     if isinstance(parameter.type, Option):
         return Binding(parameter)
-    if not _meant(work, draft, parameter, aimed.get(draft.name, [])):
+    if not _lost(work, draft) and not _meant(work, draft, parameter, aimed.get(draft.name, [])):
         _missing(work, draft, parameter)
     return None
+
+
+def _lost(work: Work, draft: Draft) -> bool:
+    """Whether the value may be in what was left out of a faulty manifest."""
+    written = draft.node.where.inner.get("args")
+    lost_args = work.partial and written is not None and len(written.inner) != len(draft.node.args)
+    return work.lost_edges or lost_args
 
 
 def _missing(work: Work, draft: Draft, parameter: Field) -> None:

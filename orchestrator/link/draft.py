@@ -32,6 +32,7 @@ class Draft:
         known: its exports and imports are known: its component loaded, its function has a signature.
         run: the export it runs, None where it runs nothing or that could not be found.
         answers_only: a Python function that only answers calls: see `answering`.
+        unread: what it runs is written and could not be read: nothing can be said of it.
         each: it runs once for each element of a list.
         excused: imports that an edge was meant to answer and failed to, by `item_name`: no second diagnostic.
     """
@@ -43,6 +44,7 @@ class Draft:
     known: bool = False
     run: Export | None = None
     answers_only: bool = False
+    unread: bool = False
     each: bool = False
     calls: list[LinkedCall] = field(default_factory=list)
     tools: list[LinkedTool] = field(default_factory=list)
@@ -60,7 +62,7 @@ class Draft:
     @property
     def runs(self) -> bool:
         """Whether it is asked to run, found or not."""
-        return bool(self.node.run) or (self.node.python is not None and not self.answers_only)
+        return bool(self.node.run) or self.unread or (self.node.python is not None and not self.answers_only)
 
     @property
     def imports(self) -> tuple[Item, ...]:
@@ -89,12 +91,25 @@ class Work:
     host: HostImports
     python_nodes: bool
     stack_budget: int
+    partial: bool = False
+    """The manifest has errors of its own: what is written and not in it was faulty."""
     report: Report = field(default_factory=Report)
     drafts: dict[str, Draft] = field(default_factory=dict)
     inputs: dict[str, LinkedInput | None] = field(default_factory=dict)
     ids: dict[int, str] = field(default_factory=dict)
     """The unique id of each edge, by its place in the manifest."""
     _filled: dict[str, set[str]] | None = None
+
+    @property
+    def lost_edges(self) -> bool:
+        """Whether edges were left out of a faulty manifest: what seems to be missing may be there."""
+        written = self.manifest.where.inner.get("edges")
+        return self.partial and (written is None or len(written.inner) != len(self.manifest.edges))
+
+    def faulty(self, section: str, name: str) -> bool:
+        """Whether a node or an input of that name is written in a faulty manifest and was left out."""
+        written = self.manifest.where.inner.get(section)
+        return self.partial and (written is None or name in written.inner)
 
     def data_edges(self) -> Iterator[tuple[str, DataEdge]]:
         """Every data edge with its id."""
@@ -120,7 +135,7 @@ class Work:
     def node(self, name: str, where: Where, edge: Edge | str) -> Draft | None:
         """The draft of a node that something names; an unknown name is reported there."""
         found = self.drafts.get(name)
-        if found is None:
+        if found is None and not self.faulty("nodes", name):
             place = edge if isinstance(edge, str) else place_of_edge(edge)
             self.report.error(
                 "unknown-node",

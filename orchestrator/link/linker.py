@@ -27,9 +27,6 @@ from orchestrator.manifest.model import CallEdge, Manifest
 STACK_BUDGET = 16
 """Stores that a chain of calls may enter, where the caller does not say: see the engine's stack."""
 
-_OF_PARTS = frozenset({"unanswered-import", "missing-parameter", "unknown-node", "unknown-input", "no-component"})
-_WARNINGS_OF_PARTS = frozenset({"unreachable", "unused-input", "unused-grant", "may-overlap"})
-
 
 @dataclass(frozen=True, slots=True)
 class Linking:
@@ -80,9 +77,9 @@ def check(
 
     Arguments:
         partial: the manifest has errors of its own, reported elsewhere, and what was faulty in it is left out: nothing
-            is said of what seems to be missing, and there is no graph.
+            is said of what is only missing for that, and there is no graph.
     """
-    work = Work(manifest, packages, host, python_nodes, stack_budget)
+    work = Work(manifest, packages, host, python_nodes, stack_budget, partial)
     _name_edges(work)
     draft_nodes(work, load)
     link_inputs(work)
@@ -98,10 +95,7 @@ def check(
     shape = find_shape(work)
     outputs = link_outputs(work, shape.skippable)
     diagnostics = work.report.diagnostics()
-    if partial:
-        ignored = _OF_PARTS | _WARNINGS_OF_PARTS
-        return Linking(None, tuple(d for d in diagnostics if d.code not in ignored))
-    return Linking(None if work.report.failed else _graph(work, shape, outputs), diagnostics)
+    return Linking(None if partial or work.report.failed else _graph(work, shape, outputs), diagnostics)
 
 
 def _name_edges(work: Work) -> None:

@@ -26,7 +26,7 @@ def draft_nodes(work: Work, load: Load) -> None:
             message = f"there are two nodes `{node.name}`"
             work.report.error("duplicate-name", message, node.where, place_of_node(node.name), help=("rename one",))
             continue
-        draft = work.drafts[node.name] = Draft(node, answers_only=node.name in idle)
+        draft = work.drafts[node.name] = Draft(node, answers_only=node.name in idle, unread=_unread(work, node))
         _load(work, draft, load)
         if draft.known and node.run:
             _find_run(work, draft)
@@ -38,12 +38,22 @@ def _load(work: Work, draft: Draft, load: Load) -> None:
         from orchestrator.link.python_nodes import load_python
 
         load_python(work, draft)
-    elif not node.component:
+    elif not node.component and not _lost(work, node, "component", "python"):
         message = f"node `{node.name}` has neither a component nor a Python function"
         help_ = ("give it `component: path` or `python: module:function`",)
         work.report.error("no-component", message, node.where, place_of_node(node.name), help=help_)
-    else:
+    elif node.component:
         _load_component(work, draft, load)
+
+
+def _unread(work: Work, node: Node) -> bool:
+    lost_run = not node.run and _lost(work, node, "run")
+    return lost_run or (node.python is None and _lost(work, node, "python"))
+
+
+def _lost(work: Work, node: Node, *keys: str) -> bool:
+    """Whether one of the keys is written in a faulty manifest; asked where its value is not there."""
+    return work.partial and any(key in node.where.inner for key in keys)
 
 
 def _load_component(work: Work, draft: Draft, load: Load) -> None:

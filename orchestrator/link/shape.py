@@ -62,8 +62,9 @@ def find_shape(work: Work) -> Shape:
     circular = cycles(arrow.pair for arrow in waits)
     for cycle in circular:
         _circle(work, cycle, waits)
-    _unreachable(work, calls)
-    _unused_inputs(work)
+    if not work.lost_edges:
+        _unreachable(work, calls)
+        _unused_inputs(work)
     pairs = [arrow.pair for arrow in waits]
     running = [name for name, draft in work.drafts.items() if draft.runs]
     return Shape(

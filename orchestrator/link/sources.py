@@ -39,6 +39,8 @@ def _root(work: Work, ref: Ref, where: Where, place: str) -> Type | None:
 
 
 def _input(work: Work, ref: Ref, where: Where, place: str) -> Type | None:
+    if ref.name not in work.inputs and work.faulty("inputs", ref.name):
+        return None
     if ref.name not in work.inputs:
         message = f"there is no input `{ref.name}`"
         work.report.error(

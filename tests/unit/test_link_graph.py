@@ -220,12 +220,43 @@ def test_link_raises_every_diagnostic() -> None:
     assert codes == ["component", "unreachable", "unanswered-import", "unreachable"]
 
 
-def test_a_faulty_manifest_is_looked_at_without_missing_what_was_left_out() -> None:
-    read = reading(f"pipeline: p\nnodes:\n  a: {{{STEP}.sure}}\n  b: {{{STEP}.mak}}\nedges:\n  - data: c => a")
+def partly(text: str) -> list[str]:
+    read = reading(f"pipeline: p\n{text}")
     assert read.manifest is not None
+    assert read.diagnostics
     found = linking(read.manifest, partial=True)
     assert found.graph is None
-    assert [diagnostic.code for diagnostic in found.diagnostics] == ["unknown-export"]
+    return [f"{diagnostic.code}: {diagnostic.message}" for diagnostic in found.diagnostics]
+
+
+def test_a_faulty_manifest_is_looked_at_without_missing_what_was_left_out() -> None:
+    assert partly(f"""
+inputs: {{text: strin}}
+nodes:
+  a: {{{STEP}.sure}}
+  b: {{{STEP}.mak}}
+  c: {{component: caller}}
+edges:
+  - data: c => a
+  - data: inputs.text -> b.text
+  - data: d -> b
+""") == [
+        "unknown-export: `b` exports no function `test:worlds/steps.mak`",
+        "unknown-node: there is no node `d`",
+    ]
+
+
+def test_what_was_left_out_of_a_node_is_not_missed() -> None:
+    assert partly("""
+nodes:
+  a: {component: step, run: "test worlds"}
+  b: {component: step, run: test:worlds/steps.join, args: {left: a, right_: b}}
+  c: {component: [step], run: test:worlds/steps.sure}
+  d: {python: nowhere}
+edges:
+  - data: a -> c.text
+  - data: d -> e.text
+""") == ["unknown-node: there is no node `e`"]
 
 
 def test_a_large_hostile_pipeline_is_answered() -> None:
