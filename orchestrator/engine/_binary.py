@@ -1,58 +1,93 @@
-"""What a component's binary can create when it is instantiated: how many linear memories and tables.
+"""What a component's binary creates when it is instantiated: how many linear memories, tables and instances.
 
-A store's limiter bounds each memory by itself, and a node's limit is the total, so the number must be known.
-Instantiation of a component is fixed in its binary: every core instance and every instance of a nested component is
-listed, and modules and components are referred to by index. A reference that leads out of what is modelled here
-counts as the largest there is.
+A store's limiter bounds each memory by itself, and a node's limit is the total, so the number must be known. So must
+the number of instances before anything is compiled: a kilobyte in which each component instantiates the one before it
+twice takes a compiler all the time and memory there is.
+
+Instantiation is fixed in the binary: every core instance and every instance of a nested component is listed, and
+modules and components are referred to by index. Only what a component imports or takes out of an instance is not known
+from its place; no known tool instantiates such a thing, and it is refused.
 
 Source: https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from orchestrator.engine.component import Parts
 from orchestrator.errors import ComponentError
 
-_CORE_MODULE, _CORE_INSTANCE, _COMPONENT, _INSTANCE, _ALIAS, _IMPORT, _EXPORT = 1, 2, 4, 5, 6, 10, 11
-_MODULE_TABLE, _MODULE_MEMORY = 4, 5
+MAX_INSTANCES = 10_000
+"""Instances, of modules and components together, that one component may make of itself."""
+MAX_MEMORIES = 100
+"""Memories of one component: each takes 4 GiB of the process's addresses."""
+MAX_TABLES = 1000
+"""Tables of one component."""
+_MAX_NESTING = 100
+_CORE_MODULE, _COMPONENT = 1, 4
+_MODULE_TYPE, _MODULE_TABLE, _MODULE_MEMORY, _MODULE_TAG = 1, 4, 5, 13
+_FUNCTION, _REFERENCES = 0x60, (0x63, 0x64)
 _SORT_MODULE, _SORT_COMPONENT = (1, 0x11), (0, 4)
+_ONE = Parts(0, 0, 1)
 
 
 @dataclass(slots=True)
 class _Space:
-    """The index spaces of one component that matter here."""
+    """The index spaces of one component that matter here; None stands for what is not known from its place."""
 
     outer: _Space | None
-    modules: list[Parts] = field(default_factory=list)
-    components: list[Parts] = field(default_factory=list)
-    total: Parts = Parts(0, 0)
+    modules: list[Parts | None] = field(default_factory=list)
+    components: list[Parts | None] = field(default_factory=list)
+    total: Parts = Parts(0, 0, 0)
+
+    def of(self, sort: tuple[int, int]) -> list[Parts | None]:
+        """The index space of a sort; one that nobody looks at for every other sort."""
+        if sort == _SORT_MODULE:
+            return self.modules
+        return self.components if sort == _SORT_COMPONENT else []
+
+    def make(self, made: list[Parts | None], index: int) -> None:
+        """Counts an instantiation."""
+        found = made[index]
+        if found is None:
+            raise ValueError("it instantiates a module or component that it imports or takes out of an instance")
+        self.total = self.total + found + _ONE
 
 
 class _Reader:
+    """Reads a part of the binary, and nothing after it."""
+
     def __init__(self, data: bytes, at: int, end: int) -> None:
-        self.data, self.at, self.end = data, at, end
+        if not 0 <= at <= end <= len(data):
+            raise ValueError("a section is longer than what it stands in")
+        self._data, self.at, self.end = data, at, end
 
     def byte(self) -> int:
+        """The next byte."""
+        if self.at >= self.end:
+            raise ValueError("a section ends too early")
         self.at += 1
-        return self.data[self.at - 1]
+        return self._data[self.at - 1]
 
     def number(self) -> int:
-        value = shift = 0
-        while True:
+        """The next number, unsigned, of at most 32 bits."""
+        value = 0
+        for shift in range(0, 35, 7):
             byte = self.byte()
-            value, shift = value | (byte & 127) << shift, shift + 7
+            value |= (byte & 127) << shift
             if byte < 128:
                 return value
+        raise ValueError("a number has more than 32 bits")
 
     def name(self) -> None:
+        """Skips a text."""
         size = self.number()
         self.at += size
 
     def extern_name(self) -> None:
-        """The name of an import or export: a form, the text, and in form 2 a list of options."""
+        """Skips the name of an import or export: a form, the text, and in form 2 a list of options."""
         form = self.byte()
         self.name()
         if form == 2:
@@ -61,8 +96,8 @@ class _Reader:
                 self.name()
 
     def extern_type(self) -> tuple[int, int]:
-        """An `externdesc`; the sort it describes."""
-        sort = _sort(self, core=False)
+        """Skips an `externdesc`; the sort it describes."""
+        sort = self.sort()
         bound = self.byte() if sort in ((0, 2), (0, 3)) else 0
         if sort == (0, 2) and bound == 1:
             raise ValueError("a value with a type of its own")
@@ -70,156 +105,137 @@ class _Reader:
             self.number()
         return sort
 
-    def sections(self) -> Iterator[tuple[int, _Reader]]:
+    def sort(self) -> tuple[int, int]:
+        """A sort: (1, core sort) or (0, component sort)."""
+        first = self.byte()
+        return (1, self.byte()) if first == 0 else (0, first)
+
+    def sections(self, skip: int) -> Iterator[tuple[int, _Reader]]:
+        """The sections of a module or component behind a preamble of `skip` bytes, each with its kind."""
+        self.at += skip
         while self.at < self.end:
             kind, size = self.byte(), self.number()
-            yield kind, _Reader(self.data, self.at, self.at + size)
+            yield kind, _Reader(self._data, self.at, self.at + size)
             self.at += size
 
 
 def parts(binary: bytes) -> Parts:
-    """The memories and tables of one instance of the component in `binary`, which wasmtime has accepted.
+    """The memories, tables and instances that an instance of the component in `binary` consists of.
 
     Raises:
         ComponentError: the binary uses a form that is not known here; running it without knowing would break its limit.
     """
     try:
-        return _component(_Reader(binary, 8, len(binary)), None)
-    except (ValueError, IndexError, RecursionError) as problem:
+        return _component(_Reader(binary, 0, len(binary)), None, 0)
+    except (ValueError, IndexError) as problem:
         raise ComponentError(
             f"the component's binary has a form that this engine does not know: {problem}"
         ) from problem
 
 
-def _component(reader: _Reader, outer: _Space | None) -> Parts:
+def _component(reader: _Reader, outer: _Space | None, depth: int) -> Parts:
+    if depth > _MAX_NESTING:
+        raise ValueError(f"components nested more than {_MAX_NESTING} deep")
     space = _Space(outer)
-    for kind, section in reader.sections():
+    for kind, section in reader.sections(8):
         if kind == _CORE_MODULE:
-            space.modules.append(_module(_Reader(section.data, section.at + 8, section.end)))
+            space.modules.append(_module(section))
         elif kind == _COMPONENT:
-            space.components.append(_component(_Reader(section.data, section.at + 8, section.end), space))
-        elif kind in (_CORE_INSTANCE, _INSTANCE):
-            made = space.modules if kind == _CORE_INSTANCE else space.components
-            _instances(section, made, space, core=kind == _CORE_INSTANCE)
-        elif kind == _ALIAS:
-            _aliases(section, space)
-        elif kind == _IMPORT:
-            _imports(section, space)
-        elif kind == _EXPORT:
-            _exports(section, space)
+            space.components.append(_component(section, space, depth + 1))
+        elif kind in _SECTIONS:
+            _SECTIONS[kind](section, space)
     return space.total
 
 
 def _module(reader: _Reader) -> Parts:
-    found = Parts(0, 0)
-    for kind, section in reader.sections():
+    """What a module creates; its garbage-collected heap, where it has one, counts as a memory."""
+    memories = tables = heap = 0
+    for kind, section in reader.sections(8):
         if kind == _MODULE_MEMORY:
-            found += Parts(section.number(), 0)
+            memories += section.number()
         elif kind == _MODULE_TABLE:
-            found += Parts(0, section.number())
-    return found
+            tables += section.number()
+        elif kind == _MODULE_TAG or (kind == _MODULE_TYPE and _has_objects(section)):
+            heap = 1
+    return Parts(memories + heap, tables, 0)
 
 
-def _instances(section: _Reader, made: list[Parts], space: _Space, *, core: bool) -> None:
+def _has_objects(types: _Reader) -> bool:
+    """Whether a module's types are more than those of functions."""
+    for _ in range(types.number()):
+        if types.byte() != _FUNCTION:
+            return True
+        for _side in ("parameters", "results"):
+            for _ in range(types.number()):
+                if types.byte() in _REFERENCES:
+                    types.number()
+    return False
+
+
+def _core_instances(section: _Reader, space: _Space) -> None:
     for _ in range(section.number()):
         if section.byte() == 0:
-            index = section.number()
-            space.total += made[index] if index < len(made) else _largest(space)
-            for _ in range(section.number()):
+            space.make(space.modules, section.number())
+        for _ in range(section.number()):
+            section.name()
+            section.byte()
+            section.number()
+
+
+def _instances(section: _Reader, space: _Space) -> None:
+    for _ in range(section.number()):
+        made = section.byte() == 0
+        if made:
+            space.make(space.components, section.number())
+        for _ in range(section.number()):
+            if made:
                 section.name()
-                _sort(section, core=core)
-                section.number()
-        else:
-            for _ in range(section.number()):
-                _export_name(section, core=core)
-                _sort(section, core=core)
-                section.number()
-
-
-def _export_name(section: _Reader, *, core: bool) -> None:
-    if not core:
-        section.extern_name()
-    else:
-        section.name()
-
-
-def _sort(section: _Reader, *, core: bool) -> tuple[int, int]:
-    """A sort: (1, core sort) or (0, component sort); an instantiation of a core module names core sorts directly."""
-    first = section.byte()
-    if core:
-        return 1, first
-    return (1, section.byte()) if first == 0 else (0, first)
+            else:
+                section.extern_name()
+            section.sort()
+            section.number()
 
 
 def _aliases(section: _Reader, space: _Space) -> None:
     for _ in range(section.number()):
-        is_core, sort = _sort(section, core=False)
-        target = section.byte()
-        first, second = section.number(), 0
+        sort, target, first = section.sort(), section.byte(), section.number()
         if target == 2:
-            second = section.number()
+            space.of(sort).append(_outer(space, first, sort, section.number()))
         else:
             section.name()
-        found = _outer(space, first if target == 2 else None)
-        if (is_core, sort) == _SORT_MODULE:
-            space.modules.append(found.modules_at(second))
-        elif (is_core, sort) == _SORT_COMPONENT:
-            space.components.append(found.components_at(second))
+            space.of(sort).append(None)
+
+
+def _outer(space: _Space, count: int, sort: tuple[int, int], index: int) -> Parts | None:
+    """What is aliased from the component `count` levels out; of sorts that do not matter, None."""
+    for _ in range(count):
+        if space.outer is None:
+            raise ValueError("an alias leads out of the component")
+        space = space.outer
+    return space.of(sort)[index] if sort in (_SORT_MODULE, _SORT_COMPONENT) else None
 
 
 def _imports(section: _Reader, space: _Space) -> None:
-    """What is imported comes from around this component, so the largest there bounds it."""
     for _ in range(section.number()):
         section.extern_name()
-        sort = section.extern_type()
-        if sort == _SORT_MODULE:
-            space.modules.append(_largest(space))
-        elif sort == _SORT_COMPONENT:
-            space.components.append(_largest(space))
+        space.of(section.extern_type()).append(None)
 
 
 def _exports(section: _Reader, space: _Space) -> None:
     """An export is a new index for what it exports."""
     for _ in range(section.number()):
         section.extern_name()
-        sort, index = _sort(section, core=False), section.number()
+        sort, index = section.sort(), section.number()
         if section.byte():
             section.extern_type()
-        if sort == _SORT_MODULE:
-            space.modules.append(space.modules[index])
-        elif sort == _SORT_COMPONENT:
-            space.components.append(space.components[index])
+        if sort in (_SORT_MODULE, _SORT_COMPONENT):
+            space.of(sort).append(space.of(sort)[index])
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A component's spaces as an alias sees them: what it does not know counts as the largest."""
-
-    space: _Space | None
-    largest: Parts
-
-    def modules_at(self, index: int) -> Parts:
-        known = self.space.modules if self.space else []
-        return known[index] if index < len(known) else self.largest
-
-    def components_at(self, index: int) -> Parts:
-        known = self.space.components if self.space else []
-        return known[index] if index < len(known) else self.largest
-
-
-def _outer(space: _Space, count: int | None) -> _Found:
-    """The spaces of the component `count` levels out; unknown for an alias of an instance's export (None)."""
-    found: _Space | None = space if count is not None else None
-    for _ in range(count or 0):
-        found = found.outer if found else None
-    return _Found(found, _largest(space))
-
-
-def _largest(space: _Space) -> Parts:
-    """The most that any module or component known here, or around here, can make."""
-    known = [Parts(1, 1)]
-    here: _Space | None = space
-    while here is not None:
-        known += here.modules + here.components
-        here = here.outer
-    return Parts(max(p.memories for p in known), max(p.tables for p in known))
+_SECTIONS: dict[int, Callable[[_Reader, _Space], None]] = {
+    2: _core_instances,
+    5: _instances,
+    6: _aliases,
+    10: _imports,
+    11: _exports,
+}

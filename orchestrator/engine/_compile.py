@@ -15,7 +15,7 @@ from typing import Any
 from wasmtime import Engine, WasmtimeError
 from wasmtime import component as cm
 
-from orchestrator.engine._binary import parts
+from orchestrator.engine._binary import MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES, parts
 from orchestrator.engine._config import new_engine
 from orchestrator.engine._reflect import reflect
 from orchestrator.engine._wasi_check import wasi_problems
@@ -33,6 +33,7 @@ def compile_binary(engine: Engine, binary: bytes) -> tuple[cm.Component, dict[st
     """
     if not binary.startswith(_COMPONENT):
         raise ComponentError(_not_a_component(binary))
+    _refuse_bomb(binary)
     try:
         component = cm.Component(engine, binary)
         world = reflect(engine, component)
@@ -40,8 +41,23 @@ def compile_binary(engine: Engine, binary: bytes) -> tuple[cm.Component, dict[st
         raise ComponentError(f"not a valid component: {_first_lines(str(problem))}") from None
     found = parts(binary)
     refused = (*world.refused, *wasi_problems(engine, component, world))
-    known = {"memories": found.memories, "tables": found.tables, "refused": list(refused)}
-    return component, {**known, "world": world_to_data(world)}
+    known = {"memories": found.memories, "tables": found.tables, "instances": found.instances}
+    return component, {**known, "refused": list(refused), "world": world_to_data(world)}
+
+
+def _refuse_bomb(binary: bytes) -> None:
+    """Refuses what takes too much of the compiler or of every store; a form not known is first judged by wasmtime."""
+    try:
+        found = parts(binary)
+    except ComponentError:
+        return
+    for count, most, what in (
+        (found.instances, MAX_INSTANCES, "instances of modules and components"),
+        (found.memories, MAX_MEMORIES, "memories"),
+        (found.tables, MAX_TABLES, "tables"),
+    ):
+        if count > most:
+            raise ComponentError(f"it consists of {count} {what}, and {most} are allowed")
 
 
 def _not_a_component(binary: bytes) -> str:

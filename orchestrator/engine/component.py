@@ -14,13 +14,21 @@ _MOST = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """How many linear memories and tables one instance has, its modules and nested components together."""
+    """How many linear memories and tables one instance has, its modules and nested components together.
+
+    `instances` counts those modules and components, each as often as it is instantiated.
+    """
 
     memories: int
     tables: int
+    instances: int = 1
 
     def __add__(self, other: Parts) -> Parts:
-        return Parts(min(_MOST, self.memories + other.memories), min(_MOST, self.tables + other.tables))
+        return Parts(
+            min(_MOST, self.memories + other.memories),
+            min(_MOST, self.tables + other.tables),
+            min(_MOST, self.instances + other.instances),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ class Engine:
             known = self._compile(digest, key, name, size, read)
         try:
             world = world_from_data(known["world"])
-            parts = Parts(known["memories"], known["tables"])
+            parts = Parts(known["memories"], known["tables"], known["instances"])
         except (KeyError, TypeError, ValueError) as problem:
             raise ComponentError(
                 f"what the cache holds of {name} is damaged: {problem!r}; empty {self.cache.folder}"
