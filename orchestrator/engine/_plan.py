@@ -20,8 +20,8 @@ class Plan:
     lift: tuple[Lift, ...]
     lower_result: Lower | None
     lift_result: Lift | None
-    request_size: Callable[[bytes], int]
-    response_size: Callable[[bytes], int]
+    request_size: Callable[[int], int]
+    response_size: Callable[[int], int]
     has_handles: bool
 
 

@@ -10,28 +10,30 @@ import struct
 from collections.abc import Callable
 from functools import lru_cache
 
-from orchestrator.engine._memory import array_at, pointee, read, text
+from orchestrator.engine._memory import MEMORY, text, word, words
 from orchestrator.engine._native import ENTRY, NAME, VALUE
 from orchestrator.engine._values import optional
 from orchestrator.interface.sizes import layout
-from orchestrator.interface.types import List, Option, Primitive, Record, Result, Tuple, Type, Variant
+from orchestrator.interface.types import STRING, List, Option, Primitive, Record, Result, Tuple, Type, Variant
 
-Extra = Callable[[bytes, int], int]
-"""(a copy of an array of values, the value's offset) -> the bytes outside its flat form."""
+Extra = Callable[[int], int]
+"""(the address of a C value) -> the bytes outside its flat form."""
 
-_size = struct.Struct("<Q").unpack_from
+_word = struct.Struct("<Q").unpack_from
 
 
-def sizer(types: tuple[Type, ...]) -> Callable[[bytes], int]:
-    """The function from a copy of an array of values of those types to their size, in bytes."""
+def sizer(types: tuple[Type, ...]) -> Callable[[int], int]:
+    """The function from the address of an array of values of those types to their size, in bytes."""
     flat = sum(layout(type_)[0] for type_ in types)
     extras = tuple((index * VALUE, extra) for index, type_ in enumerate(types) if (extra := _extra(type_)))
     if not extras:
-        return lambda _buffer: flat
+        return lambda _address: flat
+    if types == (STRING,):
+        return lambda address: flat + int(_word(MEMORY, address + 8)[0])
     if len(extras) == 1:
         ((offset, only),) = extras
-        return lambda buffer: flat + only(buffer, offset)
-    return lambda buffer: flat + sum([extra(buffer, offset) for offset, extra in extras])
+        return lambda address: flat + only(address + offset)
+    return lambda address: flat + sum([extra(address + offset) for offset, extra in extras])
 
 
 @lru_cache(maxsize=4096)
@@ -39,7 +41,7 @@ def _extra(type_: Type) -> Extra | None:
     """The function for what lies outside the flat form; None where nothing can."""
     match type_:
         case Primitive("string"):
-            return lambda buffer, offset: int(_size(buffer, offset + 8)[0])
+            return lambda address: word(address + 8)
         case List(element):
             return _list_extra(layout(element)[0], _extra(element))
         case Record(fields):
@@ -58,12 +60,11 @@ def _extra(type_: Type) -> Extra | None:
 
 def _list_extra(unit: int, extra: Extra | None) -> Extra:
     if extra is None:
-        return lambda buffer, offset: int(_size(buffer, offset + 8)[0]) * unit
+        return lambda address: word(address + 8) * unit
 
-    def elements(buffer: bytes, offset: int) -> int:
-        array = array_at(buffer, offset)
-        count = len(array) // VALUE
-        return count * unit + sum([extra(array, at) for at in range(0, len(array), VALUE)])
+    def elements(address: int) -> int:
+        count, at = words(address + 8)
+        return count * unit + sum([extra(place) for place in range(at, at + count * VALUE, VALUE)])
 
     return elements
 
@@ -73,11 +74,10 @@ def _placed_extra(types: tuple[Type, ...], unit: int, skip: int) -> Extra | None
     extras = tuple((index * unit + skip, extra) for index, type_ in enumerate(types) if (extra := _extra(type_)))
     if not extras:
         return None
-    total = len(types) * unit
 
-    def placed(buffer: bytes, offset: int) -> int:
-        array = read(_size(buffer, offset + 16)[0], total)
-        return sum([extra(array, at) for at, extra in extras])
+    def placed(address: int) -> int:
+        values = word(address + 16)
+        return sum([extra(values + at) for at, extra in extras])
 
     return placed
 
@@ -86,9 +86,9 @@ def _variant_extra(cases: dict[str, Extra | None]) -> Extra | None:
     if not any(cases.values()):
         return None
 
-    def payload(buffer: bytes, offset: int) -> int:
-        extra = cases[text(buffer, offset + 8)]
-        return extra(pointee(buffer, offset + 24), 0) if extra else 0
+    def payload(address: int) -> int:
+        extra = cases[text(address + 8)]
+        return extra(word(address + 24)) if extra else 0
 
     return payload
 
@@ -96,15 +96,20 @@ def _variant_extra(cases: dict[str, Extra | None]) -> Extra | None:
 def _option_extra(extra: Extra | None) -> Extra | None:
     if extra is None:
         return None
-    return lambda buffer, offset: extra(pointee(buffer, offset + 8), 0) if _size(buffer, offset + 8)[0] else 0
+
+    def payload(address: int) -> int:
+        some = word(address + 8)
+        return extra(some) if some else 0
+
+    return payload
 
 
 def _result_extra(ok: Extra | None, err: Extra | None) -> Extra | None:
     if ok is None and err is None:
         return None
 
-    def payload(buffer: bytes, offset: int) -> int:
-        extra = ok if buffer[offset + 8] else err
-        return extra(pointee(buffer, offset + 16), 0) if extra else 0
+    def payload(address: int) -> int:
+        extra = ok if MEMORY[address + 8] else err
+        return extra(word(address + 16)) if extra else 0
 
     return payload

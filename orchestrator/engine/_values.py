@@ -1,10 +1,9 @@
 """Values between the C API's form and Python's, compiled once per type.
 
-A C value is 32 bytes: a kind, then up to three words of which the last may be an address. A lifter reads it out of a
-copy of the array it stands in, so that a list of a thousand numbers costs one copy and one pass; a lowerer returns
-its 32 bytes. What a lowerer allocates belongs to the value it returns: whoever takes the value frees it with
-`value_delete`. Lowering expects a value that `interface.check` has passed; nothing in it can fail half-way but a
-handle, which is checked before.
+A C value is 32 bytes: a kind, then up to three words of which the last may be an address. A lifter reads it where it
+lies; a lowerer returns its 32 bytes. What a lowerer allocates belongs to the value it returns: whoever takes the value
+frees it with `value_delete`. Lowering expects a value that `interface.check` has passed; nothing in it can fail
+half-way but a handle, which is checked before.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._kinds import KIND, NUMBERS
-from orchestrator.engine._memory import WORDS, array_at, pointee, read, text, words_at
+from orchestrator.engine._memory import MEMORY, WORDS, array, text, word, words
 from orchestrator.errors import UnsupportedType
 from orchestrator.interface.types import (
     Borrow,
@@ -40,8 +39,8 @@ if TYPE_CHECKING:
     from orchestrator.engine._resources import Handles
 
 T = TypeVar("T")
-Lift = Callable[[bytes, int, "Handles"], Any]
-"""(a copy of an array of values, the value's offset, the handles of its store) -> the value in its Python form."""
+Lift = Callable[[int, "Handles"], Any]
+"""(the address of a C value, the handles of its store) -> the value in its Python form."""
 Lower = Callable[[Any, "Handles"], bytes]
 """(a checked value, the handles of the store it goes to) -> the 32 bytes of a C value, owning what it points to."""
 
@@ -72,7 +71,7 @@ def lifter(type_: Type) -> Lift:
 def _lifter(type_: Type, _imported: tuple[bool, ...]) -> Lift:
     match type_:
         case Primitive("string"):
-            return lambda buffer, offset, _handles: text(buffer, offset + 8)
+            return lambda address, _handles: text(address + 8)
         case Primitive(name):
             return _lift_number(name)
         case List(element):
@@ -84,7 +83,7 @@ def _lifter(type_: Type, _imported: tuple[bool, ...]) -> Lift:
         case Variant():
             return _lift_variant({case.name: optional(lifter, case.type) for case in type_.cases})
         case Enum():
-            return lambda buffer, offset, _handles: text(buffer, offset + 8)
+            return lambda address, _handles: text(address + 8)
         case Option(some):
             return _lift_option(lifter(some), isinstance(some, Option))
         case Result(ok, err):
@@ -93,7 +92,7 @@ def _lifter(type_: Type, _imported: tuple[bool, ...]) -> Lift:
             return _lift_flags
         case Own(resource) | Borrow(resource):
             owned = isinstance(type_, Own)
-            return lambda buffer, offset, handles: handles.lift(words_at(buffer, offset + 8)[0], resource, owned)
+            return lambda address, handles: handles.lift(word(address + 8), resource, owned)
         case _:
             raise UnsupportedType(f"no value of type {type_!r} can cross the engine")
 
@@ -101,79 +100,78 @@ def _lifter(type_: Type, _imported: tuple[bool, ...]) -> Lift:
 def _lift_number(name: str) -> Lift:
     read = NUMBERS[name].one.unpack_from
     if name == "bool":
-        return lambda buffer, offset, _handles: buffer[offset + 8] != 0
+        return lambda address, _handles: MEMORY[address + 8] != 0
     if name == "char":
-        return lambda buffer, offset, _handles: chr(read(buffer, offset)[0])
-    return lambda buffer, offset, _handles: read(buffer, offset)[0]
+        return lambda address, _handles: chr(read(MEMORY, address)[0])
+    return lambda address, _handles: read(MEMORY, address)[0]
 
 
 def _lift_list(element: Type) -> Lift:
     if element == Primitive("u8"):
-        return lambda buffer, offset, _handles: array_at(buffer, offset)[8 :: c.VALUE]
+        return lambda address, _handles: bytes(array(address))[8 :: c.VALUE]
     if isinstance(element, Primitive) and element.name in NUMBERS and element.name not in ("bool", "char"):
         rows = NUMBERS[element.name].rows.iter_unpack
-        return lambda buffer, offset, _handles: [value for (value,) in rows(array_at(buffer, offset))]
+        return lambda address, _handles: [value for (value,) in rows(array(address))]
     lift = lifter(element)
 
-    def lift_list(buffer: bytes, offset: int, handles: Handles) -> list[Any]:
-        array = array_at(buffer, offset)
-        return [lift(array, at, handles) for at in range(0, len(array), c.VALUE)]
+    def lift_list(address: int, handles: Handles) -> list[Any]:
+        size, at = words(address + 8)
+        return [lift(place, handles) for place in range(at, at + size * c.VALUE, c.VALUE)]
 
     return lift_list
 
 
 def _lift_record(fields: tuple[tuple[str, Lift], ...]) -> Lift:
-    size = len(fields) * c.ENTRY
     places = tuple((name, index * c.ENTRY + c.NAME, lift) for index, (name, lift) in enumerate(fields))
 
-    def lift_record(buffer: bytes, offset: int, handles: Handles) -> dict[str, Any]:
-        entries = read(words_at(buffer, offset + 8)[1], size)
-        return {name: lift(entries, at, handles) for name, at, lift in places}
+    def lift_record(address: int, handles: Handles) -> dict[str, Any]:
+        entries = word(address + 16)
+        return {name: lift(entries + at, handles) for name, at, lift in places}
 
     return lift_record
 
 
 def _lift_tuple(items: tuple[Lift, ...]) -> Lift:
-    size = len(items) * c.VALUE
+    places = tuple((index * c.VALUE, lift) for index, lift in enumerate(items))
 
-    def lift_tuple(buffer: bytes, offset: int, handles: Handles) -> tuple[Any, ...]:
-        array = read(words_at(buffer, offset + 8)[1], size)
-        return tuple(lift(array, index * c.VALUE, handles) for index, lift in enumerate(items))
+    def lift_tuple(address: int, handles: Handles) -> tuple[Any, ...]:
+        values = word(address + 16)
+        return tuple([lift(values + at, handles) for at, lift in places])
 
     return lift_tuple
 
 
 def _lift_variant(cases: dict[str, Lift | None]) -> Lift:
-    def lift_variant(buffer: bytes, offset: int, handles: Handles) -> VariantValue:
-        case = text(buffer, offset + 8)
+    def lift_variant(address: int, handles: Handles) -> VariantValue:
+        case = text(address + 8)
         lift = cases[case]
-        return VariantValue(case, lift and lift(pointee(buffer, offset + 24), 0, handles))
+        return VariantValue(case, lift and lift(word(address + 24), handles))
 
     return lift_variant
 
 
 def _lift_option(lift: Lift, nested: bool) -> Lift:
-    def lift_option(buffer: bytes, offset: int, handles: Handles) -> Any:
-        if not words_at(buffer, offset + 8)[0]:
+    def lift_option(address: int, handles: Handles) -> Any:
+        some = word(address + 8)
+        if not some:
             return None
-        value = lift(pointee(buffer, offset + 8), 0, handles)
+        value = lift(some, handles)
         return {"some": value} if nested else value
 
     return lift_option
 
 
 def _lift_result(ok: Lift | None, err: Lift | None) -> Lift:
-    def lift_result(buffer: bytes, offset: int, handles: Handles) -> dict[str, Any]:
-        side, lift = ("ok", ok) if buffer[offset + 8] else ("err", err)
-        return {side: lift(pointee(buffer, offset + 16), 0, handles) if lift else None}
+    def lift_result(address: int, handles: Handles) -> dict[str, Any]:
+        side, lift = ("ok", ok) if MEMORY[address + 8] else ("err", err)
+        return {side: lift(word(address + 16), handles) if lift else None}
 
     return lift_result
 
 
-def _lift_flags(buffer: bytes, offset: int, _handles: Handles) -> frozenset[str]:
-    size, address = words_at(buffer, offset + 8)
-    names = read(address, size * c.NAME)
-    return frozenset(text(names, at) for at in range(0, len(names), c.NAME))
+def _lift_flags(address: int, _handles: Handles) -> frozenset[str]:
+    size, at = words(address + 8)
+    return frozenset([text(place) for place in range(at, at + size * c.NAME, c.NAME)])
 
 
 # Lowering

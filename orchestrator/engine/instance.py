@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import ctypes
 import time
-from threading import get_ident
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._failure import failure
 from orchestrator.engine._live import LIVE, release, watch
-from orchestrator.engine._memory import read
 from orchestrator.engine._plan import Plan, plan
 from orchestrator.engine._resources import Handles
 from orchestrator.engine.frame import Frame
@@ -226,9 +225,8 @@ class Instance:
         """Lifts and frees the C value of a result."""
         if calling.lift_result is None:
             return None, 0
-        buffer = read(at, c.VALUE)
         try:
-            return calling.lift_result(buffer, 0, self.handles), calling.response_size(buffer)
+            return calling.lift_result(at, self.handles), calling.response_size(at)
         finally:
             c.value_delete(at)
 

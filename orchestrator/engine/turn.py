@@ -16,14 +16,19 @@ _LOOK = 0.02
 
 
 class Turn:
-    """A fair lock that is not re-entrant: the thread that holds it is told so instead of waiting for itself."""
+    """A fair lock that is not re-entrant: the thread that holds it is told so instead of waiting for itself.
 
-    __slots__ = ("_holder", "_mutex", "_waiting")
+    `take(False)` is the quick way when nobody has it; who takes it so sets `holder`.
+    """
+
+    __slots__ = ("_lock", "_mutex", "_waiting", "holder", "take")
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._mutex = threading.Lock()
-        self._holder = 0
         self._waiting: deque[tuple[int, threading.Event]] = deque()
+        self.holder = 0
+        self.take = self._lock.acquire
 
     def acquire(self, frame: Frame) -> None:
         """Waits for the turn.
@@ -33,15 +38,16 @@ class Turn:
             RunError: the frame's problem, if it comes before the turn.
         """
         me = threading.get_ident()
+        if self._lock.acquire(False):
+            self.holder = me
+            return
+        if self.holder == me:
+            raise Trapped("a component cannot be called while it is calling out: the call would enter it again")
+        ready = threading.Event()
         with self._mutex:
-            if not self._holder:
-                self._holder = me
-                return
-            if self._holder == me:
-                raise Trapped("a component cannot be called while it is calling out: the call would enter it again")
-            ready = threading.Event()
             self._waiting.append((me, ready))
         try:
+            self._hand_over()  # it may have been given back before this thread stood in the queue
             self._wait(ready, frame)
         except BaseException:  # a ctrl-C among them: a turn given to a thread that went away would be lost
             if not self._give_up(ready):
@@ -63,23 +69,35 @@ class Turn:
             self._waiting = deque(entry for entry in self._waiting if entry[1] is not ready)
             return True
 
+    def _hand_over(self) -> None:
+        """Gives a turn that nobody has to the thread that waits longest."""
+        with self._mutex:
+            if self._waiting and self._lock.acquire(False):
+                self._give()
+
+    def _give(self) -> None:
+        self.holder, ready = self._waiting.popleft()
+        ready.set()
+
     def try_acquire(self) -> bool:
         """Takes the turn if nobody has it."""
-        with self._mutex:
-            if self._holder:
-                return False
-            self._holder = threading.get_ident()
-            return True
+        if not self._lock.acquire(False):
+            return False
+        self.holder = threading.get_ident()
+        return True
 
     def mine(self) -> bool:
         """Whether this thread has the turn."""
-        return self._holder == threading.get_ident()
+        return self.holder == threading.get_ident()
 
     def release(self) -> None:
-        """Gives the turn to the thread that waits longest."""
-        with self._mutex:
-            if self._waiting:
-                self._holder, ready = self._waiting.popleft()
-                ready.set()
-            else:
-                self._holder = 0
+        """Gives the turn to the thread that waits longest, without letting another come between."""
+        if self._waiting:
+            with self._mutex:
+                if self._waiting:
+                    self._give()
+                    return
+        self.holder = 0
+        self._lock.release()
+        if self._waiting:
+            self._hand_over()

@@ -67,10 +67,16 @@ class Crossing:
             violation = self._checks.after(visit.run.ledger(self.edge), size, result)
             if violation is not None:
                 return self._violated(visit, violation, size)
-        run, took = visit.run, time.perf_counter_ns() - visit.start
-        place = (self.callee, self.edge, self.function)
-        head = ("call", visit.began, took, run.id, visit.span, visit.parent)
-        run.record(_event(Event, (*head, *place, visit.request, size, "allowed", "", None)))
+        run, start = visit.run, visit.start
+        run.record(
+            _event(
+                Event,
+                (
+                    "call", run.epoch + start, _clock() - start, run.id, visit.span, visit.parent, self.callee,
+                    self.edge, self.function, visit.request, size, "allowed", "", None,
+                ),
+            )
+        )  # fmt: skip
         return None
 
     def failed(self, visit: Visit, problem: BaseException) -> Denial:
@@ -126,3 +132,4 @@ def denied_by(function: Function) -> Denied:
 
 
 _event = tuple.__new__
+_clock = time.perf_counter_ns

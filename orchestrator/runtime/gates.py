@@ -22,21 +22,25 @@ if TYPE_CHECKING:
 class EdgeGate:
     """One function of a call edge between two components."""
 
-    __slots__ = ("_crossing", "needs_args", "needs_result")
+    __slots__ = ("_begin", "_crossing", "_end", "needs_args", "needs_result")
 
     def __init__(self, crossing: Crossing) -> None:
-        self._crossing = crossing
+        self._crossing, self._begin, self._end = crossing, crossing.begin, crossing.end
         self.needs_args, self.needs_result = crossing.needs_args, crossing.needs_result
 
     def enter(self, caller: Instance, request: int, args: Mapping[str, Any] | None) -> Instance | Denial:
         """The callee's instance in the caller's run, entered."""
-        visit = self._crossing.begin(cast(Visit, caller.frame), request, args)
-        if isinstance(visit, Denial):
+        visit = self._begin(cast(Visit, caller.frame), request, args)
+        if visit.__class__ is Denial:
             return visit
+        visit = cast(Visit, visit)
         try:
-            instance = visit.run.rooms.instance(visit)
+            rooms = visit.run.rooms
+            instance = rooms.instances.get(visit.node)
+            if instance is None or instance.ended:
+                instance = rooms.instance(visit)
             try:
-                instance.enter(visit)
+                instance.enter_nested(visit)
             except BaseException:
                 if visit.fresh:
                     instance.close()
@@ -48,17 +52,17 @@ class EdgeGate:
     def leave(self, callee: Instance, response: int, result: Any) -> Denial | None:
         """The call returned."""
         visit = cast(Visit, callee.frame)
-        callee.leave()
+        callee.leave_nested()
         if visit.fresh:
             callee.close()
-        return self._crossing.end(visit, response, result)
+        return self._end(visit, response, result)
 
     def fail(self, caller: Instance, callee: Instance | None, problem: BaseException) -> Denial:
         """The call failed, in the callee or before it."""
         if callee is None:
             raise problem
         visit = cast(Visit, callee.frame)
-        callee.leave()
+        callee.leave_nested()
         if visit.fresh:
             callee.close()
         return self._crossing.failed(visit, problem)

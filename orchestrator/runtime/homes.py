@@ -94,7 +94,8 @@ class Rooms:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._instances: dict[str, Instance] = {}
+        self.instances: dict[str, Instance] = {}
+        """By node, those that serve the whole run; one that has ended is replaced by `instance`."""
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._all: list[Instance] = []
@@ -102,13 +103,11 @@ class Rooms:
 
     def instance(self, visit: Visit) -> Instance:
         """The instance that a call of the visit's node runs in; the visit notes a fresh one, to be closed after it."""
+        found = self.instances.get(visit.node)
+        if found is not None and not found.ended:
+            return found
         home = self._run.program.homes[visit.node]
-        if home.node.lifetime == "session":
-            return home.session(visit)
-        if home.node.lifetime == "call":
-            return self.fresh(visit)
-        found = self._instances.get(visit.node)
-        return found if found is not None and not found.ended else self._make(visit, home)
+        return self.fresh(visit) if home.node.lifetime == "call" else self._make(visit, home)
 
     def fresh(self, visit: Visit) -> Instance:
         """An instance for one call only."""
@@ -119,10 +118,15 @@ class Rooms:
         with self._lock:
             lock = self._locks.setdefault(visit.node, threading.Lock())
         with lock:
-            found = self._instances.get(visit.node)
-            if found is None or found.ended:
-                found = self._instances[visit.node] = home.fresh(visit)
+            found = self.instances.get(visit.node)
+            if found is not None and not found.ended:
+                return found
+            if home.node.lifetime == "session":
+                found = home.session(visit)
+            else:
+                found = home.fresh(visit)
                 self._keep(found)
+            self.instances[visit.node] = found
             return found
 
     def _keep(self, instance: Instance) -> None:

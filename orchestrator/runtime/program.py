@@ -190,7 +190,7 @@ class Program:
                 self.homes[name] = other.homes[name].shared()
 
     def _same(self, other: Program, name: str) -> bool:
-        """Whether a node's instances may serve both programs: the same component, powers, and answers to its imports."""
+        """Whether a node's instances may serve both programs: component, powers, and answers to its imports."""
         mine, theirs = (_identity(program.graph, name) for program in (self, other))
         return mine == theirs
 
@@ -234,7 +234,7 @@ def _functions(item: Interface | Function) -> tuple[Name | None, tuple[Function,
 
 
 def _offered(edge: LinkedCall, wanted: Function) -> Function:
-    """The function that answers: of the same name in an interface, or the named one of the world."""
+    """The function that answers: of the same name, or the one that was named."""
     if isinstance(edge.offered, Function):
         return edge.offered
     found = edge.offered.function(wanted.name)

@@ -67,6 +67,9 @@ class Run:
         self._calls = itertools.count(1).__next__
         self._lock = threading.Lock()
         self.began, self.start = time.time_ns(), time.perf_counter_ns()
+        self.epoch = self.began - self.start
+        """What added to `time.perf_counter_ns()` gives nanoseconds since the epoch."""
+        self._most_calls = math.inf if program.graph.limits.calls is None else program.graph.limits.calls
         timeout = program.graph.limits.timeout
         limit = "" if timeout is None else f"the run took longer than its timeout, {timeout:g} s"
         self.frame = Frame(self.stop, math.inf if timeout is None else time.monotonic() + timeout, limit)
@@ -108,9 +111,8 @@ class Run:
             LimitExceeded: the run made as many as it may.
         """
         self.calls = calls = self._calls()
-        most = self.graph.limits.calls
-        if most is not None and calls > most:
-            raise LimitExceeded(f"the run made more than the {most} calls it may make")
+        if calls > self._most_calls:
+            raise LimitExceeded(f"the run made more than the {self._most_calls} calls it may make")
 
     def event(
         self,

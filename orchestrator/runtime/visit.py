@@ -19,17 +19,22 @@ class Visit(Frame):
         around: what it is part of: it ends when that ends, and not later.
     """
 
-    __slots__ = ("began", "fresh", "node", "own_limit", "parent", "request", "run", "span", "start")
+    __slots__ = ("fresh", "node", "own_limit", "parent", "request", "run", "span", "start")
 
     def __init__(self, run: Run, node: str, parent: int, around: Frame) -> None:
         self.stop, self.deadline, self.limit = around.stop, around.deadline, around.limit
         self.run, self.node, self.span, self.parent = run, node, run.span(), parent
-        self.began = time.time_ns()
         self.start = time.perf_counter_ns()
         self.request = -1
         self.fresh = False
+        """Whether the instance is for this visit alone, and closed after it."""
         self.own_limit = False
         """Whether the deadline is the crossed edge's own timeout."""
+
+    @property
+    def began(self) -> int:
+        """When the visit began, in nanoseconds since the epoch."""
+        return self.run.epoch + self.start
 
     def within(self, seconds: float | None, limit: str) -> bool:
         """Moves the deadline nearer, if `seconds` from now are nearer; whether they are."""
