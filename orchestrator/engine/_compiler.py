@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,18 +39,25 @@ def in_another_process(binary: bytes, target: Path, name: str) -> dict[str, Any]
 
     Raises:
         ComponentError: it is no component, or compiling it took too long or more memory than there is.
+        OSError: the cache cannot be written.
     """
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".compiling-") as folder:
+    _sweep(target.parent)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".compiling-", ignore_cleanup_errors=True) as folder:
         source, made = Path(folder, "component.wasm"), Path(folder, "component.cwasm")
-        try:
-            source.write_bytes(binary)
-            answer = _run(source, made, name)
-        except OSError as problem:
-            raise ComponentError(f"{name} cannot be compiled: {problem}") from problem
+        source.write_bytes(binary)
+        answer = _run(source, made, name)
         if "error" in answer:
             raise ComponentError(f"{name}: {answer['error']}")
         made.replace(target)
         return answer
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what compilers left that were killed outright: older than any that still runs."""
+    for left in folder.glob(".compiling-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > 2 * TIMEOUT:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _run(source: Path, made: Path, name: str) -> dict[str, Any]:

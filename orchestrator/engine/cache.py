@@ -10,15 +10,23 @@ nothing, and two writers of the same content do no harm.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 import stat
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import ComponentError
+
+_FOLDERS = ("", "code", "digests", "builds")
+_DIGEST = re.compile("[0-9a-f]{64}")
+_SETTLED = 2_000_000_000
+"""Nanoseconds since a file's last change before its digest is kept: two changes in one tick look like one."""
 
 
 def default_folder() -> Path:
@@ -40,7 +48,7 @@ class Cache:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = (folder or default_folder()).absolute()
         try:
-            for name in ("", "code", "digests", "builds"):
+            for name in _FOLDERS:
                 (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
             _refuse_others(self.folder)
         except OSError as problem:
@@ -61,12 +69,11 @@ class Cache:
     def known(self, digest: str, key: str) -> dict[str, Any] | None:
         """What is kept of a component, if its machine code is there and whole."""
         code = self.code(digest, key)
+        known = _noted(code.with_suffix(".json"))
         try:
-            known: dict[str, Any] = json.loads(code.with_suffix(".json").read_bytes())
-            whole = code.stat().st_size == known["code-size"]
-        except (OSError, ValueError, KeyError):
+            return known if code.stat().st_size == known.get("code-size") else None
+        except OSError:
             return None
-        return known if whole else None
 
     def keep(self, digest: str, key: str, known: dict[str, Any]) -> None:
         """Keeps what is known of a component whose machine code is in place."""
@@ -89,8 +96,8 @@ class Cache:
             raise ComponentError(f"{path} has {state['size']} bytes; a component may have {limit}")
         note = self.folder / "digests" / (hashlib.sha256(os.fsencode(path)).hexdigest()[:32] + ".json")
         known = _noted(note)
-        if known.get("state") == state:
-            return known["digest"], state["size"]
+        if known.get("state") == state and _DIGEST.fullmatch(str(known.get("digest"))):
+            return str(known["digest"]), state["size"]
         return self._measured(path, note, state)
 
     def _measured(self, path: Path, note: Path, state: dict[str, int]) -> tuple[str, int]:
@@ -100,8 +107,9 @@ class Cache:
             unchanged = _state(path) == state
         except OSError as problem:
             raise ComponentError(f"cannot read {path}: {problem.strerror}") from problem
-        if unchanged:
-            write(note, json.dumps({"state": state, "digest": digest}).encode())
+        if unchanged and time.time_ns() - state["changed"] > _SETTLED:
+            with contextlib.suppress(ComponentError):  # only a later load is slower without it
+                write(note, json.dumps({"state": state, "digest": digest}).encode())
         return digest, state["size"]
 
 
@@ -127,7 +135,7 @@ def _refuse_others(folder: Path) -> None:
     """Machine code is loaded from here: nobody else may be able to put any there."""
     if not hasattr(os, "getuid"):
         return
-    for inner in ("", "code", "builds"):
+    for inner in _FOLDERS:
         found = (folder / inner).stat()
         if found.st_uid != os.getuid():
             raise ComponentError(f"the cache folder {folder / inner} belongs to another user; set ORCHESTRATOR_CACHE")
@@ -153,6 +161,6 @@ def _state(path: Path) -> dict[str, int]:
 def _noted(note: Path) -> dict[str, Any]:
     try:
         found = json.loads(note.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -6,6 +6,7 @@ without wasmtime being imported, and its machine code only when it is first inst
 
 from __future__ import annotations
 
+import stat
 import threading
 from collections.abc import Callable
 from functools import cached_property
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
     from orchestrator.engine._code import Code
     from orchestrator.engine._ticker import Ticker
     from orchestrator.engine.linker import Linker
+    from orchestrator.interface.types import World
 
 MAX_BINARY = 256 << 20
 """Bytes of a component's binary."""
+MAX_TEXT = 16 << 20
+"""Bytes of a component's text (WAT)."""
 SMALL = 64 << 10
 """Bytes of a binary that is compiled in this process: so little neither takes long nor leaves much behind."""
 
@@ -88,9 +92,13 @@ class Engine:
         """
         self._open()
         path = Path(path)
-        if path.is_dir():
+        try:
+            folder, there = path.is_dir(), path.exists()
+        except OSError as problem:
+            raise ComponentError(f"cannot read {path}: {problem.strerror}") from problem
+        if folder:
             return self._load_folder(path, name or path.resolve().name)
-        if not path.exists():
+        if not there:
             raise ComponentError(f"there is no component at {path}")
         if path.suffix == ".wat":
             return self.from_text(_text(path), name or path.stem, path)
@@ -128,29 +136,28 @@ class Engine:
 
     def _known(self, digest: str, size: int, name: str, origin: Path | None, read: Callable[[], bytes]) -> Component:
         key = cache_key()
-        known = self.cache.known(digest, key)
-        if known is None:
-            known = self._compile(digest, key, name, size, read)
-        try:
-            world = world_from_data(known["world"])
-            parts = Parts(known["memories"], known["tables"], known["instances"])
-        except (KeyError, TypeError, ValueError) as problem:
-            raise ComponentError(
-                f"what the cache holds of {name} is damaged: {problem!r}; empty {self.cache.folder}"
-            ) from None
-        refused = tuple(known.get("refused", ()))
-        return Component(name, digest, size, origin, _with_refused(world, refused), None, parts)
+        found = _reflected(self.cache.known(digest, key))
+        if found is None:
+            found = _reflected(self._compile(digest, key, name, size, read))
+        if found is None:
+            raise ComponentError(f"what was compiled of {name} cannot be read back; empty {self.cache.folder}")
+        world, parts = found
+        return Component(name, digest, size, origin, world, None, parts)
 
     def _compile(self, digest: str, key: str, name: str, size: int, read: Callable[[], bytes]) -> dict[str, Any]:
         from orchestrator.engine import _compiler
 
         target = self.cache.code(digest, key)
-        if size > SMALL:
-            self._progress(f"compiling {name} ({size / 1e6:.1f} MB), once")
-            known = _compiler.in_another_process(read(), target, name)
-        else:
-            known = _compiler.here(self._native, read(), target, name)
-        self.cache.keep(digest, key, known)
+        try:
+            binary = _unchanged(read(), digest, name)
+            if size > SMALL:
+                self._progress(f"compiling {name} ({size / 1e6:.1f} MB), once")
+                known = _compiler.in_another_process(binary, target, name)
+            else:
+                known = _compiler.here(self._native, binary, target, name)
+            self.cache.keep(digest, key, known)
+        except OSError as problem:
+            raise ComponentError(f"{name} cannot be compiled: {problem}") from problem
         return known
 
     # Running
@@ -211,14 +218,36 @@ class Engine:
             raise ClosedError("the engine was closed")
 
 
+def _unchanged(binary: bytes, digest: str, name: str) -> bytes:
+    """The binary, if it still is the one that was looked up: machine code under another's digest would be a trap."""
+    import hashlib
+
+    if hashlib.sha256(binary).hexdigest() != digest:
+        raise ComponentError(f"{name} changed while it was loaded; load it again")
+    return binary
+
+
 def _text(path: Path) -> str:
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ComponentError(f"{path} is not a regular file")
+        if found.st_size > MAX_TEXT:
+            raise ComponentError(f"{path} has {found.st_size} bytes; a component's text may have {MAX_TEXT}")
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as problem:
         raise ComponentError(f"cannot read {path}: {problem}") from problem
 
 
-def _with_refused(world: Any, refused: tuple[str, ...]) -> Any:
+def _reflected(known: dict[str, Any] | None) -> tuple[World, Parts] | None:
+    """What the cache or the compiler says of a component; None where that is not what this engine writes."""
     from dataclasses import replace
 
-    return replace(world, refused=refused)
+    if known is None:
+        return None
+    try:
+        world = world_from_data(known["world"])
+        parts = Parts(int(known["memories"]), int(known["tables"]), int(known["instances"]))
+        return replace(world, refused=tuple(map(str, known["refused"]))), parts
+    except (KeyError, TypeError, ValueError):
+        return None
