@@ -8,7 +8,6 @@ Everything it does, a room below does; this file only puts them together.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -42,11 +41,13 @@ from orchestrator.manifest.model import (
 from orchestrator.manifest.paths import read_port, read_ref, read_target, read_tool, whole
 
 if TYPE_CHECKING:
-    import networkx
+    from asyncio import AbstractEventLoop
+    from asyncio import Event as AsyncEvent
 
     from orchestrator.audit import Event, Recorder, Subscription
     from orchestrator.engine import Component, Engine
     from orchestrator.graph import Graph
+    from orchestrator.graph.form import Networkx
     from orchestrator.interface.types import Type
     from orchestrator.link.model import LinkedGraph
     from orchestrator.runtime import Outcome, Program
@@ -288,7 +289,7 @@ class Pipeline:
         return draw(self._manifest)
 
     @property
-    def graph(self) -> networkx.MultiDiGraph[str]:
+    def graph(self) -> Networkx:
         """A networkx graph of the nodes, inputs and outputs, with the edges as written."""
         from orchestrator.graph.form import to_networkx
 
@@ -325,7 +326,7 @@ class Pipeline:
 
         found = check(
             self._manifest,
-            lambda node, folder: self._components.get(node.name) or engine.load(folder / node.component),
+            self._load(engine),
             packages=_packages(),
             host=answers,
             python_nodes=self._allow_python,
@@ -335,6 +336,19 @@ class Pipeline:
         if found.graph is None or self._found:
             raise InvalidPipeline(sorted((*self._found, *found.diagnostics), key=_position))
         return found.graph
+
+    def _load(self, engine: Engine) -> Callable[[Node, Path], Component]:
+        """What gives `link` the component of a node; all that come from files are loaded here, side by side."""
+        folder = self._manifest.folder
+        given = self._components
+        files = [folder / node.component for node in self._manifest.nodes if node.component and node.name not in given]
+        loaded = engine.load_all(files)
+
+        def load(node: Node, folder: Path) -> Component:
+            path = folder / node.component
+            return given.get(node.name) or loaded.get(path) or engine.load(path)
+
+        return load
 
 
 class LinkedPipeline:
@@ -401,6 +415,8 @@ class LinkedPipeline:
     async def arun(self, values: Mapping[str, Any] | None = None, /, *, timeout: float | None = None,
                    traceparent: str = "", **inputs: Any) -> Result:  # fmt: skip
         """`run`, awaited; cancelling the task cancels the run."""
+        import asyncio
+
         execution = self.start(values, timeout=timeout, traceparent=traceparent, **inputs)
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
         execution.when_done(lambda: _tell(loop, ended))
@@ -444,7 +460,7 @@ class LinkedPipeline:
         return draw(self.model)
 
     @property
-    def graph(self) -> networkx.MultiDiGraph[str]:
+    def graph(self) -> Networkx:
         """A networkx graph of the nodes, inputs and outputs, with types and contracts as attributes."""
         from orchestrator.graph.form import to_networkx
 
@@ -645,7 +661,7 @@ def _kebab(name: str, model: LinkedGraph) -> str:
     return dashed if name not in known and dashed in known else name
 
 
-def _tell(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+def _tell(loop: AbstractEventLoop, ended: AsyncEvent) -> None:
     try:
         loop.call_soon_threadsafe(ended.set)
     except RuntimeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.engine import _children
 from orchestrator.engine.cache import write
 from orchestrator.errors import ComponentError
 
@@ -61,9 +63,10 @@ def _sweep(folder: Path) -> None:
 
 
 def _run(source: Path, made: Path, name: str) -> dict[str, Any]:
-    command = [sys.executable, "-I", "-m", "orchestrator.engine._compile", str(source), str(made)]
+    command = [sys.executable, "-P", "-m", "orchestrator.engine._compile", str(source), str(made)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     try:
-        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False, stdin=subprocess.DEVNULL)
+        done = _children.run(command, timeout=TIMEOUT, env=environment)
     except subprocess.TimeoutExpired:
         raise ComponentError(f"{name} cannot be compiled: it takes more than {TIMEOUT:.0f} s") from None
     try:

@@ -16,7 +16,6 @@ import hashlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from orchestrator import resources
+from orchestrator.engine import _children
 from orchestrator.engine._sources import Sources, collect
 from orchestrator.errors import BuildError
 from orchestrator.manifest.model import ComponentManifest
@@ -125,28 +125,17 @@ def _require_builder() -> None:
 
 
 def _run(source: ComponentManifest, workspace: Path, timeout: float) -> None:
-    process = subprocess.Popen(
-        _command(source, workspace),
-        cwd=workspace,
-        env=_environment(workspace),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    command, environment = _command(source, workspace), _environment(workspace)
     try:
-        output, _ = process.communicate(timeout=timeout)
+        done = _children.run(command, timeout=timeout, cwd=workspace, env=environment)
     except subprocess.TimeoutExpired:
-        _kill(process)
         raise BuildError(
             f"building `{source.name}` took more than {timeout:g} s and was stopped; "
             f"does `{source.module}.py` wait for something, or compute, while it is imported?"
         ) from None
-    except BaseException:
-        _kill(process)
-        raise
-    if process.returncode != 0 or not (workspace / "out.wasm").is_file():
-        raise BuildError(_failure(source, workspace, process.returncode, output.decode(errors="replace")))
+    if done.returncode != 0 or not (workspace / "out.wasm").is_file():
+        said = (done.stdout + done.stderr).decode(errors="replace")
+        raise BuildError(_failure(source, workspace, done.returncode, said))
 
 
 def _command(source: ComponentManifest, workspace: Path) -> list[str]:
@@ -173,15 +162,6 @@ def _environment(workspace: Path) -> dict[str, str]:
     (workspace / "venv" / "lib" / "python3" / "site-packages").mkdir(parents=True)
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return passed_on | {"VIRTUAL_ENV": str(workspace / "venv"), "RUST_BACKTRACE": "0"}
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    process.communicate()
 
 
 def _failure(source: ComponentManifest, workspace: Path, code: int, output: str) -> str:

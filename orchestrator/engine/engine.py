@@ -6,9 +6,12 @@ without wasmtime being imported, and its machine code only when it is first inst
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.engine._config import cache_key
 from orchestrator.engine.cache import Cache
 from orchestrator.engine.component import Component, Parts
-from orchestrator.errors import ClosedError, ComponentError
+from orchestrator.errors import ClosedError, ComponentError, OrchestratorError
 from orchestrator.interface.serial import world_from_data
 
 if TYPE_CHECKING:
@@ -104,6 +107,26 @@ class Engine:
             return self.from_text(_text(path), name or path.stem, path)
         digest, size = self.cache.digest(path, MAX_BINARY)
         return self._known(digest, size, name or path.stem, path, path.read_bytes)
+
+    def load_all(self, paths: Iterable[Path]) -> dict[Path, Component]:
+        """Several components at once, as `load` gives them: what has to be built and compiled is so side by side.
+
+        Those that cannot be loaded are left out: `load` says why.
+        """
+        several = list(dict.fromkeys(paths))
+        numbers, found = itertools.count(), dict[Path, Component]()
+
+        def work() -> None:
+            while (number := next(numbers)) < len(several):
+                with contextlib.suppress(OrchestratorError, OSError):
+                    found[several[number]] = self.load(several[number])
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(len(several), os.cpu_count() or 1))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return found
 
     def from_binary(self, binary: bytes, name: str = "component", origin: Path | None = None) -> Component:
         """A component from its binary in memory."""

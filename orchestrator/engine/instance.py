@@ -52,6 +52,11 @@ class Instance:
         self._native = (ctypes.c_uint64 * 2)()
         self._output = 0
 
+    @property
+    def gone(self) -> bool:
+        """Whether it answers no further call: it trapped, or was closed."""
+        return bool(self.ended) or self._closing
+
     def start(self, frame: Frame, linker: int) -> None:
         """Instantiates the component in the store; called once, by the linker.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from orchestrator.graph.model import Arc, Graph, Vertex
 
 if TYPE_CHECKING:
     import networkx
+
+    Networkx: TypeAlias = networkx.MultiDiGraph[str]
+    """The type of graph that `to_networkx` gives, for rooms that may not name networkx."""
 
 
 def as_json(graph: Graph) -> dict[str, Any]:
@@ -19,14 +22,14 @@ def as_json(graph: Graph) -> dict[str, Any]:
     }
 
 
-def to_networkx(graph: Graph) -> networkx.MultiDiGraph[str]:
+def to_networkx(graph: Graph) -> Networkx:
     """The graph as a networkx multigraph: a vertex is known by its id, an arc by its ends and, as key, its id.
 
     The other fields are attributes, by the names that `as_json` has.
     """
     import networkx
 
-    made: networkx.MultiDiGraph[str] = networkx.MultiDiGraph(name=graph.name)
+    made: Networkx = networkx.MultiDiGraph(name=graph.name)
     for vertex in graph.vertices:
         made.add_node(vertex.id, **_of_vertex(vertex))
     for arc in graph.arcs:
