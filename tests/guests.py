@@ -62,14 +62,15 @@ CALLER = """(component
   (import "f" (func $f (param "x" u32) (result u32)))
   (core func $f' (canon lower (func $f)))
   (core module $m (import "" "f" (func $f (param i32) (result i32)))
-    (global $entered (mut i32) (i32.const 0))
+    (global $deep (mut i32) (i32.const 0))
     (func $down (param i32) (result i32)
       (if (result i32) (i32.eqz (local.get 0))
-        (then (call $f (i32.const 0)))
+        (then (call $f (global.get $deep)))
         (else (i32.add (call $down (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)))))
     (func (export "call") (param i32) (result i32) (call $f (local.get 0)))
-    (func (export "dig") (param i32) (result i32) (call $down (local.get 0))))
+    (func (export "dig") (param i32) (result i32)
+      (global.set $deep (local.get 0)) (call $down (local.get 0))))
   (core instance $i (instantiate $m (with "" (instance (export "f" (func $f'))))))
   (func (export "call") (param "x" u32) (result u32) (canon lift (core func $i "call")))
   (func (export "dig") (param "x" u32) (result u32) (canon lift (core func $i "dig"))))"""
-"""Calls its import `f`: at once, or from as deep a recursion as it is told."""
+"""Calls its import `f` with what it got: at once, or from a recursion as deep as that."""

@@ -1,8 +1,9 @@
 """How much stack a thread needs so that no chain of calls can run off its end.
 
 Each store that is entered lets its guest use `MAX_WASM_STACK` below where it was entered. Between two stores lie a
-callback of the C API, the interpreter's frames and what a contract evaluates. A chain that is deeper than `MAX_DEPTH`
-is refused when a pipeline is linked.
+callback of the C API and the interpreter's frames: 4.1 KiB were measured, with a gate, over an edge that forwards, one
+that translates and one to a Python function alike (CPython 3.11, x86-64). What evaluates a contract's rules comes on
+top of the deepest only. A chain that is deeper than `MAX_DEPTH` is refused when a pipeline is linked.
 """
 
 from __future__ import annotations

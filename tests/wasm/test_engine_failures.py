@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from orchestrator.engine import Denial, Engine, Frame, Instance, InstanceSettings, Stop
+from orchestrator.engine import Engine, Frame, Instance, Stop
 from orchestrator.engine._live import LIVE
 from orchestrator.errors import Cancelled, ClosedError, LimitExceeded, RunError, TimedOut, Trapped, ValueMismatch
-from orchestrator.interface.types import Function, World
 from tests.gates import Pass
 from tests.guests import BAD, CALLER, plain
-
-
-def function(world: World, name: str) -> Function:
-    return next(item for item in (*world.exports, *world.imports) if isinstance(item, Function) and item.name == name)
-
-
-@contextmanager
-def instance(engine: Engine, text: str, settings: InstanceSettings | None = None, **answers: Any) -> Iterator[Instance]:
-    """An instance whose imports Python functions answer."""
-    component = engine.from_text(text)
-    linker = engine.linker(component)
-    for name, answer in answers.items():
-        linker.define(None, function(component.world, name), answer)
-    made = linker.instantiate(Frame(), settings)
-    try:
-        yield made
-    finally:
-        made.close()
-        linker.close()
-
-
-def call(made: Instance, name: str, *values: Any, frame: Frame | None = None) -> Any:
-    with made.entered(frame or Frame()):
-        return made.call(None, function(made.linker.component.world, name), values)
+from tests.wasm.engine_calls import TEXT_BACK, TEXT_FRONT, Denies, call, function, instance
 
 
 @pytest.mark.parametrize(
@@ -253,58 +227,13 @@ def test_an_instance_closed_inside_its_own_call_is_freed_when_it_is_left(engine:
         assert not LIVE
 
 
-class _Denies(Pass):
-    """Denies at one of its three places."""
-
-    def __init__(self, callee: Instance, where: str, value: Any) -> None:
-        super().__init__(callee)
-        self.where, self.value = where, value
-
-    def enter(self, caller: Instance, size: int, args: Any) -> Instance | Denial:
-        return Denial(self.value) if self.where == "enter" else super().enter(caller, size, args)
-
-    def leave(self, callee: Instance, size: int, result: Any) -> Denial | None:
-        super().leave(callee, size, result)
-        if self.where == "raise":
-            raise RuntimeError("leaving")
-        return Denial(self.value) if self.where == "leave" else None
-
-    def fail(self, caller: Instance, callee: Instance | None, problem: BaseException) -> Denial:
-        if callee is not None:
-            callee.leave()
-        return Denial(self.value)
-
-
-_TEXT = """(component
-  (import "f" (func $f (param "x" string) (result string)))
-  (core module $libc (memory (export "memory") 1)
-    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64)))
-  (core instance $libc (instantiate $libc))
-  (core func $f' (canon lower (func $f) (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
-  (core module $m (import "" "f" (func $f (param i32 i32 i32)))
-    (func (export "call") (param i32 i32) (result i32)
-      (call $f (local.get 0) (local.get 1) (i32.const 16)) (i32.const 16)))
-  (core instance $i (instantiate $m (with "" (instance (export "f" (func $f'))))))
-  (func (export "call") (param "x" string) (result string)
-    (canon lift (core func $i "call") (memory (core memory $libc "memory")) (realloc (core func $libc "realloc")))))"""
-_TEXT_BACK = """(component
-  (core module $m (memory (export "memory") 1)
-    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64))
-    (func (export "f") (param i32 i32) (result i32)
-      (if (i32.eqz (local.get 1)) (then unreachable))
-      (i32.store (i32.const 16) (local.get 0)) (i32.store (i32.const 20) (local.get 1)) (i32.const 16)))
-  (core instance $i (instantiate $m))
-  (func (export "f") (param "x" string) (result string)
-    (canon lift (core func $i "f") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))"""
-
-
 @pytest.mark.parametrize("where", ["enter", "leave", "raise", "trap"])
 def test_a_denial_is_the_caller_s_result(engine: Engine, where: str) -> None:
-    with instance(engine, _TEXT_BACK) as back:
-        component = engine.from_text(_TEXT)
+    with instance(engine, TEXT_BACK) as back:
+        component = engine.from_text(TEXT_FRONT)
         linker = engine.linker(component)
         offered = function(back.linker.component.world, "f")
-        linker.forward(None, function(component.world, "f"), None, offered, _Denies(back, where, "denied"))
+        linker.forward(None, function(component.world, "f"), None, offered, Denies(back, where, "denied"))
         caller = linker.instantiate(Frame())
         for _ in range(3):
             assert call(caller, "call", "" if where == "trap" else "text") == "denied"
@@ -313,11 +242,11 @@ def test_a_denial_is_the_caller_s_result(engine: Engine, where: str) -> None:
 
 @pytest.mark.parametrize("where", ["enter", "leave", "raise", "trap"])
 def test_a_denial_of_a_wrong_type_ends_the_caller(engine: Engine, where: str) -> None:
-    with instance(engine, _TEXT_BACK) as back:
-        component = engine.from_text(_TEXT)
+    with instance(engine, TEXT_BACK) as back:
+        component = engine.from_text(TEXT_FRONT)
         linker = engine.linker(component)
         offered = function(back.linker.component.world, "f")
-        linker.forward(None, function(component.world, "f"), None, offered, _Denies(back, where, 5))
+        linker.forward(None, function(component.world, "f"), None, offered, Denies(back, where, 5))
         caller = linker.instantiate(Frame())
         with pytest.raises(ValueMismatch):
             call(caller, "call", "" if where == "trap" else "text" * 1000)
@@ -336,7 +265,7 @@ def test_a_function_without_a_result_can_be_denied(engine: Engine, where: str) -
         component = engine.from_text(quiet)
         linker = engine.linker(component)
         offered = function(back.linker.component.world, "f")
-        linker.forward(None, function(component.world, "f"), None, offered, _Denies(back, where, None))
+        linker.forward(None, function(component.world, "f"), None, offered, Denies(back, where, None))
         caller = linker.instantiate(Frame())
         for _ in range(20):
             assert call(caller, "call") is None
