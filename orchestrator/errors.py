@@ -142,11 +142,19 @@ class RunError(OrchestratorError):
 
 
 class ComponentFailed(RunError):
-    """A component answered with the `err` of its result type; `.value` is that value in its Python form."""
+    """A component answered with the `err` of its result type.
 
-    def __init__(self, message: str, *, value: Any = None, **where: Any) -> None:
-        self.value = value
+    Arguments:
+        value: the error in its Python form.
+        shown: the same as text, for the message.
+    """
+
+    def __init__(self, message: str, *, value: Any = None, shown: str = "", **where: Any) -> None:
+        self.value, self.shown = value, shown
         super().__init__(message, **where)
+
+    def __str__(self) -> str:
+        return super().__str__() + (f"\n  = value: {self.shown}" if self.shown else "")
 
 
 class Trapped(RunError):

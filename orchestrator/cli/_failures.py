@@ -29,7 +29,8 @@ def text_of(error: errors.OrchestratorError, paint: Paint) -> str:
     """The error as text of one or several lines, safe for a terminal."""
     if isinstance(error, errors.InvalidPipeline):
         return "\n\n".join([*(render(d, paint) for d in error.diagnostics), count(error.diagnostics, paint)])
-    first, *rest = str(error).split("\n")
+    failed = isinstance(error, errors.ComponentFailed)
+    first, *rest = (errors.RunError.__str__(error) if failed else str(error)).split("\n")
     lines = [f"{paint('error', 'error')}: {printable(first)}", *map(printable, rest)]
     if isinstance(error, errors.ComponentFailed):
         lines.append(f"  = value: {terminal.json_text(plain_value(error.value))}")

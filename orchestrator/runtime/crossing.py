@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from orchestrator.audit import Event
 from orchestrator.contract import Violation, can_deny, denial, timed_out
 from orchestrator.engine import Denial
-from orchestrator.errors import Cancelled, ContractViolated, RunError, TimedOut
+from orchestrator.errors import Cancelled, ContractViolated, RunError, TimedOut, Trapped
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
@@ -29,42 +29,64 @@ class Crossing:
 
     Arguments:
         edge: the edge's id.
-        callee: the node that is called.
+        caller, callee: the node that calls, and the one that is called.
         function: `interface.function`, for events.
         denied: how the caller is told of a denial.
         checks: the edge's rules for the function, or None.
         timeout: seconds for one call of the callee, from its own limits.
+        tool: what the caller knows the function by, where it finds it by name.
     """
 
     def __init__(
-        self, edge: str, callee: str, function: str, denied: Denied, checks: Checks | None, timeout: float | None
+        self,
+        edge: str,
+        caller: str,
+        callee: str,
+        function: str,
+        denied: Denied,
+        checks: Checks | None,
+        timeout: float | None,
+        tool: str = "",
     ) -> None:
-        self.edge, self.callee, self.function, self._denied = edge, callee, function, denied
+        self.edge, self.caller, self.callee, self.function, self._denied = edge, caller, callee, function, denied
         self._checks, self._timeout = checks, timeout
+        self._about: dict[str, Any] = {"caller": caller, "tool": tool} if tool else {"caller": caller}
+        """What every event says; one mapping for all of them, never changed."""
         self._edge_timeout = checks.timeout if checks is not None else None
         self.needs_args = checks is not None and checks.needs_args
         self.needs_result = checks is not None and checks.needs_result
         self._timed = timeout is not None or self._edge_timeout is not None
+        self._limits = (
+            f"node `{callee}` took longer than its timeout, {timeout or 0:g} s",
+            f"a call of `{callee}` took longer than the {self._edge_timeout or 0:g} s that its edge allows",
+        )
 
     def begin(self, caller: Visit, size: int, args: Mapping[str, Any] | None) -> Visit | Denial:
         """Lets a call through, as a visit of the callee with its deadline; or says what the caller gets instead."""
         run = caller.run
         visit = Visit(run, self.callee, caller.span, caller)
         visit.request = size
-        run.count_call()
-        if self._timed:
-            visit.within(self._timeout, f"node `{self.callee}` took longer than its timeout, {self._timeout} s")
-            visit.own_limit = visit.within(self._edge_timeout, f"the edge's timeout, {self._edge_timeout} s, is over")
-        if self._checks is not None:
+        try:
+            run.count_call()
+            if self._timed:
+                visit.within(self._timeout, self._limits[0])
+                visit.own_limit = visit.within(self._edge_timeout, self._limits[1])
+            if self._checks is None:
+                return visit
             violation = self._checks.before(run.ledger(self.edge), size, args)
-            if violation is not None:
-                return self._violated(visit, violation, -1)
-        return visit
+        except RunError as problem:
+            return self.failed(visit, problem)
+        return visit if violation is None else self._violated(visit, violation, -1)
 
     def end(self, visit: Visit, size: int, result: Any) -> Denial | None:
         """The call returned: checked, and recorded."""
+        if self._timed and visit.remaining() <= 0:
+            return self.failed(visit, TimedOut(visit.limit))
         if self._checks is not None:
-            violation = self._checks.after(visit.run.ledger(self.edge), size, result)
+            try:
+                violation = self._checks.after(visit.run.ledger(self.edge), size, result)
+            except RunError as problem:
+                return self.failed(visit, problem)
             if violation is not None:
                 return self._violated(visit, violation, size)
         run, start = visit.run, visit.start
@@ -73,7 +95,7 @@ class Crossing:
                 Event,
                 (
                     "call", run.epoch + start, _clock() - start, run.id, visit.span, visit.parent, self.callee,
-                    self.edge, self.function, visit.request, size, "allowed", "", None,
+                    self.edge, self.function, visit.request, size, "allowed", "", self._about,
                 ),
             )
         )  # fmt: skip
@@ -81,43 +103,57 @@ class Crossing:
 
     def failed(self, visit: Visit, problem: BaseException) -> Denial:
         """The call failed: the edge's timeout is a rule that was broken; all else is raised, told where it happened."""
-        if isinstance(problem, ContractViolated) and problem.edge == self.edge:
-            raise problem
         if isinstance(problem, TimedOut) and visit.own_limit and self._edge_timeout and visit.remaining() <= 0:
             return self._violated(visit, timed_out(self._edge_timeout), -1)
-        decision = "cancelled" if isinstance(problem, Cancelled) else "failed"
-        detail = {"error": str(problem).splitlines()[0] if str(problem) else type(problem).__name__}
-        self._record(visit, -1, decision, "", detail)
-        if isinstance(problem, RunError):
-            raise visit.run.placed(problem, self.callee, self.edge)
-        raise problem
+        run = visit.run
+        found = problem if isinstance(problem, RunError) else explained(problem)
+        found = run.placed(found, self.callee, self.edge, visit=visit)
+        over = isinstance(found, Cancelled) or run.ended_by(found)
+        detail = {**self._about, "error": found.message, "error_type": type(found).__name__}
+        self._record(visit, -1, "cancelled" if over else "failed", "", detail)
+        raise found from found.__cause__
 
     def _violated(self, visit: Visit, violation: Violation, response: int) -> Denial:
         run = visit.run
         denies = self._checks is not None and self._checks.denies
-        detail = {"message": violation.message}
-        self._record(visit, response, "denied" if denies else "failed", violation.rule, detail)
-        run.event("violation", visit, edge=self.edge, function=self.function, rule=violation.rule, detail=detail,
-                  decision="denied" if denies else "failed")  # fmt: skip
-        if not denies:
-            raise self._problem(visit, violation, "")
-        try:
-            return Denial(self._denied(f"{violation.rule}: {violation.message}"))
-        except ValueError:
-            why = "the caller's error type has no room for a denial, so it traps"
-            raise self._problem(visit, violation, why) from None
-
-    def _problem(self, visit: Visit, violation: Violation, why: str) -> RunError:
+        decision, detail = "denied" if denies else "failed", {**self._about, "error": violation.message}
+        self._record(visit, response, decision, violation.rule, detail)
+        run.event("violation", visit, edge=self.edge, function=self.function, rule=violation.rule, decision=decision,
+                  detail={"message": violation.message})  # fmt: skip
         problem = ContractViolated(
             f"the contract's rule `{violation.rule}` is broken: {violation.message}",
             rule=violation.rule,
-            causes=(f"in a call of {self.function}", *((why,) if why else ())),
+            causes=(f"in a call of {self.function}",),
         )
-        return visit.run.placed(problem, self.callee, self.edge)
+        run.placed(problem, self.callee, self.edge)
+        if not denies:
+            raise problem
+        try:
+            return Denial(self._denied(f"{violation.rule}: {violation.message}"))
+        except ValueError:
+            raise self._no_room(visit, violation) from problem
+
+    def _no_room(self, visit: Visit, violation: Violation) -> RunError:
+        """The trap of a caller that cannot be told of a denial."""
+        trap = Trapped(
+            f"the call was denied by the rule `{violation.rule}`: {violation.message}",
+            causes=(
+                f"in a call of {self.function}",
+                "its error type is neither `string` nor has a case `denied(string)`, so the caller trapped",
+            ),
+        )
+        return visit.run.placed(trap, self.caller, self.edge)
 
     def _record(self, visit: Visit, response: int, decision: str, rule: str, detail: dict[str, Any]) -> None:
         visit.run.event("call", visit, edge=self.edge, function=self.function, request=visit.request,
                         response=response, decision=decision, rule=rule, detail=detail)  # fmt: skip
+
+
+def explained(problem: BaseException) -> RunError:
+    """An error that is none of a run's own, as one; it is the cause."""
+    found = RunError(f"{type(problem).__name__}: {problem}")
+    found.__cause__ = problem
+    return found
 
 
 def denied_by(function: Function) -> Denied:

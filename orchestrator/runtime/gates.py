@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from orchestrator.contract.redact import HIDDEN
 from orchestrator.engine import Denial
-from orchestrator.errors import PythonNodeFailed, RunError
+from orchestrator.errors import ClosedError, PythonNodeFailed, Trapped, ValueMismatch
 from orchestrator.interface.convert import check
 from orchestrator.interface.sizes import size
 from orchestrator.runtime.visit import Visit
@@ -38,13 +39,13 @@ class EdgeGate:
             rooms = visit.run.rooms
             instance = rooms.instances.get(visit.node)
             if instance is None or instance.ended:
-                instance = rooms.instance(visit)
+                return rooms.entered(visit, nested=True)
             try:
                 instance.enter_nested(visit)
-            except BaseException:
-                if visit.fresh:
-                    instance.close()
-                raise
+            except (Trapped, ClosedError):
+                if not instance.gone:
+                    raise
+                return rooms.entered(visit, nested=True)
         except BaseException as problem:
             return self._crossing.failed(visit, problem)
         return instance
@@ -80,28 +81,34 @@ def python_host(
         if isinstance(visit, Denial):
             return visit.value
         try:
-            result = call_python(function, values, visit.node)
-            result = None if wanted.result is None else check(wanted.result, result, "result")
+            result, response = call_python(function, wanted, values, visit)
         except BaseException as problem:
             return crossing.failed(visit, problem).value
-        response = 0 if wanted.result is None else size(wanted.result, result)
         refused = crossing.end(visit, response, result)
         return result if refused is None else refused.value
 
     return host
 
 
-def call_python(function: Callable[..., Any], values: Sequence[Any], node: str) -> Any:
-    """Calls the function of a Python node.
+def call_python(python: Callable[..., Any], function: Function, values: Sequence[Any], visit: Visit) -> tuple[Any, int]:
+    """Calls the function of a Python node: its result in the Python form of its type, and the size of that.
 
     Raises:
-        PythonNodeFailed: it raised; what it raised is the cause.
+        PythonNodeFailed: it raised, or gave something else than it says; what was raised is the cause.
     """
+    hushed = visit.node in visit.run.program.hushed
     try:
-        return function(*values)
-    except RunError:
-        raise
-    except Exception as problem:
+        result = python(*values)
+    except BaseException as problem:
         said = str(problem).splitlines()
-        text = f"{type(problem).__name__}: {said[0]}" if said else type(problem).__name__
-        raise PythonNodeFailed(f"the Python node raised {text}", node=node) from problem
+        text = f"{type(problem).__name__}: {HIDDEN if hushed else said[0]}" if said else type(problem).__name__
+        raise PythonNodeFailed(f"the Python node raised {text}", node=visit.node) from problem
+    if function.result is None:
+        return None, 0
+    try:
+        result = check(function.result, result, "result")
+    except ValueMismatch as problem:
+        found = "something else" if hushed else problem.found
+        message = f"the Python node gave {found} where its type says {problem.expected}"
+        raise PythonNodeFailed(f"{message}, at `{problem.path}`", node=visit.node) from problem
+    return result, size(function.result, result)

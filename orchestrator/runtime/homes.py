@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.capability import Authority, prepare
 from orchestrator.engine.settings import DEFAULT_MEMORY, InstanceSettings
+from orchestrator.engine.turn import Turn
+from orchestrator.errors import ClosedError, Trapped
 from orchestrator.runtime.output import Printed
 from orchestrator.runtime.visit import Visit
 from orchestrator.wasi import settings
@@ -29,53 +31,76 @@ class Home:
         self.node, self.linker = node, linker
         self._session: Instance | None = None
         self._authority: Authority | None = None
-        self._printed: Printed | None = None
         self._users = 1
         self._lock = threading.Lock()
+        self._making = Turn()
+        """Held while a session is made: others wait for it, each no longer than its own run goes on."""
+        self._maker: Run | None = None
 
-    def fresh(self, visit: Visit) -> Instance:
+    def fresh(self, visit: Visit, authority: Authority) -> Instance:
         """A new instance; whoever asked closes it."""
-        return self._make(visit, self._authorised(visit.run), Printed(visit.run, self.node.name))
-
-    def session(self, visit: Visit) -> Instance:
-        """The instance that outlives runs; a new one when it trapped, or when its grants mean other folders."""
-        authority = self._authorised(visit.run)
-        with self._lock:
-            kept = self._session
-            if kept is None or kept.ended or kept.closed or authority != self._authority:
-                if kept is not None:
-                    kept.close()
-                self._printed = Printed(visit.run, self.node.name)
-                kept = self._session = self._make(visit, authority, self._printed)
-                self._authority = authority
-            elif self._printed is not None:
-                self._printed.run = visit.run
-            return kept
-
-    def _authorised(self, run: Run) -> Authority:
-        return prepare(self.node.grants, run.inputs, run.graph.manifest.folder, self.node.name)
-
-    def _make(self, visit: Visit, authority: Authority, printed: Printed) -> Instance:
+        printed = Printed(visit.run, self.node.name)
         memory = self.node.limits.memory or DEFAULT_MEMORY
-        wasi = settings(authority)
-        instance = self.linker.instantiate(visit, InstanceSettings(memory, wasi=wasi, output=printed))
-        printed.instance = instance
-        return instance
+        made = self.linker.instantiate(visit, InstanceSettings(memory, wasi=settings(authority), output=printed))
+        printed.instance = made
+        return made
 
-    def shared(self) -> Home:
-        """This home, for one more program: it closes with the last of them."""
+    def session(self, visit: Visit, authority: Authority) -> Instance:
+        """The instance that outlives runs; a new one when it trapped, or when its grants mean other folders.
+
+        Raises:
+            ClosedError: nothing uses this home any more.
+        """
+        turn = self._making
+        turn.acquire(visit)
+        try:
+            kept = self._kept(visit.run, authority)
+            return self._keep(self.fresh(visit, authority), authority, turn) if kept is None else kept
+        finally:
+            turn.release()
+
+    def _kept(self, run: Run, authority: Authority) -> Instance | None:
         with self._lock:
+            if not self._users:
+                raise ClosedError("the linked pipeline was closed")
+            kept = self._session
+            if kept is not None and not kept.gone and authority == self._authority:
+                return kept
+            self._session, self._maker = None, run
+        if kept is not None:
+            kept.close()
+        return None
+
+    def _keep(self, made: Instance, authority: Authority, turn: Turn) -> Instance:
+        with self._lock:
+            self._maker = None
+            kept = self._users > 0 and turn is self._making
+            if kept:
+                self._session, self._authority = made, authority
+        if not kept:
+            made.close()
+        return made
+
+    def shared(self) -> Home | None:
+        """This home, for one more program: it closes with the last of them. None when it is closed."""
+        with self._lock:
+            if not self._users:
+                return None
             self._users += 1
         return self
 
     def abandon(self, run: Run) -> None:
-        """Gives the session up if a guest of the run is still in it: the next call gets a new one."""
+        """Gives the session up if a guest of the run is still in it, or makes it: the next call gets a new one."""
         with self._lock:
             kept = self._session
             frame = kept.frame if kept is not None else None
-            if kept is not None and isinstance(frame, Visit) and frame.run is run:
-                kept.close()
-                self._session = None
+            if self._maker is run:
+                self._making, self._maker = Turn(), None
+            if not (isinstance(frame, Visit) and frame.run is run):
+                return
+            self._session = None
+        if kept is not None:
+            kept.close()
 
     def close(self) -> None:
         """Ends the session, when no other program shares it."""
@@ -90,21 +115,52 @@ class Home:
 
 
 class Rooms:
-    """The instances that belong to one run."""
+    """The instances that serve one run."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self.instances: dict[str, Instance] = {}
-        """By node, those that serve the whole run; one that has ended is replaced by `instance`."""
-        self._locks: dict[str, threading.Lock] = {}
+        """By node, those that serve the whole run; one that is gone is replaced by `instance`."""
+        self._authorities: dict[str, Authority] = {}
+        self._making: dict[str, Turn] = {}
         self._lock = threading.Lock()
         self._all: list[Instance] = []
         self._closed = False
 
+    def entered(self, visit: Visit, *, nested: bool = False) -> Instance:
+        """The instance that a call of the visit's node runs in, entered; the visit notes a fresh one, to be closed.
+
+        An instance that trapped, or was replaced, while this call waited for it, is no answer: the next one is.
+
+        Arguments:
+            nested: the call comes out of an instance that is entered; it is then left by `leave_nested`.
+        """
+        while True:
+            instance = self.instance(visit)
+            try:
+                if nested:
+                    instance.enter_nested(visit)
+                else:
+                    instance.enter(visit)
+            except (Trapped, ClosedError):
+                self._refused(visit, instance)
+                if visit.fresh or not instance.gone:
+                    raise
+            except BaseException:
+                self._refused(visit, instance)
+                raise
+            else:
+                return instance
+
+    @staticmethod
+    def _refused(visit: Visit, instance: Instance) -> None:
+        if visit.fresh:
+            instance.close()
+
     def instance(self, visit: Visit) -> Instance:
-        """The instance that a call of the visit's node runs in; the visit notes a fresh one, to be closed after it."""
+        """The instance for a call of the visit's node; the visit notes a fresh one, to be closed after it."""
         found = self.instances.get(visit.node)
-        if found is not None and not found.ended:
+        if found is not None and not found.gone:
             return found
         home = self._run.program.homes[visit.node]
         return self.fresh(visit) if home.node.lifetime == "call" else self._make(visit, home)
@@ -112,22 +168,37 @@ class Rooms:
     def fresh(self, visit: Visit) -> Instance:
         """An instance for one call only."""
         visit.fresh = True
-        return self._run.program.homes[visit.node].fresh(visit)
+        home = self._run.program.homes[visit.node]
+        return home.fresh(visit, self._authority(home))
+
+    def _authority(self, home: Home) -> Authority:
+        """What the node may reach in this run, looked up once."""
+        name, run = home.node.name, self._run
+        found = self._authorities.get(name)
+        if found is None:
+            found = prepare(home.node.grants, run.inputs, run.graph.manifest.folder, name)
+            self._authorities[name] = found
+        return found
 
     def _make(self, visit: Visit, home: Home) -> Instance:
         with self._lock:
-            lock = self._locks.setdefault(visit.node, threading.Lock())
-        with lock:
+            turn = self._making.setdefault(visit.node, Turn())
+        turn.acquire(visit)
+        try:
             found = self.instances.get(visit.node)
-            if found is not None and not found.ended:
+            if found is not None and not found.gone:
                 return found
+            if self._closed:
+                raise ClosedError("the run has ended")
             if home.node.lifetime == "session":
-                found = home.session(visit)
+                found = home.session(visit, self._authority(home))
             else:
-                found = home.fresh(visit)
+                found = home.fresh(visit, self._authority(home))
                 self._keep(found)
             self.instances[visit.node] = found
             return found
+        finally:
+            turn.release()
 
     def _keep(self, instance: Instance) -> None:
         with self._lock:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.contract.redact import HIDDEN
 from orchestrator.engine.frame import Frame, Stop
 from orchestrator.errors import (
     Cancelled,
@@ -18,15 +20,19 @@ from orchestrator.errors import (
     TimedOut,
     Trapped,
 )
-from orchestrator.interface.convert import check, has_json, write_json
+from orchestrator.interface.convert import has_json, write_json
 from orchestrator.interface.sizes import size
 from orchestrator.interface.types import Option, Result, Type
+from orchestrator.link.paths import follow as type_at
+from orchestrator.runtime.crossing import explained
 from orchestrator.runtime.gates import call_python
 from orchestrator.runtime.paths import follow, walk_steps
 
 if TYPE_CHECKING:
+    from orchestrator.engine import Instance
     from orchestrator.link.model import Binding, LinkedData, LinkedNode
-    from orchestrator.manifest.model import Cause, Ref
+    from orchestrator.manifest.model import Cause, Ref, Steps
+    from orchestrator.runtime.homes import Rooms
     from orchestrator.runtime.run import Run
     from orchestrator.runtime.visit import Visit
 
@@ -60,6 +66,49 @@ class Failed:
 
 State = Done | Erred | Skipped | Failed
 States = Mapping[str, State]
+_LOOK = 0.02
+"""Seconds between two looks of a waiting node at whether it should go on."""
+
+
+class _Own:
+    """The instance of one element of `each`: fresh, kept through its rounds, replaced when it trapped."""
+
+    def __init__(self) -> None:
+        self._instance: Instance | None = None
+
+    def entered(self, rooms: Rooms, visit: Visit) -> Instance:
+        """The instance, entered."""
+        kept = self._instance
+        if kept is None or kept.gone:
+            self.close()
+            kept = self._instance = rooms.fresh(visit)
+            visit.fresh = False
+        kept.enter(visit)
+        return kept
+
+    def close(self) -> None:
+        """Ends it."""
+        if self._instance is not None:
+            self._instance.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stay:
+    """What one execution of a node is part of.
+
+    Arguments:
+        around: until when it may run.
+        element: which element of `each`, from 0.
+        own: the element's own instance; None where the node's instance serves.
+        attempt: which try, from 1, of a node with `retry`.
+        round: which round, from 1, of a node with `repeat`.
+    """
+
+    around: Frame
+    element: int | None = None
+    own: _Own | None = None
+    attempt: int | None = None
+    round: int | None = None
 
 
 class Execution:
@@ -97,7 +146,7 @@ class Execution:
         try:
             state = self._executed()
         except RunError as problem:
-            if not fallback or _cause(problem) is None or self._run.frame.problem() is not None:
+            if not fallback or _cause(problem) is None or self._run.over() is not None:
                 raise
             return self._replaced(Failed(problem))
         if not isinstance(state, Erred) or (self._takes_error and not fallback):
@@ -117,24 +166,24 @@ class Execution:
         if bound is None:
             return Skipped()
         spread = self._spread(bound)
-        return self._retried(bound, self._run.frame, False, None) if spread is None else self._each(bound, spread)
+        return self._retried(bound, _Stay(self._run.frame)) if spread is None else self._each(bound, spread)
 
     # Arguments
 
     def _bind(self) -> dict[str, Any] | None:
-        """The arguments by name; None when the node is skipped."""
-        bound: dict[str, Any] = {}
+        """The arguments by name; None when the node is skipped. Nothing crosses an edge until all of them are there."""
+        bound = {binding.parameter.name: binding.constant for binding in self._node.bindings}
+        crossing: list[tuple[LinkedData, Any]] = []
         for binding in self._node.bindings:
-            if not binding.edges:
-                bound[binding.parameter.name] = binding.constant
-                continue
-            chosen = self._choose(binding)
-            if chosen is None:
+            chosen = self._choose(binding) if binding.edges else None
+            if chosen is not None:
+                crossing.append(chosen)
+            elif binding.edges:
                 return None
-            edge, value = chosen
+        for edge, value in crossing:
             if edge.each is None and not self._crosses(edge, edge.source_type, value):
                 return None
-            bound[binding.parameter.name] = value if edge.each else _wrapped(edge, value)
+            bound[edge.parameter] = value if edge.each else _wrapped(edge, value)
         return bound
 
     def _choose(self, binding: Binding) -> tuple[LinkedData, Any] | None:
@@ -194,126 +243,159 @@ class Execution:
         problems: list[RunError] = []
 
         def work(index: int) -> None:
-            arguments = {**bound, edge.parameter: _wrapped(edge, elements[index])}
             try:
-                if self._crosses(edge, edge.type, elements[index]):
-                    states[index] = self._retried(arguments, part, True, index)
+                states[index] = self._element(edge, bound, elements[index], _Stay(part, index, _Own()))
+                if isinstance(states[index], Erred):
+                    part.stop.set(Cancelled("another element answered with an error"))
             except BaseException as problem:
-                found = problem if isinstance(problem, RunError) else RunError(f"internal error: {problem!r}")
-                problems.append(found)
+                problems.append(problem if isinstance(problem, RunError) else explained(problem))
                 part.stop.set(Cancelled("another element failed"))
 
         self._run.program.spread(work, len(elements), parallel, part)
-        if problems:
-            raise next((p for p in problems if not isinstance(p, Cancelled)), problems[0])
         erred = next((state for state in states if isinstance(state, Erred)), None)
+        genuine = next((problem for problem in problems if not isinstance(problem, Cancelled)), None)
+        ended = genuine or (None if erred else part.problem())
+        if ended is not None:
+            raise ended
         return erred or Done([state.value for state in states if isinstance(state, Done)])
+
+    def _element(self, edge: LinkedData, bound: Mapping[str, Any], element: Any, stay: _Stay) -> State | None:
+        """Runs the node for one element; None when the edge's contract denies it."""
+        if not self._crosses(edge, edge.type, element):
+            return None
+        try:
+            return self._retried({**bound, edge.parameter: _wrapped(edge, element)}, stay)
+        finally:
+            assert stay.own is not None
+            stay.own.close()
 
     # Control
 
-    def _retried(self, arguments: Mapping[str, Any], around: Frame, fresh: bool, element: int | None) -> State:
+    def _retried(self, arguments: Mapping[str, Any], stay: _Stay) -> State:
         retry = self._node.retry
-        left = retry.times if retry is not None else 0
-        while True:
+        if retry is None:
+            return self._repeated(arguments, stay)
+        for attempt in range(1, retry.times + 1):
             cause: Cause | None
+            problem: RunError | None = None
             try:
-                state = self._repeated(arguments, around, fresh, element)
-                cause, problem = ("err" if isinstance(state, Erred) else None), None
+                state = self._repeated(arguments, replace(stay, attempt=attempt))
+                cause = "err" if isinstance(state, Erred) else None
             except RunError as found:
                 cause, problem = _cause(found), found
-            again = retry is not None and left > 0 and cause in retry.on and around.problem() is None
-            if not again:
+            if cause not in retry.on or stay.around.problem() is not None or self._run.over() is not None:
                 if problem is not None:
                     raise problem
                 return state
-            left -= 1
-            assert retry is not None
-            self._run.event("retry", node=self._node.name, detail={"because": cause, "left": left})
-            self._pause(retry.wait, around)
+            detail = {"because": cause, "left": retry.times + 1 - attempt}
+            self._run.event("retry", node=self._node.name, detail=detail)
+            _pause(retry.wait, stay.around)
+        return self._repeated(arguments, replace(stay, attempt=retry.times + 1))
 
-    def _pause(self, seconds: float, around: Frame) -> None:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            problem = around.problem()
-            if problem is not None:
-                raise problem
-            time.sleep(min(left, 0.02))
-
-    def _repeated(self, arguments: Mapping[str, Any], around: Frame, fresh: bool, element: int | None) -> State:
+    def _repeated(self, arguments: Mapping[str, Any], stay: _Stay) -> State:
         repeat, until = self._node.repeat, self._node.until
         if repeat is None or until is None:
-            return self._once(arguments, around, fresh, element)
-        for _ in range(repeat.max):
-            state = self._once(arguments, around, fresh, element)
+            return self._once(arguments, stay)
+        for number in range(1, repeat.max + 1):
+            state = self._once(arguments, replace(stay, round=number))
             if not isinstance(state, Done) or until(state.value):
                 return state
-            fed = {name: walk_steps(state.value, steps, self._node.name) for name, steps in repeat.feed.items()}
+            fed = {name: self._fed(name, steps, state.value) for name, steps in repeat.feed.items()}
             arguments = {**arguments, **fed}
         if repeat.at_max == "accept":
             return state
         raise RunError(f"`until` still does not hold after {repeat.max} times", node=self._node.name)
 
+    def _fed(self, name: str, steps: Steps, value: Any) -> Any:
+        """The part of a result that the next round gets for a parameter, as the parameter takes it."""
+        assert self._node.run is not None
+        function = self._node.run.function
+        fed = walk_steps(value, steps, self._node.name)
+        wanted = next(field.type for field in function.params if field.name == name)
+        if not (isinstance(wanted, Option) and isinstance(wanted.some, Option)):
+            return fed
+        result = function.result.ok if isinstance(function.result, Result) else function.result
+        assert result is not None
+        return fed if type_at(result, steps, self._node.name) == wanted else {"some": fed}
+
     # One execution
 
-    def _once(self, arguments: Mapping[str, Any], around: Frame, fresh: bool, element: int | None) -> State:
+    def _once(self, arguments: Mapping[str, Any], stay: _Stay) -> State:
         node, run = self._node, self._run
-        visit = run.visit(node.name, around)
+        visit = run.visit(node.name, stay.around)
         if node.limits.timeout is not None:
             limit = f"node `{node.name}` took longer than its timeout, {node.limits.timeout:g} s"
             visit.within(node.limits.timeout, limit)
         run.event("start", visit)
-        detail = _described(node, element)
+        run.open[visit.span] = visit
+        detail = _described(node, stay)
         assert node.run is not None
         function, values = node.run.function, [arguments[field.name] for field in node.run.function.params]
         try:
-            result, response = self._call(visit, values, fresh)
+            result, response = self._call(visit, values, stay.own)
         except BaseException as problem:
-            raise self._failed(visit, problem, detail) from problem.__cause__
+            found = self._failed(visit, problem, detail)
+            raise found from found.__cause__
         request = sum(_size(field.type, value) for field, value in zip(function.params, values, strict=True))
         state = _state(function.result, result)
-        decision = "failed" if isinstance(state, Erred) else "allowed"
-        run.event("node", visit, function=str(node.run), request=request, response=response, decision=decision,
-                  detail=detail)  # fmt: skip
+        if isinstance(state, Erred):
+            detail |= {"error": self._err_message, "error_type": ComponentFailed.__name__}
+        if run.open.pop(visit.span, None) is not None:
+            run.event("node", visit, function=str(node.run), request=request, response=response,
+                      decision="failed" if isinstance(state, Erred) else "allowed", detail=detail)  # fmt: skip
         return state
 
-    def _call(self, visit: Visit, values: list[Any], fresh: bool) -> tuple[Any, int]:
+    def _call(self, visit: Visit, values: list[Any], own: _Own | None) -> tuple[Any, int]:
         """The result of the node's `run` and its size."""
         node = self._node
         export = node.run
         assert export is not None
         if node.python is not None:
-            result = call_python(node.python, values, node.name)
-            if export.function.result is None:
-                return None, 0
-            result = check(export.function.result, result, "result")
-            return result, size(export.function.result, result)
+            found = call_python(node.python, export.function, values, visit)
+        else:
+            with self._entered(visit, own) as instance:
+                found = instance.call_sized(export.interface, export.function, values)
+        if node.limits.timeout is not None and visit.remaining() <= 0:
+            raise TimedOut(visit.limit)
+        return found
+
+    @contextmanager
+    def _entered(self, visit: Visit, own: _Own | None) -> Iterator[Instance]:
+        """The instance that the execution takes place in, entered; one of its own is closed by who has it."""
         rooms = self._run.rooms
-        instance = rooms.fresh(visit) if fresh else rooms.instance(visit)
+        instance = rooms.entered(visit) if own is None else own.entered(rooms, visit)
         try:
-            with instance.entered(visit):
-                return instance.call_sized(export.interface, export.function, values)
+            yield instance
         finally:
+            instance.leave()
             if visit.fresh:
                 instance.close()
 
     def _failed(self, visit: Visit, problem: BaseException, detail: dict[str, Any]) -> RunError:
         """The error for a failed execution, recorded."""
-        if not isinstance(problem, RunError):
-            problem = _explained(problem, self._node.name)
         run = self._run
-        if isinstance(problem, LimitExceeded | TimedOut):
-            run.event("limit", visit, detail={"message": problem.message}, decision="failed")
-        decision = "cancelled" if isinstance(problem, Cancelled) else "failed"
-        run.event("node", visit, function=str(self._node.run), decision=decision,
-                  detail={**detail, "error": problem.message, "error_type": type(problem).__name__})  # fmt: skip
-        return run.placed(problem, self._node.name)
+        found = problem if isinstance(problem, RunError) else explained(problem)
+        found = run.placed(found, self._node.name, visit=visit)
+        over = isinstance(found, Cancelled) or run.ended_by(found)
+        detail |= {"error": found.message, "error_type": type(found).__name__}
+        if run.open.pop(visit.span, None) is not None:
+            run.event("node", visit, function=str(self._node.run), decision="cancelled" if over else "failed",
+                      detail=detail)  # fmt: skip
+        return found
+
+    @property
+    def _err_message(self) -> str:
+        return f"{self._node.run} answered with an error"
 
     def _answered_err(self, value: Any) -> ComponentFailed:
+        """The error that ends the run with the value; the value stands in the exception and in no event."""
         assert self._node.run is not None
         result = self._node.run.function.result
         type_ = result.err if isinstance(result, Result) else None
-        shown = "" if type_ is None else f": {_shown(type_, value)}"
-        return ComponentFailed(f"{self._node.run} answered with an error{shown}", value=value, node=self._node.name)
+        if type_ is not None and self._node.name in self._run.program.hushed:
+            return ComponentFailed(self._err_message, value=HIDDEN, shown=HIDDEN, node=self._node.name)
+        shown = "" if type_ is None else _shown(type_, value)
+        return ComponentFailed(self._err_message, value=value, shown=shown, node=self._node.name)
 
 
 def source_value(source: Ref, run: Run, states: States) -> Any:
@@ -349,7 +431,7 @@ def _cause(problem: RunError) -> Cause | None:
     return "trap" if isinstance(problem, Trapped | LimitExceeded | PythonNodeFailed) else None
 
 
-def _described(node: LinkedNode, element: int | None) -> dict[str, Any]:
+def _described(node: LinkedNode, stay: _Stay) -> dict[str, Any]:
     """What an event of the node says of it."""
     limits = {"memory": node.limits.memory, "timeout": node.limits.timeout}
     found: dict[str, Any] = {"lifetime": node.lifetime}
@@ -357,13 +439,18 @@ def _described(node: LinkedNode, element: int | None) -> dict[str, Any]:
         found["limits"] = {name: limit for name, limit in limits.items() if limit is not None}
     if node.component is not None:
         found["digest"] = node.component.digest
-    return found if element is None else {**found, "element": element}
+    numbers = {"element": stay.element, "attempt": stay.attempt, "round": stay.round}
+    return found | {name: number for name, number in numbers.items() if number is not None}
 
 
-def _explained(problem: BaseException, node: str) -> RunError:
-    found = RunError(f"{type(problem).__name__}: {problem}", node=node)
-    found.__cause__ = problem
-    return found
+def _pause(seconds: float, around: Frame) -> None:
+    """Waits, as long as the frame has no problem."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        problem = around.problem()
+        if problem is not None:
+            raise problem
+        time.sleep(min(left, _LOOK))
 
 
 def _shown(type_: Type, value: Any) -> str:

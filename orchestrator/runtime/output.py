@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
+from orchestrator.contract.redact import HIDDEN
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
@@ -16,37 +16,32 @@ MOST = 64 << 10
 
 
 class Printed:
-    """Takes what one instance prints and records it, up to a limit for each stream and run."""
+    """Takes what one instance prints and records it, up to a limit for each stream and run.
+
+    Arguments:
+        run: that the instance is made for; later it is the run that is in the instance.
+        node: whose instance it is.
+    """
 
     def __init__(self, run: Run, node: str) -> None:
         self.node = node
         self.instance: Instance | None = None
         """The instance that prints, once it is made."""
-        self._taken: dict[str, int] = {}
-        self._lock = threading.Lock()
         self._run = run
-
-    @property
-    def run(self) -> Run:
-        """The run that the instance prints for."""
-        return self._run
-
-    @run.setter
-    def run(self, run: Run) -> None:
-        """Another run begins to use the instance: what it prints is counted anew."""
-        if run is not self._run:
-            with self._lock:
-                self._run, self._taken = run, {}
+        self._taken: dict[str, int] = {}
 
     def __call__(self, stream: str, data: bytes) -> None:
-        """Takes what was printed."""
-        with self._lock:
-            run, before = self._run, self._taken.get(stream, 0)
-            self._taken[stream] = before + len(data)
+        """Takes what was printed, on the thread that is in the instance."""
+        frame = self.instance.frame if self.instance is not None else None
+        visit = frame if isinstance(frame, Visit) else None
+        if visit is not None and visit.run is not self._run:
+            self._run, self._taken = visit.run, {}
+        before = self._taken.get(stream, 0)
+        self._taken[stream] = before + len(data)
         room = max(0, MOST - before)
         if not room:
             return
-        detail = {"stream": stream, "text": data[:room].decode("utf-8", "replace"), "cut": len(data) > room}
-        frame = self.instance.frame if self.instance is not None else None
-        visit = frame if isinstance(frame, Visit) and frame.run is run else None
-        run.event("output", visit, node=self.node, detail=detail)
+        hushed = self.node in self._run.program.hushed
+        text = HIDDEN if hushed else data[:room].decode("utf-8", "replace")
+        detail = {"stream": stream, "text": text, "cut": len(data) > room}
+        self._run.event("output", visit, node=self.node, detail=detail)

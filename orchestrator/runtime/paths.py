@@ -40,6 +40,8 @@ def _into(value: Any, step: Step) -> Any:
                 raise _Missing(f"expected the case `{name}`, found `{value.case}`")
             return value.value
         case FieldStep(name):
+            if name not in value:
+                raise _Missing(f"expected `{name}`, found `{next(iter(value), 'nothing')}`")
             return value[name]
         case IndexStep(index):
             if index >= len(value):

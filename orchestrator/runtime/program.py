@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.audit import Event, Recorder, trace_id
+from orchestrator.audit import Recorder, trace_id
 from orchestrator.engine import Engine, Linker
 from orchestrator.engine.frame import Frame
-from orchestrator.errors import Cancelled, ClosedError, RunError, TimedOut, ValueMismatch
+from orchestrator.errors import Cancelled, ClosedError, LimitExceeded, RunError, TimedOut, ValueMismatch
 from orchestrator.interface.convert import check, has_json
 from orchestrator.interface.sizes import size
 from orchestrator.interface.types import Function, Interface, Name
@@ -23,8 +23,8 @@ from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.gates import EdgeGate, python_host
 from orchestrator.runtime.homes import Home
 from orchestrator.runtime.node import Skipped, source_value
-from orchestrator.runtime.run import RUN_SPAN, Outcome, Run
-from orchestrator.runtime.schedule import Schedule
+from orchestrator.runtime.run import Outcome, Run
+from orchestrator.runtime.schedule import GRACE, Schedule
 from orchestrator.runtime.threads import Threads
 from orchestrator.runtime.tools import Tool, denied, tool_functions
 from orchestrator.wasi import config_store, is_config_store
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedNode, LinkedTool
 
 TOOLS = "agent:core/tools"
+_LOOK = 0.05
+"""Seconds between two looks of a node that waits for its elements at whether it should go on."""
 
 
 class Program:
@@ -51,6 +53,8 @@ class Program:
         references = [edge.source for edge in graph.data] + [output.source for output in graph.outputs]
         self.errors_taken = frozenset(ref.name for ref in references if ref.kind == "error")
         """Nodes whose error something takes."""
+        self.hushed = _hushed(graph)
+        """Nodes that are given or give what an edge redacts: what they say of a failure is not shown."""
         self._closed = False
 
     # Linking
@@ -76,7 +80,13 @@ class Program:
             offered = _offered(edge, wanted)
             name = f"{target or callee.name}.{offered.name}"
             crossing = Crossing(
-                edge.id, edge.callee, name, denied_by(wanted), edge.checks.get(offered.name), callee.limits.timeout
+                edge.id,
+                edge.caller,
+                edge.callee,
+                name,
+                denied_by(wanted),
+                edge.checks.get(offered.name),
+                callee.limits.timeout,
             )
             if callee.python is not None:
                 linker.define(interface, wanted, python_host(crossing, wanted, callee.python))
@@ -85,8 +95,9 @@ class Program:
 
     def _tool(self, edge: LinkedTool) -> Tool:
         callee = self.graph.nodes[edge.callee]
-        crossing = Crossing(edge.id, edge.callee, str(edge.export), denied, edge.checks, callee.limits.timeout)
-        return Tool(edge, crossing, callee)
+        timeout = callee.limits.timeout
+        where = (edge.id, edge.caller, edge.callee, str(edge.export))
+        return Tool(edge, Crossing(*where, denied, edge.checks, timeout, edge.name), callee)
 
     # Running
 
@@ -147,6 +158,9 @@ class Program:
                 decision, detail["outcome"] = "cancelled", "cancelled"
             elif isinstance(problem, TimedOut):
                 detail["outcome"] = "timed-out"
+            if isinstance(problem, TimedOut | LimitExceeded) and not problem.node:
+                named = {"limit": "timeout", "message": problem.message}
+                run.event("limit", decision="failed", detail=named)
             raise run.placed(problem) from problem.__cause__
         except BaseException as problem:
             decision, detail["outcome"] = "cancelled", "interrupted"
@@ -154,14 +168,13 @@ class Program:
             raise
         finally:
             run.rooms.close()
-            self._end(run, decision, {**detail, "calls": run.calls})
-
-    def _end(self, run: Run, decision: str, detail: dict[str, Any]) -> None:
-        took = time.perf_counter_ns() - run.start
-        run.record(Event("run", run.began, took, run.id, RUN_SPAN, 0, decision=decision, detail=detail))
+            run.end(decision, detail)
 
     def spread(self, work: Callable[[int], None], count: int, parallel: int, frame: Frame) -> None:
-        """Does `work` for 0 … count-1, `parallel` at a time, this thread among them, until the frame has a problem."""
+        """Does `work` for 0 … count-1, `parallel` at a time, until the frame has a problem.
+
+        What is blocked in the host when it has one is waited for a little, then left behind.
+        """
         numbers, done = itertools.count(), threading.Semaphore(0)
 
         def worker() -> None:
@@ -169,12 +182,12 @@ class Program:
                 work(index)
             done.release()
 
-        helpers = max(0, min(parallel, count) - 1)
-        for _ in range(helpers):
+        workers = min(parallel, count)
+        for _ in range(workers):
             self.threads.start(worker)
-        worker()
-        for _ in range(helpers):
-            done.acquire()
+        for _ in range(workers):
+            if not _acquired(done, frame):
+                return
 
     def abandon(self, run: Run) -> None:
         """Guests of the run are still blocked in the host: sessions that they hold are not waited for again."""
@@ -185,9 +198,10 @@ class Program:
         """Shares with another program the homes of the session nodes that are the same in both."""
         for name, home in self.homes.items():
             same = name in other.homes and home.node.lifetime == "session" and self._same(other, name)
-            if same:
+            kept = other.homes[name].shared() if same else None
+            if kept is not None:
                 home.close()
-                self.homes[name] = other.homes[name].shared()
+                self.homes[name] = kept
 
     def _same(self, other: Program, name: str) -> bool:
         """Whether a node's instances may serve both programs: component, powers, and answers to its imports."""
@@ -204,14 +218,30 @@ class Program:
         self.threads.close()
 
 
+def _acquired(done: threading.Semaphore, frame: Frame) -> bool:
+    """Waits for a worker to end; False when it does not, though the frame has a problem."""
+    while not done.acquire(timeout=_LOOK):
+        if frame.problem() is not None:
+            return done.acquire(timeout=GRACE)
+    return True
+
+
 def _identity(graph: LinkedGraph, name: str) -> tuple[Any, ...]:
     """What an instance of a node depends on."""
     node = graph.nodes[name]
     callees = {edge.callee for edge in node.calls} | {edge.callee for edge in node.tools}
     called = sorted((callee, graph.nodes[callee].limits.timeout or 0.0) for callee in callees)
-    pythons = tuple(graph.nodes[callee].python for callee in sorted(callees))
+    pythons = {item.name: item.python for item in graph.manifest.nodes if item.name in callees}
     own = (node.component, node.grants, node.limits, node.lifetime, dict(node.config))
     return (*own, node.calls, node.tools, called, pythons, graph.manifest.folder)
+
+
+def _hushed(graph: LinkedGraph) -> frozenset[str]:
+    """The nodes at either end of an edge that redacts something."""
+    found = {edge.target for edge in graph.data if edge.contract.redact}
+    found |= {edge.source.name for edge in graph.data if edge.contract.redact and edge.source.kind != "input"}
+    crossings: list[LinkedCall | LinkedTool] = [*graph.calls, *graph.tools]
+    return frozenset(found.union(*((edge.caller, edge.callee) for edge in crossings if edge.contract.redact)))
 
 
 def config_functions(config: Mapping[str, str]) -> dict[str, Callable[[Any, Any], Any]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.audit import Event, new_run, trace_id
 from orchestrator.contract import Ledger
 from orchestrator.engine.frame import Frame, Stop
-from orchestrator.errors import LimitExceeded, RunError
+from orchestrator.errors import Cancelled, LimitExceeded, RunError, TimedOut
 from orchestrator.runtime.homes import Rooms
 from orchestrator.runtime.visit import Visit
 
@@ -63,6 +63,10 @@ class Run:
         self.rooms = Rooms(self)
         self.calls = 0
         """Calls over call and tool edges so far."""
+        self.spent: RunError | None = None
+        """A limit of the run that it has used up."""
+        self.open: dict[int, Visit] = {}
+        """By span, the executions of nodes that have not ended."""
         self._ledgers: dict[str, Ledger] = {}
         self._calls = itertools.count(1).__next__
         self._lock = threading.Lock()
@@ -104,6 +108,15 @@ class Run:
                 found = self._ledgers.setdefault(edge, Ledger())
         return found
 
+    def over(self) -> RunError | None:
+        """Why the run cannot go on, whatever its nodes do about their failures; None while it can."""
+        return self.frame.problem() or self.spent
+
+    def ended_by(self, problem: RunError) -> bool:
+        """Whether an error is only the end of the run, as one of its guests met it."""
+        over = self.frame.problem()
+        return over is not None and over.message == problem.message
+
     def count_call(self) -> None:
         """Counts one call over a call or tool edge.
 
@@ -112,7 +125,8 @@ class Run:
         """
         self.calls = calls = self._calls()
         if calls > self._most_calls:
-            raise LimitExceeded(f"the run made more than the {self._most_calls} calls it may make")
+            self.spent = LimitExceeded(f"the run made more than the {self._most_calls} calls it may make")
+            raise self.spent
 
     def event(
         self,
@@ -133,8 +147,9 @@ class Run:
             start, duration = visit.began, 0 if kind == "start" else time.perf_counter_ns() - visit.start
             span, parent = visit.span, visit.parent
         else:
-            start, duration, span = time.time_ns(), 0, self.span()
-            parent = visit.span if visit is not None else RUN_SPAN
+            begins = kind == "start"
+            start, duration, span = time.time_ns(), 0, RUN_SPAN if begins else self.span()
+            parent = visit.span if visit is not None else 0 if begins else RUN_SPAN
         node = node or (visit.node if visit is not None else "")
         self.record(
             _event(
@@ -144,9 +159,34 @@ class Run:
             )
         )  # fmt: skip
 
-    def placed(self, problem: RunError, node: str = "", edge: str = "") -> RunError:
-        """The error, told where it happened if it does not know."""
+    def placed(self, problem: RunError, node: str = "", edge: str = "", *, visit: Visit | None = None) -> RunError:
+        """The error, told where it happened if it does not know; a limit that was hit in the visit is recorded then."""
+        if visit is not None and not problem.node and isinstance(problem, LimitExceeded | TimedOut):
+            detail = {"limit": _limit(problem), "message": problem.message}
+            if not self.ended_by(problem):
+                self.event("limit", visit, edge=edge, decision="failed", detail=detail)
         problem.node = problem.node or node
         problem.edge = problem.edge or edge
         problem.trace_id = problem.trace_id or trace_id(self.id)
         return problem
+
+    def end(self, decision: str, detail: dict[str, Any]) -> None:
+        """Records the end of the run; what a guest that was left behind does later is not recorded any more."""
+        for visit in list(self.open.values()):
+            if self.open.pop(visit.span, None) is not None:
+                left = {"error": "the run ended while it was blocked", "error_type": Cancelled.__name__}
+                self.event("node", visit, decision="cancelled", detail=left)
+        took = time.perf_counter_ns() - self.start
+        detail = {**detail, "calls": self._calls() - 1}
+        self.record(Event("run", self.began, took, self.id, RUN_SPAN, 0, decision=decision, detail=detail))
+        self.record = _forget
+
+
+def _limit(problem: RunError) -> str:
+    """Which limit it is."""
+    known = () if isinstance(problem, TimedOut) else ("memory", "stack", "calls", "table", "values")
+    return next((name for name in known if name in problem.message), "timeout" if not known else "limits")
+
+
+def _forget(_event: Event) -> None:
+    return None

@@ -79,6 +79,8 @@ class Schedule:
 
     def _ended(self, name: str, state: State | None, problem: BaseException | None) -> None:
         self._running.discard(name)
+        if isinstance(problem, RunError) and self._run.ended_by(problem):
+            problem = self._run.frame.problem()
         if problem is not None:
             raise problem
         assert state is not None

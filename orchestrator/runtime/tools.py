@@ -93,13 +93,12 @@ def _invoke(tool: Tool, visit: Visit, values: tuple[Any, ...]) -> tuple[Any, int
     """The tool's result and its size."""
     export = tool.edge.export
     if tool.callee.python is not None:
-        result = call_python(tool.callee.python, values, visit.node)
-        return result, 0 if export.function.result is None else size(export.function.result, result)
-    instance = visit.run.rooms.instance(visit)
+        return call_python(tool.callee.python, export.function, values, visit)
+    instance = visit.run.rooms.entered(visit)
     try:
-        with instance.entered(visit):
-            return instance.call_sized(export.interface, export.function, values)
+        return instance.call_sized(export.interface, export.function, values)
     finally:
+        instance.leave()
         if visit.fresh:
             instance.close()
 
