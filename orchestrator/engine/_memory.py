@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import sys
 
 from orchestrator.engine._native import VALUE
 
-MEMORY = memoryview((ctypes.c_ubyte * ((1 << 47) - 1)).from_address(0)).cast("B")
-"""The lower half of the address space, where user memory is on x86-64 and aarch64. Nothing is read by making it."""
+MEMORY = memoryview((ctypes.c_ubyte * sys.maxsize).from_address(0)).cast("B")
+"""The lower half of the address space, where a process has its own memory. Nothing is read by making it."""
 
 WORDS = struct.Struct("<QQ")
 _words = WORDS.unpack_from
