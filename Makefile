@@ -19,6 +19,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@echo "Installing what requirements.lock lists (a minute or two the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q orchestrator
 	@touch $@
 
 # The pipeline of README's first page: an answer, with its sources, out of this project's own documents.
