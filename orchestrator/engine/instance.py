@@ -76,8 +76,9 @@ class Instance:
     def _limit(self) -> None:
         """A store's limiter holds for each memory: the total is divided among the memories the component can make."""
         limits, code = self.settings, self.linker.component.parts
-        memory = limits.memory // max(1, code.memories)
-        c.store_limiter(self._store, memory, limits.table_elements, -1, max(1, code.tables), max(1, code.memories))
+        memories, tables = max(1, code.memories), max(1, code.tables)
+        elements = limits.table_elements // tables
+        c.store_limiter(self._store, limits.memory // memories, elements, -1, tables, memories)
 
     # Entering and leaving
 

@@ -16,7 +16,7 @@ Output = Callable[[str, bytes], None]
 DEFAULT_MEMORY = 1 << 30
 """Bytes of all memories of an instance together, where no limit is given."""
 TABLE_ELEMENTS = 1 << 20
-"""Elements of one table: 8 bytes each on the host."""
+"""Elements of all tables of an instance together: 8 bytes each on the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class InstanceSettings:
 
     Arguments:
         memory: bytes of all its linear memories together.
-        table_elements: elements of each of its tables.
+        table_elements: elements of all its tables together.
         output: takes what it prints, if `wasi.stdio` is captured.
     """
 

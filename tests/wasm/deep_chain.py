@@ -1,6 +1,7 @@
 """A program: a chain of stores, each near the end of its own stack when it calls the next. `… CACHE DEPTH`.
 
-Writes whether the results were right. Run by `test_engine_limits.py` in a process of its own, since a stack that is too small ends the process.
+Writes whether the results were right. Run by `test_engine_limits.py` in a process of its own, since a stack that is
+too small ends the process.
 """
 
 from __future__ import annotations

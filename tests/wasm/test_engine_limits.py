@@ -99,6 +99,15 @@ def test_a_table_grows_to_its_limit(engine: Engine) -> None:
         assert call(made, "grow", 2**32 - 1) == -1
 
 
+def test_all_tables_together_stay_under_the_limit(engine: Engine) -> None:
+    body = """(table $a 1 funcref) (table $b 1 funcref)
+      (func (export "grow") (param i32) (result i32) (table.grow $a (ref.null func) (local.get 0)))"""
+    text = plain(body, grow='(param "n" u32) (result s32)')
+    with instance(engine, text, InstanceSettings(table_elements=100)) as made:
+        assert call(made, "grow", 50) == -1
+        assert call(made, "grow", 49) == 1
+
+
 def test_a_table_too_large_from_the_start_is_told(engine: Engine) -> None:
     with (
         pytest.raises(LimitExceeded) as caught,
