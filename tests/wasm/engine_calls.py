@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from orchestrator.engine import Denial, Engine, Frame, Instance, InstanceSettings
-from orchestrator.interface.types import Function, World
+from orchestrator.engine import Denial, Engine, Frame, Handle, Instance, InstanceSettings
+from orchestrator.interface.types import Function, Interface, World
 from tests.gates import Pass
+from tests.resource_guests import OWNER
 
 
 def function(world: World, name: str) -> Function:
@@ -78,3 +79,15 @@ TEXT_BACK = """(component
   (core instance $i (instantiate $m))
   (func (export "f") (param "x" string) (result string)
     (canon lift (core func $i "f") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))"""
+
+
+def constructed(engine: Engine, count: int) -> tuple[Instance, list[Handle]]:
+    """An instance that owns that many counters, and their handles."""
+    component = engine.from_text(OWNER)
+    made = engine.linker(component).instantiate(Frame())
+    api = component.world.exports[0]
+    assert isinstance(api, Interface)
+    new = api.function("[constructor]counter")
+    assert new is not None
+    with made.entered(Frame()):
+        return made, [made.call(api.name, new, [n]) for n in range(count)]
