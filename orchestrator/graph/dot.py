@@ -17,6 +17,7 @@ _ARCS = {
     "data": 'color="#2f6fd0"',
     "call": 'color="#d9730d"',
     "tool": 'color="#8250c8", style=dashed',
+    "grant": 'color="#3f9a70", style=dashed',
     "implied": 'color="#98a2b0", style=dotted',
 }
 

@@ -94,7 +94,7 @@ def lay_out(graph: Graph, boxes: Mapping[str, Size], notes: Mapping[str, Size], 
         [_roomy(_turned(boxes[vertex.id], turn), busy[vertex.id]) for vertex in graph.vertices],
         graph.pairs(),
         [_turned(notes.get(arc.id, (0.0, 0.0)), turn) for arc in graph.arcs],
-        [arc.kind in ("data", "implied") for arc in graph.arcs],
+        [arc.kind in ("data", "grant", "implied") for arc in graph.arcs],
     )
     along = columns(rows, _GAP, _NARROW)
     across, bands = _across(rows, along)

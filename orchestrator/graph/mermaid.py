@@ -16,14 +16,14 @@ _SHAPES: dict[VertexKind, tuple[str, str]] = {
     "node": ("[", "]"),
     "python": ("[[", "]]"),
 }
-_LINES = {"data": "-->", "call": "==>", "tool": "-.->", "implied": "-.->"}
+_LINES = {"data": "-->", "call": "==>", "tool": "-.->", "grant": "-.->", "implied": "-.->"}
 _CLASSES = (
     "  classDef input fill:#e9f6ef,stroke:#5fae86,color:#16202c",
     "  classDef output fill:#e8f0fc,stroke:#6d9be0,color:#16202c",
     "  classDef node fill:#ffffff,stroke:#c9d1db,color:#16202c",
     "  classDef python fill:#fffbea,stroke:#d8b13c,color:#16202c",
 )
-_STROKES = {"data": "#2f6fd0", "call": "#d9730d", "tool": "#8250c8", "implied": "#98a2b0"}
+_STROKES = {"data": "#2f6fd0", "call": "#d9730d", "tool": "#8250c8", "grant": "#3f9a70", "implied": "#98a2b0"}
 
 
 def as_mermaid(graph: Graph) -> str:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 VertexKind = Literal["input", "output", "node", "python"]
-ArcKind = Literal["data", "call", "tool", "implied"]
+ArcKind = Literal["data", "call", "tool", "grant", "implied"]
 
 VERTEX_KINDS: tuple[VertexKind, ...] = ("input", "output", "node", "python")
-ARC_KINDS: tuple[ArcKind, ...] = ("data", "call", "tool", "implied")
+ARC_KINDS: tuple[ArcKind, ...] = ("data", "call", "tool", "grant", "implied")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Arc:
         id: unique among the graph's arcs; the edge as the manifest writes it.
         source, target: ids of vertices. A call or tool goes from the caller to the callee; an implied arc from the node
             that runs first to the one that waits.
-        kind: what flows: a value, calls, calls of a tool found by name, or nothing but order.
+        kind: what flows: a value, calls, calls of a tool found by name, an input into a grant, or nothing but order.
         label: path and parameter (`text -> question`), interface or tool's name.
         types: the WIT type that flows, or the functions.
         contract: the rules, a line each.

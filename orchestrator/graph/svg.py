@@ -76,7 +76,13 @@ def as_svg(graph: Graph, direction: Direction | None = None) -> str:
 
 def describe(graph: Graph) -> str:
     """The graph in sentences, for those who hear the picture."""
-    words = {"data": "flows to", "call": "calls", "tool": "may call as a tool", "implied": "runs before"}
+    words = {
+        "data": "flows to",
+        "call": "calls",
+        "tool": "may call as a tool",
+        "grant": "is used by a grant of",
+        "implied": "runs before",
+    }
     said = [f"{arc.source} {words[arc.kind]} {arc.target}." for arc in graph.arcs]
     return " ".join(map(shown, (f"{tally(graph)}.", *said)))
 

@@ -39,7 +39,7 @@ _BOX = _Marks(
     "·",
     "…",
     {"input": "▷", "output": "◁", "node": "■", "python": "◆"},
-    {"data": "──▶", "call": "══▶", "tool": "╌╌▶", "implied": "┄┄▶"},
+    {"data": "──▶", "call": "══▶", "tool": "╌╌▶", "grant": "╶╶▶", "implied": "┄┄▶"},
 )
 _ASCII = _Marks(
     "+",
@@ -48,10 +48,10 @@ _ASCII = _Marks(
     "-",
     "...",
     {"input": ">", "output": "<", "node": "#", "python": "*"},
-    {"data": "-->", "call": "==>", "tool": "~~>", "implied": "..>"},
+    {"data": "-->", "call": "==>", "tool": "~~>", "grant": "++>", "implied": "..>"},
 )
 _SIGNS = {"input": "input", "output": "output", "node": "component", "python": "Python, in the host"}
-_HEADS = {"data": "data", "call": "call", "tool": "tool", "implied": "runs before"}
+_HEADS = {"data": "data", "call": "call", "tool": "tool", "grant": "used by a grant", "implied": "runs before"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def as_text(graph: Graph, width: int = 100, *, ascii_only: bool = False) -> str:
 def in_flow(graph: Graph) -> tuple[Vertex, ...]:
     """The vertices, each after what flows into it and what calls it, as far as cycles allow."""
     pairs = [pair for pair in graph.pairs() if pair[0] != pair[1]]
-    strong = [arc.kind in ("data", "implied") for arc in graph.arcs if arc.source != arc.target]
+    strong = [arc.kind in ("data", "grant", "implied") for arc in graph.arcs if arc.source != arc.target]
     flipped = upward(pairs, strong)
     downward = [(b, a) if at in flipped else (a, b) for at, (a, b) in enumerate(pairs)]
     names = [vertex.id for vertex in graph.vertices]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from orchestrator.graph.model import ArcKind, VertexKind
+from orchestrator.graph.model import ARC_KINDS, ArcKind, VertexKind
 
 ARROW = 8.0
 
@@ -18,7 +18,13 @@ KEY_VERTICES: dict[VertexKind, str] = {
     "node": "component",
     "python": "Python, in the host",
 }
-KEY_ARCS: dict[ArcKind, str] = {"data": "data", "call": "call", "tool": "tool", "implied": "runs before"}
+KEY_ARCS: dict[ArcKind, str] = {
+    "data": "data",
+    "call": "call",
+    "tool": "tool",
+    "grant": "used by a grant",
+    "implied": "runs before",
+}
 
 _SANS = 'Inter,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Liberation Sans",sans-serif'
 _MONO = 'ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono","DejaVu Sans Mono",monospace'
@@ -34,6 +40,7 @@ class _Palette(NamedTuple):
     data: str
     call: str
     tool: str
+    grant: str
     implied: str
     input: tuple[str, str]
     output: tuple[str, str]
@@ -51,6 +58,7 @@ _LIGHT = _Palette(
     data="#2f6fd0",
     call="#d9730d",
     tool="#8250c8",
+    grant="#3f9a70",
     implied="#98a2b0",
     input=("#e9f6ef", "#5fae86"),
     output=("#e8f0fc", "#6d9be0"),
@@ -67,6 +75,7 @@ _DARK = _Palette(
     data="#6aa5f8",
     call="#f29a4a",
     tool="#b796f2",
+    grant="#5cb88c",
     implied="#69778a",
     input=("#15291f", "#468a68"),
     output=("#16263f", "#4874b8"),
@@ -92,7 +101,7 @@ def _rules(p: _Palette) -> str:
         f".og-note>.og-chip,.og-chip{{fill:{p.chip[0]};stroke:{p.chip[1]}}}",
         f".og-rule{{fill:{p.chip[2]}}}",
     ]
-    for kind in ("data", "call", "tool", "implied"):
+    for kind in ARC_KINDS:
         colour = getattr(p, kind)
         rules.append(f".og-arc.og-{kind}{{stroke:{colour}}}.og-tip-{kind}{{fill:{colour}}}")
         rules.append(f".og-note-{kind}>rect{{stroke:{colour}}}")
@@ -115,6 +124,7 @@ STYLE = (
     ".og-note>.og-chip{stroke-opacity:1}"
     ".og-arc{fill:none;stroke-width:1.8;stroke-linejoin:round}"
     ".og-arc.og-tool{stroke-dasharray:7 4}"
+    ".og-arc.og-grant{stroke-dasharray:3 3}"
     ".og-arc.og-implied{stroke-dasharray:1.5 4;stroke-linecap:round}"
     + _rules(_LIGHT)
     + f"@media (prefers-color-scheme:dark){{{_rules(_DARK)}}}"

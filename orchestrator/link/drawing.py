@@ -24,6 +24,7 @@ from orchestrator.manifest.model import (
     ToolEdge,
     show_steps,
 )
+from orchestrator.manifest.substitution import inputs_of
 
 
 def draw(pipeline: LinkedGraph | Manifest) -> Graph:
@@ -112,6 +113,7 @@ def _arcs(manifest: Manifest, linked: LinkedGraph | None) -> Iterator[Arc]:
     for output in manifest.outputs:
         ref = output.source
         yield Arc(f"{ref} -> outputs.{output.name}", _end(ref), f"outputs.{output.name}", "data", _path(ref))
+    yield from _granted(manifest)
     yield from _implied(manifest)
 
 
@@ -182,6 +184,15 @@ def _sizes(contract: Contract) -> Iterator[tuple[str, int]]:
         size = getattr(contract, key.replace("-", "_"))
         if size is not None:
             yield key, size
+
+
+def _granted(manifest: Manifest) -> Iterator[Arc]:
+    """From an input to each node of which a grant uses it."""
+    for node in manifest.nodes:
+        for storage in node.grants.storage:
+            for name in inputs_of(storage.path):
+                id_ = f"inputs.{name} -> {node.name} (storage at {storage.at})"
+                yield Arc(id_, f"inputs.{name}", node.name, "grant", f"storage at {storage.at}")
 
 
 def _implied(manifest: Manifest) -> Iterator[Arc]:

@@ -151,17 +151,33 @@ def _implied(work: Work, name: str, caller: str) -> Arrow:
 
 def _fallbacks(work: Work, waits: Iterable[Arrow]) -> list[Arrow]:
     found: list[Arrow] = []
-    known = list(waits)
-    for draft in work.drafts.values():
-        other = draft.node.fallback
-        if other in work.drafts and other != draft.name:
-            where, place = draft.node.where.at("fallback"), place_of_node(draft.name)
-            found.append(Arrow(draft.name, other, f"`{other}` is the fallback of `{draft.name}`", where, place))
-            for arrow in known:
-                if arrow.source == draft.name and arrow.target != other:
-                    why = f"`{arrow.target}` waits for `{draft.name}`, and `{other}` may stand in for it"
-                    found.append(Arrow(other, arrow.target, why, arrow.where, arrow.place))
+    stand_ins = {d.name: d.node.fallback for d in work.drafts.values() if d.node.fallback in work.drafts}
+    for name, other in stand_ins.items():
+        if other != name:
+            where, place = work.drafts[name].node.where.at("fallback"), place_of_node(name)
+            found.append(Arrow(name, other, f"`{other}` is the fallback of `{name}`", where, place))
+    ends = _chain_ends(stand_ins)
+    for arrow in waits:
+        end = ends.get(arrow.source)
+        # Each of a chain of fallbacks waits for the one before, so who waits for the last waits for all of them.
+        if end is not None and ends.get(arrow.target, arrow.target) != end:
+            why = f"`{arrow.target}` waits for `{arrow.source}`, and `{end}` may stand in for it"
+            found.append(Arrow(end, arrow.target, why, arrow.where, arrow.place))
     return found
+
+
+def _chain_ends(stand_ins: Mapping[str, str]) -> dict[str, str]:
+    """Of each node with a fallback, the last that may stand in for it; of none whose fallbacks lead back to it."""
+    ends: dict[str, str] = {}
+    for name in stand_ins:
+        way: dict[str, None] = {}
+        at = name
+        while at in stand_ins and at not in way and at not in ends:
+            way[at] = None
+            at = stand_ins[at]
+        if at not in way:
+            ends.update(dict.fromkeys(way, ends.get(at, at)))
+    return ends
 
 
 def _along(cycle: tuple[str, ...], arrows: list[Arrow]) -> list[Arrow]:
