@@ -16,22 +16,12 @@ Everything that could be refused was refused by `link`: what goes wrong here is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from orchestrator._lazy import lazily
 
 if TYPE_CHECKING:
     from orchestrator.runtime.program import Program as Program
     from orchestrator.runtime.run import Outcome as Outcome
 
-__all__ = ["Outcome", "Program"]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "Program":
-        from orchestrator.runtime.program import Program
-
-        return Program
-    if name == "Outcome":
-        from orchestrator.runtime.run import Outcome
-
-        return Outcome
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__, __getattr__, __dir__ = lazily(__name__, {"program": ["Program"], "run": ["Outcome"]})

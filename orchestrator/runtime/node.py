@@ -22,11 +22,11 @@ from orchestrator.errors import (
 )
 from orchestrator.interface.convert import has_json, write_json
 from orchestrator.interface.sizes import size
-from orchestrator.interface.types import Option, Result, Type
+from orchestrator.interface.types import List, Option, Result, Type
 from orchestrator.link.paths import follow as type_at
 from orchestrator.runtime.crossing import explained
 from orchestrator.runtime.gates import call_python
-from orchestrator.runtime.paths import follow, walk_steps
+from orchestrator.runtime.paths import walk
 
 if TYPE_CHECKING:
     from orchestrator.engine import Instance
@@ -310,12 +310,11 @@ class Execution:
         """The part of a result that the next round gets for a parameter, as the parameter takes it."""
         assert self._node.run is not None
         function = self._node.run.function
-        fed = walk_steps(value, steps, self._node.name)
+        result = _side(function.result, False)
+        fed = walk(value, result, steps, self._node.name)
         wanted = next(field.type for field in function.params if field.name == name)
         if not (isinstance(wanted, Option) and isinstance(wanted.some, Option)):
             return fed
-        result = function.result.ok if isinstance(function.result, Result) else function.result
-        assert result is not None
         return fed if type_at(result, steps, self._node.name) == wanted else {"some": fed}
 
     # One execution
@@ -400,17 +399,44 @@ class Execution:
 
 def source_value(source: Ref, run: Run, states: States) -> Any:
     """The value that a reference stands for; `Skipped` where its node did not run or ended the other way."""
+    found = _source(source, run, states)
+    if isinstance(found, Skipped) or not source.steps:
+        return found.value if isinstance(found, Done) else found
+    return walk(found.value, _source_type(source, run), source.steps, str(replace(source, steps=())))
+
+
+def _source(source: Ref, run: Run, states: States) -> Done | Skipped:
+    """The whole value that a reference goes into."""
     if source.kind == "input":
-        return follow(run.inputs[source.name], source)
+        return Done(run.inputs[source.name])
     state = states[source.name]
     if source.kind == "error":
         erred = state.erred if isinstance(state, Failed) else state
-        return follow(erred.value, source) if isinstance(erred, Erred) else Skipped()
+        return Done(erred.value) if isinstance(erred, Erred) else Skipped()
     name = source.name
     while isinstance(state, Failed):
         name = run.graph.nodes[name].fallback
         state = states[name]
-    return follow(state.value, source) if isinstance(state, Done) else Skipped()
+    return state if isinstance(state, Done) else Skipped()
+
+
+def _source_type(source: Ref, run: Run) -> Type:
+    """The type of that value."""
+    graph = run.graph
+    if source.kind == "input":
+        return next(item.type for item in graph.inputs if item.name == source.name)
+    node = graph.nodes[source.name]
+    assert node.run is not None
+    found = _side(node.run.function.result, source.kind == "error")
+    spread = source.kind == "result" and any(e.each for binding in node.bindings for e in binding.edges)
+    return List(found) if spread else found
+
+
+def _side(result: Type | None, err: bool) -> Type:
+    """The type of what a node gives: of the ok side of a result, or of the err side."""
+    found = (result.err if err else result.ok) if isinstance(result, Result) else result
+    assert found is not None, "link let a path into nothing through"
+    return found
 
 
 def _wrapped(edge: LinkedData, value: Any) -> Any:

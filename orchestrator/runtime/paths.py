@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.errors import RunError
+from orchestrator.interface.types import Option, Type
 from orchestrator.interface.values import Variant
-from orchestrator.manifest.model import FieldStep, IndexStep, Ref, Step, Steps
+from orchestrator.link.paths import follow as type_at
+from orchestrator.manifest.model import FieldStep, IndexStep, Step, Steps
 
 
-def follow(value: Any, source: Ref) -> Any:
+def walk(value: Any, type_: Type, steps: Steps, start: str) -> Any:
     """The value at the end of a proven path.
+
+    Arguments:
+        type_: of the value.
+        start: what to call the value, for the message.
 
     Raises:
         RunError: what only the value can tell: no such element, another case, nothing in the option.
     """
-    return walk_steps(value, source.steps, str(Ref(source.kind, source.name)))
-
-
-def walk_steps(value: Any, steps: Steps, start: str) -> Any:
-    """The same for steps alone; `start` is what to call the value they begin at."""
     for number, step in enumerate(steps):
         try:
-            value = _into(value, step)
+            value = _into(value, step, type_, steps[: number + 1])
         except _Missing as problem:
             path = start + "".join(map(str, steps[: number + 1]))
             raise RunError(f"{path}: {problem}") from None
@@ -33,7 +34,7 @@ class _Missing(Exception):
     """There is nothing where the path leads; the message says what is there instead."""
 
 
-def _into(value: Any, step: Step) -> Any:
+def _into(value: Any, step: Step, type_: Type, path: Steps) -> Any:
     match step:
         case FieldStep(name) if isinstance(value, Variant):
             if value.case != name:
@@ -50,4 +51,6 @@ def _into(value: Any, step: Step) -> Any:
         case _:
             if value is None:
                 raise _Missing("expected a value, found none")
-            return value["some"] if isinstance(value, dict) and set(value) == {"some"} else value
+            # Only an option in an option has a form of its own; a record may have one field, `some`, too.
+            nested = isinstance(value, dict) and set(value) == {"some"} and isinstance(type_at(type_, path, ""), Option)
+            return value["some"] if nested else value

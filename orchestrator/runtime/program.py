@@ -163,8 +163,8 @@ class Program:
                 run.event("limit", decision="failed", detail=named)
             raise run.placed(problem) from problem.__cause__
         except BaseException as problem:
-            decision, detail["outcome"] = "cancelled", "interrupted"
-            detail["error"] = type(problem).__name__
+            decision, detail["outcome"] = "cancelled", "cancelled"
+            detail["error"] = detail["error_type"] = type(problem).__name__
             raise
         finally:
             run.rooms.close()

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import Cancelled, RunError
+from orchestrator.runtime.crossing import explained
 from orchestrator.runtime.node import Execution, State
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class Schedule:
             )
             self._run.inbox.put((name, execution.execute(), None))
         except BaseException as problem:
-            self._run.inbox.put((name, None, problem))
+            found = problem if isinstance(problem, RunError) else explained(problem)
+            self._run.inbox.put((name, None, self._run.placed(found, name)))
 
     def _await_one(self) -> None:
         """Waits for one node to end, as long as the run may go on."""
@@ -77,9 +79,9 @@ class Schedule:
         if ended is not None:
             self._ended(*ended)
 
-    def _ended(self, name: str, state: State | None, problem: BaseException | None) -> None:
+    def _ended(self, name: str, state: State | None, problem: RunError | None) -> None:
         self._running.discard(name)
-        if isinstance(problem, RunError) and self._run.ended_by(problem):
+        if problem is not None and self._run.ended_by(problem):
             problem = self._run.frame.problem()
         if problem is not None:
             raise problem
