@@ -44,7 +44,7 @@ class WasiSettings:
         """Configures a store; the key of its captured output, 0 where none is captured.
 
         Raises:
-            ComponentError: a folder cannot be opened.
+            ComponentError: a folder cannot be opened, or the environment is no text.
         """
         from orchestrator.engine import _native as c
 
@@ -52,7 +52,8 @@ class WasiSettings:
         try:
             self._environment(wasi)
             for folder in self.folders:
-                if not c.wasi_folder(wasi, os.fsencode(folder.path), folder.at.encode(), folder.writable):
+                path, at = os.fsencode(folder.path), _text(folder.at)
+                if b"\0" in path or at is None or not c.wasi_folder(wasi, path, at, folder.writable):
                     raise ComponentError(f"cannot open the folder {folder.path}, granted at {folder.at}")
         except BaseException:
             c.wasi_delete(wasi)
@@ -67,9 +68,12 @@ class WasiSettings:
         from orchestrator.engine import _native as c
 
         count = len(self.environment)
-        names, values = ((ctypes.c_char_p * count)(*(pair[i].encode() for pair in self.environment)) for i in (0, 1))
+        texts = [[_text(pair[side]) for pair in self.environment] for side in (0, 1)]
+        if None in texts[0] or None in texts[1]:
+            raise ComponentError("cannot set the environment: a name or a value has a NUL or is not Unicode")
+        names, values = ((ctypes.c_char_p * count)(*side) for side in texts)
         if count and not c.wasi_environment(wasi, count, ctypes.addressof(names), ctypes.addressof(values)):
-            raise ComponentError("cannot set the environment: a name or a value is not a C string")
+            raise ComponentError("cannot set the environment")
 
     def _stdio(self, wasi: int, output: Output | None) -> int:
         from orchestrator.engine import _native as c
@@ -79,6 +83,14 @@ class WasiSettings:
             for inherit in (c.wasi_inherit_stdin, c.wasi_inherit_stdout, c.wasi_inherit_stderr):
                 inherit(wasi)
         return capture(wasi, output) if self.stdio == "captured" and output is not None else 0
+
+
+def _text(text: str) -> bytes | None:
+    """The text for the C API; None for one that would be cut at a NUL, or that is not Unicode."""
+    try:
+        return None if "\0" in text else text.encode()
+    except UnicodeEncodeError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
