@@ -9,24 +9,24 @@ import pytest
 from orchestrator import Engine
 from orchestrator.engine import Component
 from orchestrator.engine._live import LIVE
-from tests import components as parts
+from tests import parts
 
 
 @pytest.fixture
 def numbers(engine: Engine) -> Component:
-    """`components.NUMBERS`."""
+    """`parts.NUMBERS`."""
     return engine.from_text(parts.NUMBERS, "numbers")
 
 
 @pytest.fixture
 def texts(engine: Engine) -> Component:
-    """`components.TEXTS`."""
+    """`parts.TEXTS`."""
     return engine.from_text(parts.TEXTS, "texts")
 
 
 @pytest.fixture
 def sleeper(engine: Engine) -> Component:
-    """`components.SLEEPER`."""
+    """`parts.SLEEPER`."""
     return engine.from_text(parts.SLEEPER, "sleeper")
 
 
