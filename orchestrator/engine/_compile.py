@@ -19,6 +19,7 @@ from orchestrator.engine._binary import MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES,
 from orchestrator.engine._config import new_engine
 from orchestrator.engine._reflect import reflect
 from orchestrator.engine._wasi_check import wasi_problems
+from orchestrator.engine.imports import unserved
 from orchestrator.errors import ComponentError
 from orchestrator.interface.serial import world_to_data
 
@@ -40,7 +41,7 @@ def compile_binary(engine: Engine, binary: bytes) -> tuple[cm.Component, dict[st
     except WasmtimeError as problem:
         raise ComponentError(f"not a valid component: {_first_lines(str(problem))}") from None
     found = parts(binary)
-    refused = (*world.refused, *wasi_problems(engine, component, world))
+    refused = (*world.refused, *unserved(world), *wasi_problems(engine, component, world))
     known = {"memories": found.memories, "tables": found.tables, "instances": found.instances}
     return component, {**known, "refused": list(refused), "world": world_to_data(world)}
 
@@ -67,7 +68,7 @@ def _not_a_component(binary: bytes) -> str:
 
 
 def _first_lines(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines() if line.strip() not in ("", "Caused by:")]
     return "; ".join(lines[:4])[:600]
 
 

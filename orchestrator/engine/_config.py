@@ -13,7 +13,7 @@ MAX_WASM_STACK = 512 << 10
 """Bytes of stack that one store's guest may use; each store that a chain of calls enters has its own allowance."""
 WASMTIME = "50.0.1"
 """The version this engine is written against: the one that pyproject.toml pins."""
-_FORMAT = "2"
+_FORMAT = "3"
 """Changes when what is kept beside the machine code changes."""
 _SETTINGS = f"epoch;no-concurrency;stack={MAX_WASM_STACK};cow;cranelift"
 

@@ -67,6 +67,8 @@ class _Reflection:
     ) -> None:
         """Notes a type that an interface or the world shows, or that it shows what no engine here carries."""
         if isinstance(type_, cm.ResourceType):
+            if imported and not interface:
+                self._refused.append(f"imports a resource of its own world, `{name}`; declare it in an interface")
             types.append(t.TypeDef(name, self._resource(type_, t.Resource(name, interface, imported))))
         elif isinstance(type_, cm.ValType):
             plain = self._value(type_, names)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from orchestrator.interface.types import Interface, Resource, World
+from collections.abc import Iterator
+
+from orchestrator.interface.types import Borrow, Function, Interface, Name, Own, Resource, World, walk
 
 SERVED = frozenset(("cli", "clocks", "filesystem", "io", "random", "sockets"))
 """The packages of `wasi:` that wasmtime's own WASI 0.2 serves."""
@@ -18,6 +20,12 @@ def is_wasi(item: object) -> bool:
     )
 
 
+def is_wasi_resource(resource: Resource) -> bool:
+    """Whether a resource is one that wasmtime's WASI makes: it means something in the guest's own store only."""
+    name = Name.parse(resource.interface)
+    return resource.imported and name.namespace == "wasi" and name.package in SERVED
+
+
 def resource_numbers(world: World) -> dict[Resource, int]:
     """A number for each resource that the component imports from another component, as its linker defines it."""
     shown = (
@@ -26,5 +34,31 @@ def resource_numbers(world: World) -> dict[Resource, int]:
         if isinstance(item, Interface) and not is_wasi(item)
         for definition in item.types
     )
-    resources = [type_ for type_ in shown if isinstance(type_, Resource) and not type_.interface.startswith("wasi:")]
+    resources = [type_ for type_ in shown if isinstance(type_, Resource) and not is_wasi_resource(type_)]
     return {resource: number for number, resource in enumerate(dict.fromkeys(resources), start=1)}
+
+
+def unserved(world: World) -> tuple[str, ...]:
+    """What a component asks of others, or offers to them, that no edge can carry, a line each: resources of WASI."""
+    return tuple(
+        f"{side} `{function.name}`{where}, which passes on `{resource.name}`, a resource of {resource.interface}: "
+        "what WASI makes stays in the component that asked for it"
+        for side, items in (("imports", world.imports), ("exports", world.exports))
+        for function, where in _crossing(items)
+        for resource in sorted({r for r in _handles(function) if is_wasi_resource(r)}, key=lambda r: r.name)
+    )
+
+
+def _crossing(items: tuple[Interface | Function, ...]) -> Iterator[tuple[Function, str]]:
+    """The functions that edges can carry, each with where it stands."""
+    for item in items:
+        if isinstance(item, Function):
+            yield item, ""
+        elif not is_wasi(item):
+            yield from ((function, f" of {item.name}") for function in item.functions)
+
+
+def _handles(function: Function) -> Iterator[Resource]:
+    types = [field.type for field in function.params] + ([] if function.result is None else [function.result])
+    for type_ in types:
+        yield from (part.resource for part in walk(type_) if isinstance(part, Own | Borrow))

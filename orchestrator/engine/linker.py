@@ -101,6 +101,8 @@ class Linker:
         return native
 
     def _make(self) -> _Native:
+        if self.component.world.refused:
+            raise ComponentError(f"{self.component.name} cannot be run: it {self.component.world.refused[0]}")
         native = _Native(c.linker_new(self.engine.address))
         if self.uses_wasi:
             _check(c.linker_add_wasip2(native.address))
@@ -122,7 +124,7 @@ class Linker:
         _check(c.linker_add_instance(root, name, len(name), ctypes.addressof(inner)))
         try:
             for definition in item.types:
-                if isinstance(definition.type, Resource):
+                if isinstance(definition.type, Resource) and definition.type in self.resources:
                     self._add_resource(inner.value or 0, definition.name, definition.type)
             for function in item.functions:
                 self._add(inner.value or 0, item.name, function)
