@@ -12,6 +12,8 @@ when it is first used, so that `import orchestrator` costs next to nothing.
 
 from __future__ import annotations
 
+from orchestrator._lazy import lazily
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestrator.diagnostics import Diagnostic
@@ -73,29 +75,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Contract": "manifest.model",
-    "Diagnostic": "diagnostics",
-    "Engine": "engine",
-    "Grants": "manifest.model",
-    "Limits": "manifest.model",
-    "LinkedPipeline": "pipeline",
-    "Pipeline": "pipeline",
-    "Result": "pipeline",
-    "Storage": "manifest.model",
-    "Variant": "interface.values",
+    "diagnostics": ["Diagnostic"],
+    "engine": ["Engine"],
+    "interface.values": ["Variant"],
+    "manifest.model": ["Contract", "Grants", "Limits", "Storage"],
+    "pipeline": ["LinkedPipeline", "Pipeline", "Result"],
 }
-"""The module of each public name; of the others, the exceptions, it is `errors`."""
+_ERRORS = {*__all__} - {"__version__"}.union(*_HOMES.values())
 
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module 'orchestrator' has no attribute {name!r}")
-    from importlib import import_module
-
-    value: object = getattr(import_module(f"orchestrator.{_HOMES.get(name, 'errors')}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+_, __getattr__, __dir__ = lazily(__name__, {**_HOMES, "errors": _ERRORS})

@@ -22,6 +22,8 @@ Severity = Literal["error", "warning"]
 Paint = Callable[[str, str], str]
 """Colours a text: (role, text) -> text, the role one of error, warning, code, place, gutter, mark, help."""
 
+HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+"""The categories of Unicode whose characters a terminal obeys or does not show: they are escaped."""
 _WIDEST = 120
 """Columns of an excerpt; a longer line is cut around the mark."""
 
@@ -108,8 +110,13 @@ def printable(text: str) -> str:
     """`text` with every control and formatting character written as an escape, safe for a terminal."""
     if text.isascii() and text.isprintable():
         return text
-    hidden = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-    return "".join(repr(char)[1:-1] if unicodedata.category(char) in hidden else char for char in text)
+    return "".join(repr(char)[1:-1] if unicodedata.category(char) in HIDDEN else char for char in text)
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(bool(unicodedata.combining(char)) for char in text)
 
 
 def render(diagnostic: Diagnostic, paint: Paint = plain) -> str:
@@ -135,14 +142,14 @@ def _excerpt(diagnostic: Diagnostic, gutter: str, paint: Paint) -> list[str]:
     place = f"{printable(span.source.name)}:{span.line}:{span.column}"
     text, start, end = _window(span)
     before, marked = _shown(text[:start]), _shown(text[start:end])
-    mark = paint(diagnostic.severity, "^" * max(1, _columns(marked)))
+    mark = paint(diagnostic.severity, "^" * max(1, columns(marked)))
     label = f" {printable(diagnostic.label)}" if diagnostic.label else ""
     bar = paint("gutter", f"{gutter} |")
     return [
         f"{paint('gutter', gutter + '-->')} {paint('place', place)}",
         bar,
         f"{paint('gutter', f'{span.line} |')} {_shown(text)}",
-        f"{bar} {' ' * _columns(before)}{mark}{label}",
+        f"{bar} {' ' * columns(before)}{mark}{label}",
     ]
 
 
@@ -163,9 +170,3 @@ def _window(span: Span) -> tuple[str, int, int]:
 
 def _shown(text: str) -> str:
     return printable(text.replace("\t", " "))
-
-
-def _columns(text: str) -> int:
-    """How many columns of a terminal the text takes."""
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    return len(text) + wide - sum(bool(unicodedata.combining(char)) for char in text)

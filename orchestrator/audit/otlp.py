@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from orchestrator.audit._hush import Hush
 from orchestrator.audit.spans import MOMENTS, SpanMaker
 from orchestrator.diagnostics import printable
+from orchestrator.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -97,8 +98,9 @@ class Otlp:
         lost = self._lost + _count(self._events) + len(self._spans)
         if not lost:
             return []
-        spans = "1 span" if lost == 1 else f"{lost} spans"
-        return [printable(f"{spans} did not reach {self._where}: {self._reason or 'no answer in time'}")]
+        return [
+            printable(f"{counted(lost, 'span')} did not reach {self._where}: {self._reason or 'no answer in time'}")
+        ]
 
     def _end(self, deadline: float) -> None:
         """Ends the thread; one that waits for an answer is left behind, to end with the process."""

@@ -10,6 +10,7 @@ import click
 
 from orchestrator.cli import COMMANDS, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, help_text
 from orchestrator.diagnostics import printable
+from orchestrator.wording import closest
 
 
 class Application(click.Group):
@@ -81,8 +82,5 @@ def _refuse(error: click.ClickException) -> int:
 
 
 def _no_such_command(name: str) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, COMMANDS, n=2)
-    known = "did you mean " + " or ".join(f"`{name}`" for name in near) if near else f"there are {', '.join(COMMANDS)}"
-    return f"no command `{name}`; {known}"
+    near = closest(name, COMMANDS)
+    return f"no command `{name}`; " + (f"did you mean `{near}`" if near else f"there are {', '.join(COMMANDS)}")

@@ -9,6 +9,7 @@ from orchestrator import errors
 from orchestrator.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from orchestrator.cli import _terminal as terminal
 from orchestrator.diagnostics import printable, render
+from orchestrator.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,8 +42,8 @@ def count(diagnostics: Iterable[Diagnostic], paint: Paint) -> str:
     """How many errors and warnings there are, in a line."""
     severities = [diagnostic.severity for diagnostic in diagnostics]
     found, warned = severities.count("error"), severities.count("warning")
-    parts = [paint("error", _number(found, "error"))] if found else []
-    parts += [paint("warning", _number(warned, "warning"))] if warned else []
+    parts = [paint("error", counted(found, "error"))] if found else []
+    parts += [paint("warning", counted(warned, "warning"))] if warned else []
     return ", ".join(parts)
 
 
@@ -77,7 +78,3 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, float) and value - value != 0:
         return str(value)
     return value if isinstance(value, str | int | float | None) else str(value)
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

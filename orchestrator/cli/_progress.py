@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.diagnostics import printable
+from orchestrator.wording import counted
 
 if TYPE_CHECKING:
     from orchestrator.audit import Event
@@ -39,7 +40,7 @@ class Node:
         parts: list[str] = [self.state] if self.state != "done" else []
         parts += [duration(self.busy)] if self.runs else []
         parts += [f"{self.runs} runs"] if self.runs > 1 else []
-        parts += [_number(self.calls, "call")] if self.calls else []
+        parts += [counted(self.calls, "call")] if self.calls else []
         return ", ".join(parts) + (f": {self.remark}" if self.remark else "")
 
 
@@ -113,7 +114,3 @@ def _remark(event: Event) -> str:
 def _output(event: Event) -> Iterator[str]:
     for line in str((event.detail or {}).get("text") or "").rstrip("\n").split("\n"):
         yield f"{printable(event.node)}| {printable(line[:_LONGEST])}"
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -13,7 +13,7 @@ import sys
 import unicodedata
 from typing import TYPE_CHECKING, Any, TextIO
 
-from orchestrator.diagnostics import plain
+from orchestrator.diagnostics import HIDDEN, plain
 
 if TYPE_CHECKING:
     from orchestrator.diagnostics import Paint
@@ -37,7 +37,6 @@ _STYLES = {
     "size": "2",
     "time": "32",
 }
-_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
 def coloured(stream: TextIO) -> bool:
@@ -91,7 +90,7 @@ def json_text(data: Any) -> str:
 
 def _escape(found: re.Match[str]) -> str:
     char = found[0]
-    return json.dumps(char)[1:-1] if unicodedata.category(char) in _HIDDEN else char
+    return json.dumps(char)[1:-1] if unicodedata.category(char) in HIDDEN else char
 
 
 def _write(stream: TextIO, text: str) -> None:

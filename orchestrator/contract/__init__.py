@@ -5,51 +5,31 @@ What is named below is imported when first used: a pipeline without conditions n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from orchestrator.contract.checks import Checks, Ledger, Violation
+from orchestrator._lazy import lazily
 
 if TYPE_CHECKING:
-    from orchestrator.contract.cel import Condition, compile_condition, compile_value_condition
-    from orchestrator.contract.compile import compile_contract
-    from orchestrator.contract.deny import can_deny, denial
-    from orchestrator.contract.functions import check_functions
-    from orchestrator.contract.redact import redactor
-    from orchestrator.contract.timeout import timed_out
+    from orchestrator.contract.cel import Condition as Condition
+    from orchestrator.contract.cel import compile_condition as compile_condition
+    from orchestrator.contract.cel import compile_value_condition as compile_value_condition
+    from orchestrator.contract.checks import Checks as Checks
+    from orchestrator.contract.checks import Ledger as Ledger
+    from orchestrator.contract.checks import Violation as Violation
+    from orchestrator.contract.compile import compile_contract as compile_contract
+    from orchestrator.contract.deny import can_deny as can_deny
+    from orchestrator.contract.deny import denial as denial
+    from orchestrator.contract.functions import check_functions as check_functions
+    from orchestrator.contract.timeout import timed_out as timed_out
 
-__all__ = [
-    "Checks",
-    "Condition",
-    "Ledger",
-    "Violation",
-    "can_deny",
-    "check_functions",
-    "compile_condition",
-    "compile_contract",
-    "compile_value_condition",
-    "denial",
-    "redactor",
-    "timed_out",
-]
-
-_HOMES = {
-    "Condition": "cel",
-    "can_deny": "deny",
-    "check_functions": "functions",
-    "compile_condition": "cel",
-    "compile_contract": "compile",
-    "compile_value_condition": "cel",
-    "denial": "deny",
-    "redactor": "redact",
-    "timed_out": "timeout",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
+__all__, __getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "cel": ["Condition", "compile_condition", "compile_value_condition"],
+        "checks": ["Checks", "Ledger", "Violation"],
+        "compile": ["compile_contract"],
+        "deny": ["can_deny", "denial"],
+        "functions": ["check_functions"],
+        "timeout": ["timed_out"],
+    },
+)

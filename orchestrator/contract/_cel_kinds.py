@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from orchestrator.interface.types import (
@@ -102,13 +100,6 @@ def fields(type_: Static) -> dict[str, Static] | None:
 def operator(function: str) -> str:
     """The operator as it is written: `_+_` is `+`."""
     return {"@in": "in", "_?_:_": "?:", "_[_]": "[]"}.get(function, function.replace("_", " ").strip()) or function
-
-
-def suggest(name: str, names: Iterable[str]) -> str:
-    """What to write instead of a name that is not known."""
-    known = list(names)
-    close = difflib.get_close_matches(name, known, 1)
-    return f"did you mean `{close[0]}`?" if close else f"known: {', '.join(f'`{n}`' for n in known) or 'none'}"
 
 
 def article(noun: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from orchestrator.contract._cel_kinds import operator, suggest
+from orchestrator.contract._cel_kinds import operator
 from orchestrator.contract._place import Problem
+from orchestrator.wording import suggest
 
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _WORDS = {"and": "`&&`", "or": "`||`", "not": "`!`", "=": "`==`", "===": "`==`", "in": "`in`"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.contract._cel_kinds import BYTES, NULL, Static, Uses, article, enter, fields, kind, operator, suggest
+from orchestrator.contract._cel_kinds import BYTES, NULL, Static, Uses, article, enter, fields, kind, operator
 from orchestrator.contract._cel_tree import Call, Const, Expr, Ident, ListOf, Loop, MapOf, Select
 from orchestrator.contract._place import Problem
 from orchestrator.diagnostics import Severity
@@ -31,6 +31,7 @@ from orchestrator.interface.types import (
     Type,
     Variant,
 )
+from orchestrator.wording import suggest
 
 _NUMBERS = {"int", "uint", "double"}
 _OPERATORS = {"_+_", "_-_", "_*_", "_/_", "_%_"}

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from orchestrator.contract._cel_kinds import suggest
 from orchestrator.contract._place import refuse
 from orchestrator.contract.checks import Ledger, Rule, Violation
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.manifest.model import Contract, Where
+from orchestrator.wording import listed, suggest
 
 
 def closed(function: str, allowed: tuple[str, ...]) -> Rule:
     """The rule for a function that is not among the allowed ones: every call breaks it."""
-    names = ", ".join(f"`{name}`" for name in allowed) or "none"
-    violation = Violation("functions", f"`{function}` may not be called over this edge; allowed: {names}")
+    violation = Violation("functions", f"`{function}` may not be called over this edge; allowed: {listed(allowed)}")
 
     def rule(_ledger: Ledger, _size: int, _values: Any) -> Violation:
         return violation

@@ -12,7 +12,9 @@ when the first component runs or is compiled.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from orchestrator._lazy import lazily
 
 if TYPE_CHECKING:
     from orchestrator.engine._resources import Handle as Handle
@@ -28,29 +30,16 @@ if TYPE_CHECKING:
     from orchestrator.engine.settings import InstanceSettings as InstanceSettings
     from orchestrator.engine.settings import WasiSettings as WasiSettings
 
-_HOME_OF = {
-    "Handle": "_resources",
-    "Denial": "_serve",
-    "Gate": "_serve",
-    "Component": "component",
-    "Engine": "engine",
-    "Frame": "frame",
-    "Stop": "frame",
-    "Instance": "instance",
-    "Linker": "linker",
-    "Folder": "settings",
-    "InstanceSettings": "settings",
-    "WasiSettings": "settings",
-}
-
-__all__ = sorted(_HOME_OF)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    found = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = found
-    return found
+__all__, __getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "_resources": ["Handle"],
+        "_serve": ["Denial", "Gate"],
+        "component": ["Component"],
+        "engine": ["Engine"],
+        "frame": ["Frame", "Stop"],
+        "instance": ["Instance"],
+        "linker": ["Linker"],
+        "settings": ["Folder", "InstanceSettings", "WasiSettings"],
+    },
+)

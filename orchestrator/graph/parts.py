@@ -11,6 +11,7 @@ from typing import Literal
 from orchestrator.graph.layers import Size
 from orchestrator.graph.measure import cut, shown, width
 from orchestrator.graph.model import Arc, Graph, Vertex
+from orchestrator.wording import counted
 
 Style = Literal["label", "tag", "type", "detail", "path", "when", "rule", "more"]
 
@@ -104,7 +105,7 @@ def tally(graph: Graph) -> str:
     counts = [(nodes, "node")]
     counts += [(sum(vertex.kind == kind for vertex in graph.vertices), kind) for kind in ("input", "output")]
     counts.append((len(graph.arcs), "edge"))
-    return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts if count or word == "node")
+    return ", ".join(counted(count, word) for count, word in counts if count or word == "node")
 
 
 def _line(text: str, style: Style, most: float) -> Line:

@@ -5,11 +5,11 @@ No line is longer than asked, and nothing that a terminal would obey is left in 
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from orchestrator.diagnostics import columns
 from orchestrator.graph.layers import ranks, upward
 from orchestrator.graph.measure import shown
 from orchestrator.graph.model import ARC_KINDS, Arc, Graph, Vertex
@@ -145,9 +145,3 @@ def in_flow(graph: Graph) -> tuple[Vertex, ...]:
     rank = ranks(names, downward)
     place = {name: at for at, name in enumerate(topological_order(names, downward))}
     return tuple(sorted(graph.vertices, key=lambda vertex: (rank[vertex.id], place[vertex.id])))
-
-
-def columns(text: str) -> int:
-    """How many columns of a terminal the text takes."""
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    return len(text) + wide - sum(bool(unicodedata.combining(char)) for char in text)

@@ -18,6 +18,8 @@ used.
 
 from __future__ import annotations
 
+from orchestrator._lazy import lazily
+
 # What type checkers read as `typing.TYPE_CHECKING`, without the milliseconds that importing typing takes.
 TYPE_CHECKING = False
 
@@ -49,27 +51,17 @@ if TYPE_CHECKING:
     from orchestrator.interface.versions import fits as fits
     from orchestrator.interface.versions import version_fits as version_fits
 
-_HOMES = {
-    "compare": ("explain_function", "explain_interface", "explain_type"),
-    "convert": ("arguments", "check", "from_json", "has_json", "load_json", "read_json", "to_json", "write_json"),
-    "packages": ("Packages",),
-    "parse": ("parse_package", "parse_packages", "parse_type"),
-    "schema": ("json_schema",),
-    "serial": ("world_from_data", "world_to_data"),
-    "show": ("show_function", "show_interface", "show_type", "show_world"),
-    "sizes": ("layout", "size"),
-    "versions": ("fits", "version_fits"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-__all__ = sorted(_HOME_OF)
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    found: object = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = found
-    return found
+__all__, __getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "compare": ("explain_function", "explain_interface", "explain_type"),
+        "convert": ("arguments", "check", "from_json", "has_json", "load_json", "read_json", "to_json", "write_json"),
+        "packages": ("Packages",),
+        "parse": ("parse_package", "parse_packages", "parse_type"),
+        "schema": ("json_schema",),
+        "serial": ("world_from_data", "world_to_data"),
+        "show": ("show_function", "show_interface", "show_type", "show_world"),
+        "sizes": ("layout", "size"),
+        "versions": ("fits", "version_fits"),
+    },
+)

@@ -17,7 +17,9 @@ with the manifest. What is named below is imported when first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from orchestrator._lazy import lazily
 
 if TYPE_CHECKING:
     from orchestrator.link.drawing import draw as draw
@@ -25,20 +27,4 @@ if TYPE_CHECKING:
     from orchestrator.link.linker import check as check
     from orchestrator.link.linker import link as link
 
-_HOMES = {
-    "drawing": ("draw",),
-    "linker": ("Linking", "check", "link"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-__all__ = sorted(_HOME_OF)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    found = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = found
-    return found
+__all__, __getattr__, __dir__ = lazily(__name__, {"drawing": ["draw"], "linker": ["Linking", "check", "link"]})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from itertools import combinations
 
 from orchestrator.errors import ValueMismatch
@@ -16,6 +15,7 @@ from orchestrator.link.model import Binding, LinkedData
 from orchestrator.link.nodes import no_run_help
 from orchestrator.link.report import place_of_node
 from orchestrator.manifest.paths import LABEL
+from orchestrator.wording import closest
 
 MOST_EDGES = 16
 """Edges that may share a parameter: each is held against each."""
@@ -48,9 +48,9 @@ def _aimed(work: Work) -> dict[str, list[str | None]]:
 def _meant(work: Work, draft: Draft, parameter: Field, aimed: list[str | None]) -> bool:
     """Whether a faulty edge or a misspelt name is what the parameter misses: one mistake is one diagnostic."""
     assert draft.run is not None
-    known = {p.name for p in draft.run.function.params}
+    known = [p.name for p in draft.run.function.params]
     given = [name for name in (*aimed, *draft.node.args) if name is not None and name not in known]
-    misspelt = not work.report.full and any(parameter.name in get_close_matches(n[:200], known, 1) for n in given[:20])
+    misspelt = not work.report.full and any(parameter.name == closest(name, known) for name in given[:20])
     return misspelt or None in aimed or parameter.name in aimed
 
 

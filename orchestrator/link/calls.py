@@ -10,8 +10,9 @@ from orchestrator.link.draft import Draft, Item, Work, unique
 from orchestrator.link.items import functions_of, item_name, needs_answer
 from orchestrator.link.matching import Ports, explain, named, pairs, ports_of, wrong_version
 from orchestrator.link.model import LinkedCall
-from orchestrator.link.report import listed, place_of_edge
+from orchestrator.link.report import place_of_edge
 from orchestrator.manifest.model import CallEdge, Where
+from orchestrator.wording import listed
 
 
 def link_calls(work: Work) -> None:

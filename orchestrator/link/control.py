@@ -10,9 +10,10 @@ from orchestrator.link.data import misfit
 from orchestrator.link.draft import Draft, Work
 from orchestrator.link.nodes import no_run_help
 from orchestrator.link.paths import NoStep, follow
-from orchestrator.link.report import listed, place_of_edge, place_of_node
+from orchestrator.link.report import place_of_edge, place_of_node
 from orchestrator.link.sources import result_type
 from orchestrator.manifest.model import Repeat, Steps, show_steps
+from orchestrator.wording import listed
 
 
 def link_control(work: Work) -> None:

@@ -14,9 +14,10 @@ from orchestrator.link.contracts import checks_of_value
 from orchestrator.link.draft import Draft, Work
 from orchestrator.link.model import LinkedData
 from orchestrator.link.nodes import no_run_help
-from orchestrator.link.report import listed, place_of_edge
+from orchestrator.link.report import place_of_edge
 from orchestrator.link.sources import source_type
 from orchestrator.manifest.model import CallEdge, DataEdge, ToolEdge
+from orchestrator.wording import listed
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from orchestrator.interface import version_fits
 from orchestrator.interface.types import Function, Interface, Name, Resource
 from orchestrator.link.draft import Item
 from orchestrator.link.model import Export
-from orchestrator.link.report import listed, suggest
+from orchestrator.wording import listed, suggest
 
 
 def item_name(item: Item) -> str:
@@ -77,8 +77,8 @@ def find_export(node: str, exports: Sequence[Item], text: str) -> Export:
         raise NotFound("ambiguous-export", message, (f"write the version: `{found[0]}`",))
     known = [str(export) for export in callables(exports)]
     bare = [str(e) for e in callables(exports) if e.function.name == name]
-    hints = (f"did you mean `{bare[0]}`?",) if len(bare) == 1 else suggest(text, known, f"`{node}` exports")
-    raise NotFound("unknown-export", f"`{node}` exports no function `{text}`", hints)
+    hint = f"did you mean `{bare[0]}`?" if len(bare) == 1 else suggest(text, known, f"`{node}` exports")
+    raise NotFound("unknown-export", f"`{node}` exports no function `{text}`", (hint,))
 
 
 def _within(exports: Sequence[Item], home: str) -> list[Export]:

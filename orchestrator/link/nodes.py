@@ -11,8 +11,9 @@ from orchestrator.interface.types import Function
 from orchestrator.link.carried import handles_in, unsupported_in
 from orchestrator.link.draft import Draft, Work, answering
 from orchestrator.link.items import NotFound, callables, find_export
-from orchestrator.link.report import listed, place_of_node
+from orchestrator.link.report import place_of_node
 from orchestrator.manifest.model import Node
+from orchestrator.wording import listed
 
 Load = Callable[[Node, Path], Component]
 """Gives a node's component; the folder is where relative paths start. Raises `ComponentError`."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from orchestrator.interface import show_type
 from orchestrator.interface.types import Case, List, Option, Record, Result, Tuple, Type, Variant
-from orchestrator.link.report import suggest
 from orchestrator.manifest.model import FieldStep, IndexStep, SomeStep, Step, Steps
+from orchestrator.wording import suggest
 
 
 class NoStep(Exception):
@@ -74,4 +74,4 @@ def _payload(shown: str, type_: Type, cases: Sequence[Case], name: str) -> Type:
 
 
 def _missing(shown: str, type_: Type, what: str, name: str, known: list[str]) -> Type:
-    raise NoStep(f"`{shown}` is {show_type(type_)}: it has no {what} `{name}`", *suggest(name, known, f"its {what}s"))
+    raise NoStep(f"`{shown}` is {show_type(type_)}: it has no {what} `{name}`", suggest(name, known, f"its {what}s"))

@@ -21,10 +21,11 @@ from orchestrator.link.draft import Draft, Work
 from orchestrator.link.inputs import resolve
 from orchestrator.link.model import Export
 from orchestrator.link.nodes import may_run
-from orchestrator.link.report import place_of_node, suggest, wit_help
+from orchestrator.link.report import place_of_node, wit_help
 from orchestrator.link.signature import parse_signature
 from orchestrator.manifest.model import PythonFunction
 from orchestrator.manifest.paths import kebab
+from orchestrator.wording import suggest
 
 
 class Unusable(Exception):
@@ -99,7 +100,7 @@ def _imported(target: str, place: Path) -> Any:
     for name in path.split("."):
         if not hasattr(found, name):
             known = [key for key, value in vars(found).items() if callable(value) and not key.startswith("_")]
-            raise Unusable(f"`{module_name}` has no `{path}`", (), suggest(name, known, "it has"))
+            raise Unusable(f"`{module_name}` has no `{path}`", (), (suggest(name, known, "it has"),))
         found = getattr(found, name)
     return found
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from orchestrator.diagnostics import Diagnostic, Severity, Span
 from orchestrator.errors import WitError
 from orchestrator.manifest.model import Where
+from orchestrator.wording import suggest
 
 MOST = 200
 """Diagnostics that one report shows; further ones are only counted."""
-LOOKED_AT = 200
-"""Names among which a misspelt one is looked for."""
 
 
 class Report:
@@ -32,8 +30,8 @@ class Report:
         return any(diagnostic.severity == "error" for diagnostic in self._found)
 
     def suggest(self, name: str, names: Iterable[str], what: str = "known") -> tuple[str, ...]:
-        """As the function `suggest`, as long as anyone will read it."""
-        return () if self.full else suggest(name, names, what)
+        """As `wording.suggest`, as long as anyone will read it."""
+        return () if self.full else (suggest(name, names, what),)
 
     def add(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Notes diagnostics that another room made."""
@@ -81,19 +79,6 @@ class Report:
 def _order(diagnostic: Diagnostic) -> tuple[bool, int, int]:
     span = diagnostic.span
     return (True, 0, 0) if span is None else (False, span.line, span.column)
-
-
-def listed(names: Iterable[object], most: int = 12) -> str:
-    """Names in backticks with commas, cut to so many; `none` where there are none."""
-    known = [f"`{name}`" for name in names]
-    return (", ".join(known[:most]) + (f", and {len(known) - most} more" if len(known) > most else "")) or "none"
-
-
-def suggest(name: str, names: Iterable[str], what: str = "known") -> tuple[str, ...]:
-    """A help line for a name that is not known: the one that was meant, or all there are."""
-    known = list(names)
-    near = get_close_matches(name[:200], known[:LOOKED_AT], 1)
-    return (f"did you mean `{near[0]}`?",) if near else (f"{what}: {listed(known)}",)
 
 
 def wit_help(error: WitError) -> tuple[str, ...]:

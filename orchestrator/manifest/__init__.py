@@ -16,7 +16,9 @@ below is imported when first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from orchestrator._lazy import lazily
 
 if TYPE_CHECKING:
     from orchestrator.manifest.codes import CODES as CODES
@@ -35,41 +37,14 @@ if TYPE_CHECKING:
     from orchestrator.manifest.substitution import inputs_of as inputs_of
     from orchestrator.manifest.writer import write as write
 
-_HOMES: dict[str, tuple[str, ...]] = {
-    "codes": ("CODES",),
-    "pages": (
-        "component_reference",
-        "error_reference",
-        "reference",
-    ),
-    "reader": (
-        "Reading",
-        "check",
-        "check_file",
-        "read",
-        "read_component",
-        "read_file",
-    ),
-    "schemas": (
-        "component_schema",
-        "schema",
-    ),
-    "substitution": (
-        "fill",
-        "inputs_of",
-    ),
-    "writer": ("write",),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-__all__ = sorted(_HOME_OF)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    found = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = found
-    return found
+__all__, __getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "codes": ["CODES"],
+        "pages": ["component_reference", "error_reference", "reference"],
+        "reader": ["Reading", "check", "check_file", "read", "read_component", "read_file"],
+        "schemas": ["component_schema", "schema"],
+        "substitution": ["fill", "inputs_of"],
+        "writer": ["write"],
+    },
+)

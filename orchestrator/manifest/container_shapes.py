@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.manifest import scalars
 from orchestrator.manifest.context import BAD, Bad, Context, Spot, describe
 from orchestrator.manifest.scalar_shapes import Name, Text
-from orchestrator.manifest.shapes import Schema, Shape, compiled, listed, nearest, not_enforced, refuse
+from orchestrator.manifest.shapes import Schema, Shape, compiled, joined, nearest, not_enforced, refuse
 from orchestrator.manifest.substitution import SUBSTITUTED
 from orchestrator.manifest.tree import Entries, Items, Scalar, Tree
 
@@ -314,7 +314,7 @@ class Object:
         kind = self._second_kind(tree, name)
         if kind:
             message = f"{spot} has both `{kind}` and `{name.text}`"
-            context.error("conflicting-keys", message, name, help=f"{self.what} has one of {listed(self.kinds, 'and')}")
+            context.error("conflicting-keys", message, name, help=f"{self.what} has one of {joined(self.kinds, 'and')}")
             return False
         if self._forbidden(key, spot):
             what = KINDS[spot.kind]
@@ -324,7 +324,7 @@ class Object:
             )
             return False
         if key.needs and not any(tree.get(other) for other in key.needs):
-            others = listed([other for other in key.needs if other in ("run", spot.kind or other)])
+            others = joined([other for other in key.needs if other in ("run", spot.kind or other)])
             message = f"{spot} has `{name.text}` without {others}"
             context.error("missing-key", message, name, help=f"add {others}, or remove `{name.text}`")
         return True
@@ -336,7 +336,7 @@ class Object:
     def _missing(self, context: Context, given: set[str], spot: Spot) -> None:
         place = spot.mark
         if self.kinds and given.isdisjoint(self.kinds):
-            message = f"{spot} lacks {listed(self.kinds)}"
+            message = f"{spot} lacks {joined(self.kinds)}"
             context.error("missing-key", message, place, help=f"{self.what} has exactly one of them")
         for key in self.keys:
             if key.required and key.name not in given:

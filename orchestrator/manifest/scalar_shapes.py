@@ -12,7 +12,7 @@ from orchestrator.manifest.paths import NAME, TextError, kebab, name_fault
 from orchestrator.manifest.shapes import (
     Schema,
     compiled,
-    listed,
+    joined,
     nearest,
     not_enforced,
     refuse,
@@ -139,7 +139,7 @@ class Choice:
 
     def show(self) -> str:
         """As `Shape.show`."""
-        return listed(self.options)
+        return joined(self.options)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

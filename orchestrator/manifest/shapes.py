@@ -15,6 +15,7 @@ from orchestrator.manifest import scalars
 from orchestrator.manifest.context import BAD, Bad, Context, Filled, Spot, describe
 from orchestrator.manifest.substitution import SUBSTITUTED
 from orchestrator.manifest.tree import Broken, Scalar, Tree
+from orchestrator.wording import closest
 
 Schema = dict[str, Any]
 
@@ -78,14 +79,12 @@ def not_enforced(context: Context, what: str, at: Tree, help: str) -> Bad:
     return context.error("not-enforced", f"{what} is not enforced by this version", at, label="refused", help=help)
 
 
-def listed(names: Sequence[str], word: str = "or") -> str:
+def joined(names: Sequence[str], word: str = "or") -> str:
     """Names in backticks, the last one after `word`."""
     quoted = [f"`{name}`" for name in names]
     return f" {word} ".join(filter(None, [", ".join(quoted[:-1]), *quoted[-1:]]))
 
 
-def nearest(word: str, options: tuple[str, ...] | list[str]) -> str:
-    """The option that a word was probably meant to be, or nothing."""
-    from difflib import get_close_matches
-
-    return next(iter(get_close_matches(word[:100].lower().replace("_", "-"), options, n=1, cutoff=0.6)), "")
+def nearest(word: str, options: Sequence[str]) -> str:
+    """The option that a word was probably meant to be, in whatever case and with `_` for `-`; or nothing."""
+    return closest(word.lower().replace("_", "-"), options)

@@ -68,7 +68,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_importing_the_package_imports_no_room_and_no_library() -> None:
     code = "import sys; before = set(sys.modules); import orchestrator; print(*sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["__future__", "orchestrator"]
+    assert done.stdout.split() == ["__future__", "orchestrator", "orchestrator._lazy"]
 
 
 def test_the_version_is_written_once() -> None:
