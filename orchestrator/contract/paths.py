@@ -8,15 +8,16 @@ list) and `?` (into an option; it may be left out). A field after a list is look
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.contract._cel_kinds import NULL, fields, suggest
+from orchestrator.contract._cel_kinds import NULL, fields
 from orchestrator.contract._place import Problem
 from orchestrator.interface.types import List, Option, Record, Result, Tuple, Type, Variant
 from orchestrator.interface.values import Variant as VariantValue
 from orchestrator.manifest.model import FieldStep, IndexStep, SomeStep, Step, Steps
 from orchestrator.manifest.paths import LONGEST, Piece, TextError, read_steps
+from orchestrator.wording import suggest
 
 
 class BadPath(ValueError):
@@ -106,57 +107,32 @@ def strings(value: Any) -> Iterator[str]:
             left.append(item.value)
 
 
-Change = Callable[[Any], Any]
+def values_at(value: Any, type_: Type, steps: Steps) -> Iterator[Any]:
+    """The values that lie at a path, in their Python form.
 
-
-def rewrite(value: Any, type_: Type, steps: Steps, change: Change) -> Any:
-    """The value with what lies at the path changed; all that is not on the path is shared, nothing is written to.
-
-    A part that is not there (a missing option, another case, an index past the end) is left out.
+    A part that is not there (a missing option, another case, an index past the end) has none.
     """
     if not steps:
-        return change(value)
+        yield value
+        return
+    for inside, inner, rest in _into(value, type_, steps):
+        yield from values_at(inside, inner, rest)
+
+
+def _into(value: Any, type_: Type, steps: Steps) -> Iterator[tuple[Any, Type, Steps]]:
+    """The values one level in, each with its type and the steps that are left."""
     step, rest = steps[0], steps[1:]
     match type_, step:
-        case Option(some), _:
-            return _in_option(value, some, rest if isinstance(step, SomeStep) else steps, change)
+        case Option(some), _ if value is not None:
+            inside = value["some"] if isinstance(some, Option) else value
+            yield inside, some, rest if isinstance(step, SomeStep) else steps
         case List(element), IndexStep(index):
-            return _in_place(list(value), index, element, rest, change)
+            yield from ((item, element, rest) for item in value[index : index + 1])
         case List(element), _:
-            return [rewrite(item, element, steps, change) for item in value]
+            yield from ((item, element, steps) for item in value)
         case Tuple(items), IndexStep(index):
-            return tuple(_in_place(list(value), index, items[index], rest, change))
-        case Variant(), FieldStep(name):
-            inside = _named(type_, name)
-            matches = value.case == name
-            return VariantValue(name, rewrite(value.value, inside, rest, change)) if matches else value
-        case _, FieldStep(name):
-            if name not in value:
-                return value
-            return {**value, name: rewrite(value[name], _named(type_, name), rest, change)}
-        case _:
-            return value
-
-
-def _in_option(value: Any, some: Type, steps: Steps, change: Change) -> Any:
-    if value is None:
-        return None
-    if isinstance(some, Option):
-        return {"some": rewrite(value["some"], some, steps, change)}
-    return rewrite(value, some, steps, change)
-
-
-def _in_place(items: list[Any], index: int, type_: Type, steps: Steps, change: Change) -> list[Any]:
-    if index < len(items):
-        items[index] = rewrite(items[index], type_, steps, change)
-    return items
-
-
-def visit(value: Any, type_: Type, steps: Steps, see: Callable[[Any], None]) -> None:
-    """Calls `see` with each value at the path."""
-
-    def change(found: Any) -> Any:
-        see(found)
-        return found
-
-    rewrite(value, type_, steps, change)
+            yield value[index], items[index], rest
+        case Variant(), FieldStep(name) if value.case == name:
+            yield value.value, _named(type_, name), rest
+        case Record() | Result(), FieldStep(name) if name in value:
+            yield value[name], _named(type_, name), rest

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.contract.checks import Ledger, Rule, Violation
-from orchestrator.contract.paths import strings, visit
+from orchestrator.contract.paths import strings, values_at
 from orchestrator.interface.types import Type
 from orchestrator.manifest.model import Reject, Steps
 
@@ -19,13 +19,7 @@ def reject(spec: Reject, type_: Type, steps: Steps, matches: Callable[[str], boo
     violation = Violation("reject", f"a string under `{spec.path}` matches `{spec.pattern}`")
 
     def rule(_ledger: Ledger, _size: int, value: Any) -> Violation | None:
-        found: list[bool] = []
-
-        def see(part: Any) -> None:
-            if not found and any(map(matches, strings(part))):
-                found.append(True)
-
-        visit(value, type_, steps, see)
-        return violation if found else None
+        texts = (text for part in values_at(value, type_, steps) for text in strings(part))
+        return violation if any(map(matches, texts)) else None
 
     return rule

@@ -1,4 +1,4 @@
-"""`reject` and `redact`: what their paths reach, and what they do there."""
+"""The paths of `reject` and `redact`: where they lead, and what `reject` does there."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.contract import Checks, Ledger, Violation, compile_contract, redactor
-from orchestrator.contract.paths import BadPath, parse_path, strings
+from orchestrator.contract import Checks, Ledger, Violation, compile_contract
+from orchestrator.contract.paths import BadPath, parse_path, strings, values_at
 from orchestrator.interface.types import (
     BOOL,
     F64,
@@ -167,50 +167,40 @@ def test_a_path_of_enormous_length_is_refused() -> None:
         parse_path("value" + ".a" * 5000, {"value": DOCUMENT})
 
 
-def test_redaction_hides_what_lies_at_its_paths_and_nothing_else() -> None:
-    paths = ("value.title", "value.parts.tags", "value.note?", "value.pair.0", "value.shape.named.text")
+def at(path: str, value: Any, type_: Type = DOCUMENT, root: str = "value") -> list[Any]:
+    """What lies at a path of a value."""
+    return list(values_at(value, type_, parse_path(path, {root: type_})[1]))
+
+
+def test_a_path_leads_to_every_value_that_lies_there() -> None:
     value = document(note="n", shape=Value("named", {"text": "t", "tags": []}))
-    hidden = "[redacted]"
-    assert redactor(Contract(redact=paths), "value", DOCUMENT)(value) == {
-        "title": hidden,
-        "parts": [{"text": "one", "tags": hidden}, {"text": "two", "tags": hidden}],
-        "note": hidden,
-        "pair": (hidden, 1),
-        "shape": Value("named", {"text": hidden, "tags": []}),
-        "deep": None,
-    }
-    assert value["title"] == "T"
+    assert at("value.title", value) == ["T"]
+    assert at("value.parts.text", value) == ["one", "two"]
+    assert at("value.parts.1.text", value) == ["two"]
+    assert at("value.note", value) == at("value.note?", value) == ["n"]
+    assert at("value.pair.1", value) == [1]
+    assert at("value.shape.named.text", value) == ["t"]
+    assert at("value", value) == [value]
 
 
-def test_redaction_of_what_is_not_there_changes_nothing() -> None:
-    contract = Contract(redact=("value.note?", "value.shape.named", "value.parts.9", "value.deep??.text"))
-    assert redactor(contract, "value", DOCUMENT)(document()) == document()
+@pytest.mark.parametrize("path", ["value.note?", "value.shape.named", "value.parts.9", "value.deep??.text"])
+def test_what_is_not_there_lies_at_no_path(path: str) -> None:
+    assert at(path, document()) == []
 
 
-def test_redaction_reaches_into_nested_options() -> None:
-    hide = redactor(Contract(redact=("value.deep??.text",)), "value", DOCUMENT)
-    found = hide(document(deep={"some": {"text": "x", "tags": []}}))
-    assert found["deep"] == {"some": {"text": "[redacted]", "tags": []}}
+def test_a_path_reaches_into_nested_options() -> None:
+    assert at("value.deep??.text", document(deep={"some": {"text": "x", "tags": []}})) == ["x"]
+    assert at("value.deep??.text", document(deep={"some": None})) == []
 
 
-def test_redaction_of_the_whole_and_of_a_part_of_it() -> None:
-    hide = redactor(Contract(redact=("value", "value.parts.text")), "value", DOCUMENT)
-    assert hide(document()) == "[redacted]"
-
-
-def test_redaction_on_a_call_is_of_the_side_that_its_path_names() -> None:
+def test_a_path_into_a_result_is_of_the_side_that_it_names() -> None:
     assert FUNCTION.result is not None
-    contract = Contract(redact=("args.key", "result.ok.title", "result.err"))
-    args = redactor(contract, "args", Record(FUNCTION.params))
-    assert args({"document": document(), "key": "k"}) == {"document": document(), "key": "[redacted]"}
-    result = redactor(contract, "result", FUNCTION.result)
-    assert result({"err": "k"}) == {"err": "[redacted]"}
-    assert result({"ok": document()}) == {"ok": document(title="[redacted]")}
-
-
-def test_without_redaction_a_value_is_itself() -> None:
-    value = document()
-    assert redactor(Contract(), "value", DOCUMENT)(value) is value
+    for path, value, found in (
+        ("result.err", {"err": "k"}, ["k"]),
+        ("result.ok.title", {"err": "k"}, []),
+        ("result.ok.title", {"ok": document()}, ["T"]),
+    ):
+        assert at(path, value, FUNCTION.result, "result") == found
 
 
 def test_strings_of_a_deep_value_are_found_without_recursion() -> None:
