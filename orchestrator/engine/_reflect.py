@@ -12,6 +12,7 @@ from typing import Any
 from wasmtime import Engine, _ffi
 from wasmtime import component as cm
 
+from orchestrator.errors import ComponentError
 from orchestrator.interface import types as t
 
 _PRIMITIVES: dict[type, t.Primitive] = {
@@ -20,9 +21,16 @@ _PRIMITIVES: dict[type, t.Primitive] = {
 }
 _UNSUPPORTED = {"FutureType": "future", "StreamType": "stream", "MapType": "map", "ErrorContext": "error-context"}
 
+MAX_PARTS = 50_000
+"""Parts of all types together, each counted as often as it is used: a CPython component has 1,200."""
+
 
 def reflect(engine: Engine, component: cm.Component) -> t.World:
-    """The world of a compiled component."""
+    """The world of a compiled component.
+
+    Raises:
+        ComponentError: its types are too large: a few bytes can describe what fills any memory.
+    """
     return _Reflection(engine).world(component.type)
 
 
@@ -31,6 +39,7 @@ class _Reflection:
         self._engine = engine
         self._resources: list[tuple[cm.ResourceType, t.Resource]] = []
         self._refused: list[str] = []
+        self._parts = 0
 
     def world(self, type_: cm.ComponentType) -> t.World:
         types: list[t.TypeDef] = []
@@ -94,6 +103,9 @@ class _Reflection:
         return t.Function(name, params, None if function.result is None else self._value(function.result, names))
 
     def _value(self, type_: Any, names: dict[t.Type, str]) -> t.Type:
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise ComponentError(f"its types have more than {MAX_PARTS} parts")
         return _named(self._plain(type_, names), names)
 
     def _plain(self, type_: Any, names: dict[t.Type, str]) -> t.Type:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import resource
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -371,3 +374,51 @@ def test_a_python_function_may_serve_a_borrow(engine: Engine) -> None:
         assert passer("fetch", 6) == 7
         assert owner("live") == 0
         passer.close()
+
+
+def test_a_gate_sees_handles_and_their_sizes(engine: Engine) -> None:
+    with _owner(engine) as owner:
+        linker = engine.linker(engine.from_text(HOLDER))
+        gates = {}
+        for wanted in _interface(linker.component.world, True).functions:
+            offered = _interface(owner.linker.component.world, False).function(wanted.name)
+            assert offered is not None
+            gates[wanted.name] = Pass(owner.instance, sees=True)
+            linker.forward(_API, wanted, _API, offered, gates[wanted.name])
+        holder = _Guest(linker)
+        number = holder("make", 5)
+        assert (gates["[constructor]counter"].request, gates["[constructor]counter"].response) == (4, 4)
+        assert gates["[constructor]counter"].args == {"n": 5}
+        assert holder("add", number, 1) == 6
+        add = gates["[method]counter.add"]
+        assert add.args is not None
+        assert isinstance(add.args["self"], Handle)
+        assert (add.request, add.response, add.args["n"], add.result) == (8, 4, 1, 6)
+        assert holder("compare", number, number)
+        assert (gates["compare"].request, gates["compare"].response) == (8, 1)
+        holder.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_handles_leave_no_memory_behind(engine: Engine) -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() >> 10
+
+    def rounds(count: int) -> None:
+        for n in range(count):
+            merged = holder("merge", holder("make", n % 500), holder("make", 1))
+            holder("peek", handle)
+            holder("drop", merged)
+            with pytest.raises(ValueMismatch):
+                holder("take", gone)
+            passer("show", n % 500)
+
+    with _three(engine) as (owner, holder, passer):
+        handle, gone = owner("[constructor]counter", 1), owner("[constructor]counter", 2)
+        gone.drop()
+        rounds(300)
+        before = resident()
+        rounds(2000)
+        assert resident() - before < 4 << 10
+        assert owner("live") == 1
+        handle.drop()
