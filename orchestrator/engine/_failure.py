@@ -1,10 +1,11 @@
-"""What an error of the C API means: a limit, an exit, a trap; with the guest's own backtrace as causes."""
+"""What an error of the C API means: a limit, an exit, a trap; with the guest's own words or backtrace as causes."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
 
+from orchestrator.engine._last_words import Reason
 from orchestrator.engine._native import take_message
 from orchestrator.errors import LimitExceeded, RunError, Trapped
 
@@ -19,8 +20,13 @@ _LIMITS = {
 _FRAMES = 12
 
 
-def failure(exit_status: Callable[[int, int], bool], error: int) -> RunError:
-    """The exception for a C error, which is freed."""
+def failure(exit_status: Callable[[int, int], bool], error: int, said: Reason | None = None) -> RunError:
+    """The exception for a C error, which is freed.
+
+    Arguments:
+        exit_status: the C API's function for it.
+        said: why the guest ended itself, if it said so.
+    """
     status = ctypes.c_int(0)
     exited = exit_status(error, ctypes.addressof(status))
     text = take_message(error)
@@ -31,6 +37,8 @@ def failure(exit_status: Callable[[int, int], bool], error: int) -> RunError:
         if mark in text:
             return LimitExceeded(meaning, causes=(causes or (head,)))
     reason = causes[-1] if causes else head
+    if said is not None and "unreachable" in reason:
+        return Trapped(f"the guest trapped: {said.text}", causes=said.frames or _backtrace(head))
     return Trapped(f"the guest trapped: {reason.removeprefix('wasm trap: ')}", causes=_backtrace(head) + causes[:-1])
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._failure import failure
+from orchestrator.engine._last_words import LastWords, Reason
 from orchestrator.engine._live import LIVE, release, watch
 from orchestrator.engine._plan import Plan, plan
 from orchestrator.engine._resources import Handles
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.settings import InstanceSettings
     from orchestrator.interface.types import Function, Name
 
+_OVER = "the instance answers no further call: "
 _DESTRUCTOR = 1.0
 """Seconds that the destructor of a resource may take when nothing else limits it."""
 
@@ -51,6 +53,7 @@ class Instance:
         self.context: int = c.store_context(self._store)
         self._native = (ctypes.c_uint64 * 2)()
         self._output = 0
+        self._words = None if settings.output is None else LastWords(settings.output)
 
     @property
     def gone(self) -> bool:
@@ -66,7 +69,7 @@ class Instance:
             TimedOut, Cancelled: the frame's deadline passed or its run was stopped.
         """
         self._limit()
-        self._output = self.settings.wasi.apply(self.context, self.settings.output) if self.linker.uses_wasi else 0
+        self._output = self.settings.wasi.apply(self.context, self._words) if self.linker.uses_wasi else 0
         LIVE[self.context] = self
         watch(self._store, self.context)
         with self.entered(frame):
@@ -124,7 +127,7 @@ class Instance:
             self._after_release()
 
     def _over(self) -> Trapped:
-        return Trapped(f"the instance answers no further call: {self.ended}")
+        return Trapped(f"{_OVER}{self.ended}")
 
     def leave(self) -> None:
         """Gives the turn back."""
@@ -254,11 +257,16 @@ class Instance:
     def failed(self, error: int) -> BaseException:
         """What a C error means; the instance ends with it, as every trap ends one."""
         pending, self.pending = self.pending, None
-        problem = pending or failure(c.error_exit_status, error)
+        problem = pending or failure(c.error_exit_status, error, self._reason())
         if pending is not None:
             c.error_delete(error)
-        self.ended = next(iter(str(problem).splitlines()), "") or type(problem).__name__
+        said = next(iter(str(problem).splitlines()), "") or type(problem).__name__
+        self.ended = said.removeprefix(_OVER)
         return problem
+
+    def _reason(self) -> Reason | None:
+        """What the guest said of its end, unless errors must not quote it."""
+        return self._words.reason() if self._words is not None and self.settings.quotes else None
 
     def raise_in_guest(self, problem: BaseException) -> int:
         """Keeps what a host function raised, to be raised when the guest's call has unwound; the C error for it."""

@@ -101,9 +101,11 @@ class InstanceSettings:
         memory: bytes of all its linear memories together.
         table_elements: elements of all its tables together.
         output: takes what it prints, if `wasi.stdio` is captured.
+        quotes: whether an error quotes what the guest printed about its end.
     """
 
     memory: int = DEFAULT_MEMORY
     table_elements: int = TABLE_ELEMENTS
     wasi: WasiSettings = field(default_factory=WasiSettings)
     output: Output | None = None
+    quotes: bool = True

@@ -41,7 +41,8 @@ class Home:
         """A new instance; whoever asked closes it."""
         printed = Printed(visit.run, self.node.name)
         memory = self.node.limits.memory or DEFAULT_MEMORY
-        made = self.linker.instantiate(visit, InstanceSettings(memory, wasi=settings(authority), output=printed))
+        given = InstanceSettings(memory, wasi=settings(authority), output=printed, quotes=not printed.hushed)
+        made = self.linker.instantiate(visit, given)
         printed.instance = made
         return made
 

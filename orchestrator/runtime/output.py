@@ -30,6 +30,11 @@ class Printed:
         self._run = run
         self._taken: dict[str, int] = {}
 
+    @property
+    def hushed(self) -> bool:
+        """Whether what the node prints may hold what a contract redacts."""
+        return self.node in self._run.program.hushed
+
     def __call__(self, stream: str, data: bytes) -> None:
         """Takes what was printed, on the thread that is in the instance."""
         frame = self.instance.frame if self.instance is not None else None
@@ -41,7 +46,6 @@ class Printed:
         room = max(0, MOST - before)
         if not room:
             return
-        hushed = self.node in self._run.program.hushed
-        text = HIDDEN if hushed else data[:room].decode("utf-8", "replace")
+        text = HIDDEN if self.hushed else data[:room].decode("utf-8", "replace")
         detail = {"stream": stream, "text": text, "cut": len(data) > room}
         self._run.event("output", visit, node=self.node, detail=detail)
