@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedNode, LinkedTool
 
 TOOLS = "agent:core/tools"
+_CLOSED = "the linked pipeline was closed"
 _LOOK = 0.05
 """Seconds between two looks of a node that waits for its elements at whether it should go on."""
 
@@ -56,6 +57,8 @@ class Program:
         self.hushed = _hushed(graph)
         """Nodes that are given or give what an edge redacts: what they say of a failure is not shown."""
         self._closed = False
+        self._running: set[Run] = set()
+        self._ended = threading.Condition()
 
     # Linking
 
@@ -112,7 +115,7 @@ class Program:
             ValueMismatch: an input is missing, unknown, or does not fit its type.
         """
         if self._closed:
-            raise ClosedError("the linked pipeline was closed")
+            raise ClosedError(_CLOSED)
         return Run(self, self._inputs(inputs), traceparent)
 
     def _inputs(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,6 +143,18 @@ class Program:
             RunError: it did not end well.
             KeyboardInterrupt: ctrl-C; the guests were stopped and the events recorded.
         """
+        with self._ended:
+            self._running.add(run)
+            if self._closed:
+                run.cancel(Cancelled(_CLOSED))
+        try:
+            return self._carried_out(run)
+        finally:
+            with self._ended:
+                self._running.discard(run)
+                self._ended.notify_all()
+
+    def _carried_out(self, run: Run) -> Outcome:
         sizes = {i.name: size(i.type, run.inputs[i.name]) for i in self.graph.inputs if has_json(i.type)}
         detail: dict[str, Any] = {"pipeline": self.graph.name, "inputs": sizes}
         if run.traceparent:
@@ -209,10 +224,14 @@ class Program:
         return mine == theirs
 
     def close(self) -> None:
-        """Ends the session instances, the linkers and the idle threads. Harmless when repeated."""
-        if self._closed:
-            return
-        self._closed = True
+        """Cancels what still runs; ends the session instances, the linkers, the idle threads. Harmless when repeated."""
+        with self._ended:
+            if self._closed:
+                return
+            self._closed = True
+            for run in self._running:
+                run.cancel(Cancelled(_CLOSED))
+            self._ended.wait_for(lambda: not self._running, 2 * GRACE)
         for home in self.homes.values():
             home.close()
         self.threads.close()

@@ -165,8 +165,9 @@ class Run:
             detail = {"limit": _limit(problem), "message": problem.message}
             if not self.ended_by(problem):
                 self.event("limit", visit, edge=edge, decision="failed", detail=detail)
-        problem.node = problem.node or node
-        problem.edge = problem.edge or edge
+        if problem is not self.stop.reason:  # why a run was cancelled has no place in it
+            problem.node = problem.node or node
+            problem.edge = problem.edge or edge
         problem.trace_id = problem.trace_id or trace_id(self.id)
         return problem
 
