@@ -9,10 +9,16 @@ _NUMBERED = re.compile(r"^\[(\d{1,4})\]", re.MULTILINE)
 
 @dataclass
 class Passage:
-    """A text to answer from; `mark` is how the conversation numbers it (`[2]`), or empty."""
+    """A text to answer from.
+
+    Arguments:
+        mark: how the conversation numbers it (`[2]`), or empty.
+        label: what it is called, which says what it is about and answers nothing.
+    """
 
     mark: str
     text: str
+    label: str = ""
 
 
 def read(messages):
@@ -46,4 +52,12 @@ def _passages(text):
     if not marks:
         return [Passage("", text)] if text.strip() else []
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    return [Passage(mark[0], text[mark.end() : end]) for mark, end in zip(marks, ends, strict=True)]
+    return [_numbered(mark[0], text[mark.end() : end]) for mark, end in zip(marks, ends, strict=True)]
+
+
+def _numbered(mark, text):
+    """The passage; what stands beside its number, with an empty line after it, is its label."""
+    first, _, rest = text.partition("\n")
+    if first.strip() and rest[:1] == "\n":
+        return Passage(mark, rest, first.strip())
+    return Passage(mark, text)

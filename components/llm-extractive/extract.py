@@ -1,15 +1,20 @@
 """Choosing the sentences that answer a question."""
 
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 
 from sentences import sentences
-from words import content_words
+from words import asked_words, content_words, topic
 
 LEAST_COVERED = 0.3
 LEAST_OF_BEST = 0.5
 REPETITION = 0.6
+HEADING = 0.5
+"""What a word of the question counts for that stands in the heading above a sentence, and not in the sentence."""
+DEFINITION = 1.6
+"""What it counts for that a sentence begins with what the question asks the meaning of."""
 
 
 @dataclass
@@ -27,17 +32,21 @@ class _Candidate:
     mark: str
     rank: int
     words: frozenset
+    around: frozenset
+    worth: float
     score: float = 0.0
 
 
 def extract(question, passages, most):
     """At most `most` sentences of the passages that share the most telling words with the question, in the order read.
 
-    A word tells the more, the fewer sentences have it. Earlier passages count a little more: whoever wrote the messages
-    put the better ones first. What only repeats a chosen sentence is passed over.
+    A word tells the more, the fewer sentences have it; one in the heading above a sentence counts for less. Earlier
+    passages count a little more: whoever wrote the messages put the better ones first. So does a sentence that begins
+    with what a "What is …?" asks for. What only repeats a chosen sentence is passed over.
     """
-    wanted = content_words(question)
-    candidates = list(_candidates(passages))
+    asked = topic(question)
+    wanted = asked_words(asked or question)
+    candidates = list(_candidates(passages, _beginning(asked)))
     weights = _weights(wanted, candidates)
     whole = sum(weights.values())
     for candidate in candidates:
@@ -52,13 +61,24 @@ def extract(question, passages, most):
     return [Chosen(c.text, c.mark) for c in sorted(chosen, key=lambda c: c.place)]
 
 
-def _candidates(passages):
+def _candidates(passages, beginning):
     place = 0
     for rank, passage in enumerate(passages):
-        for text in sentences(passage.text):
-            if not text.endswith("?"):
-                yield _Candidate(place, text, passage.mark, rank, frozenset(content_words(text)))
+        for sentence in sentences(passage.text):
+            if not sentence.text.endswith("?"):
+                own = frozenset(content_words(sentence.text))
+                around = frozenset(content_words(f"{passage.label} {sentence.heading}")) - own
+                worth = sentence.worth * (DEFINITION if beginning and beginning.match(sentence.text) else 1.0)
+                yield _Candidate(place, sentence.text, passage.mark, rank, own, around, worth)
                 place += 1
+
+
+def _beginning(asked):
+    """How a sentence begins whose subject is what is asked for."""
+    if not asked:
+        return None
+    phrase = r"\W+".join(re.escape(word) for word in re.findall(r"\w+", asked))
+    return re.compile(rf"\W*(?:(?:an?|the)\s+)?\W*{phrase}(?:e?s)?\b", re.IGNORECASE) if phrase else None
 
 
 def _weights(wanted, candidates):
@@ -67,11 +87,12 @@ def _weights(wanted, candidates):
 
 
 def _score(candidate, weights, whole):
-    covered = sum(weights[word] for word in candidate.words & weights.keys())
-    if not whole or covered / whole < LEAST_COVERED:
+    own = sum(weights[word] for word in candidate.words & weights.keys())
+    covered = own + HEADING * sum(weights[word] for word in candidate.around & weights.keys())
+    if not own or covered / whole < LEAST_COVERED:
         return 0.0
     length = max(len(candidate.words), 6)
-    return covered / whole * (1 + 4 / length) / (1 + 0.08 * candidate.rank)
+    return candidate.worth * covered / whole * (1 + 4 / length) / (1 + 0.08 * candidate.rank)
 
 
 def _repeats(candidate, other):

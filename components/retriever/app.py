@@ -11,8 +11,8 @@ from wit_world.exports.retrieval import (
     RetrievalError_InvalidQuery,
 )
 
+import passages
 from bm25 import Index, IndexFull
-from passages import best_passage
 from words import words
 
 MOST_HITS = 1000
@@ -41,8 +41,8 @@ class Retrieval(exports.Retrieval):
         if not words(query):
             raise Err(RetrievalError_InvalidQuery("there is no word in it to search for"))
         return [
-            Hit(id, title, best_passage(text, query, texts.weight, self.passage), score)
-            for score, id, title, text in texts.search(query, min(limit, MOST_HITS))
+            Hit(id, title, passage, score)
+            for score, id, title, passage in passages.search(texts, query, min(limit, MOST_HITS), self.passage)
         ]
 
     def _texts(self):

@@ -6,13 +6,14 @@ import unicodedata
 _WORD = re.compile(r"[^\W_]+")
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+")
 _VOWEL = re.compile("[aeiou]|(?<=[^aeiou])y")
+_FRAME = re.compile(r"^\W*what\s+happens\b|\bdifference\s+between\b|(?<=\s)mean\W*$", re.IGNORECASE)
+"""What questions are asked with, and says nothing of what is asked for."""
 LONGEST_WORD = 64
 _STOPWORDS = """
 a about all an and any are as at be because been but by can could did do does for from had has have he her his how i if
 in into is it its just may me more my no not of on or our out she should so some such than that the their them then
 there these they this to up us was we were what when where which who whom why will with would you your
 """
-STOPWORDS = frozenset(_STOPWORDS.split())
 _stems = {}
 
 
@@ -25,7 +26,7 @@ def words(text):
 
 def question_words(text):
     """The words to search for: without those that every text has, unless there are no others."""
-    found = words(text)
+    found = words(_FRAME.sub("", text))
     return [word for word in found if word not in STOPWORDS] or found
 
 
@@ -46,14 +47,16 @@ def _stem(word):
 
 
 def stemmed(word):
-    """The word without the endings of English inflection: plural, past, gerund, and a last `e`.
+    """The word without the endings of English inflection: plural, past, gerund, `-ion`, and a last `e`.
 
-    After step 1 of M. F. Porter, "An algorithm for suffix stripping" (1980), which puts an `e` back where this takes it
-    off everywhere. Words of three letters stay as they are.
+    After step 1, and the `-ion` of step 4, of M. F. Porter, "An algorithm for suffix stripping" (1980), which puts an
+    `e` back where this takes it off everywhere. Words of three letters stay as they are.
     """
     if len(word) <= 3:
         return word
     word = _without_plural(word)
+    if word.endswith(("sion", "tion")) and len(word) > 6:
+        return word[:-3]
     for ending in ("ed", "ing"):
         if word.endswith(ending) and not word.endswith("eed") and _VOWEL.search(word[: -len(ending)]):
             word = _single(word[: -len(ending)])
@@ -73,3 +76,7 @@ def _single(stem):
     """`hopp` as `hop`; `fall` and `pass` stay as they are."""
     doubled = len(stem) > 2 and stem[-1] == stem[-2] and stem[-1] not in "aeioulsz"
     return stem[:-1] if doubled else stem
+
+
+STOPWORDS = frozenset(map(stemmed, _STOPWORDS.split()))
+"""As `words` gives them."""

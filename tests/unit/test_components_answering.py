@@ -20,7 +20,15 @@ def test_a_numbered_prompt_is_read() -> None:
     text = "[1] A (a.md)\n\nfirst\n\n[2] B (b.md)\n\nsecond\n\nQuestion: what is it?"
     question, found = conversation.read([("system", "obey"), ("user", text)])
     assert question == "what is it?"
-    assert [(p.mark, p.text.strip()) for p in found] == [("[1]", "A (a.md)\n\nfirst"), ("[2]", "B (b.md)\n\nsecond")]
+    assert [(p.mark, p.label, p.text.strip()) for p in found] == [
+        ("[1]", "A (a.md)", "first"),
+        ("[2]", "B (b.md)", "second"),
+    ]
+
+
+def test_a_numbered_line_that_goes_on_is_no_label() -> None:
+    _, found = conversation.read([("user", "[1] It begins\nand goes on.\n\nQuestion: what?")])
+    assert [(p.mark, p.label, p.text.strip()) for p in found] == [("[1]", "", "It begins\nand goes on.")]
 
 
 def test_without_a_label_the_last_paragraph_asks() -> None:
@@ -45,18 +53,30 @@ def test_a_conversation_in_which_no_one_asks() -> None:
         ("It is used, e.g. By some people here.", ["It is used, e.g. By some people here."]),
         ("# Heading of it all\n\nText that stands\nover two lines.", ["Text that stands over two lines."]),
         ("- the first of items\n- the second of items", ["the first of items", "the second of items"]),
-        ("| a b | c d |\n| --- | --- |\n| 1 | one two | three four |", ["a b: c d", "one two: three four"]),
+        ("| a b | c d |\n| --- | --- |\n| 1 | one two | three four |", ["one two: three four"]),
+        ("| a row | of what | was cut |\n| and | another | — |", ["a row: of what: was cut"]),
+        ("It is `this`. `that` is another thing here.", ["`that` is another thing here."]),
         ("```\ncode that is left out\n```\nThis is not code.", ["This is not code."]),
         ("A [link to it](x.md) and **bold text** here.", ["A link to it and bold text here."]),
         ("Too short.", []),
     ],
 )
 def test_sentences_of_markdown(text: str, expected: list[str]) -> None:
-    assert list(sentences.sentences(text)) == expected
+    assert [sentence.text for sentence in sentences.sentences(text)] == expected
 
 
-def passage(text: str, mark: str = "[1]") -> Any:
-    return conversation.Passage(mark, text)
+def test_a_sentence_knows_its_heading_and_what_it_is_worth() -> None:
+    text = "# Of limits\n\nThey are of two kinds:\n\n## Of memory\n\nIt is bounded by them.\n\n| it | is | a | row |"
+    found = [(sentence.heading, sentence.text, sentence.worth) for sentence in sentences.sentences(text)]
+    assert found == [
+        ("Of limits", "They are of two kinds:", sentences.INTRODUCTION),
+        ("Of memory", "It is bounded by them.", 1.0),
+        ("Of memory", "it: is: a: row", sentences.ROW),
+    ]
+
+
+def passage(text: str, mark: str = "[1]", label: str = "") -> Any:
+    return conversation.Passage(mark, text, label)
 
 
 def chosen(question: str, *texts: str, most: int = 3) -> list[tuple[str, str]]:
@@ -76,6 +96,51 @@ def test_each_sentence_has_the_mark_of_its_passage() -> None:
         "In the garden hedgehogs eat slugs.",
     )
     assert found == [("All hedgehogs sleep under the leaves.", "[1]"), ("In the garden hedgehogs eat slugs.", "[2]")]
+
+
+def test_a_definition_answers_what_something_is() -> None:
+    text = "Every hedgehog club loves each hedgehog. A hedgehog is an animal with spines on its back."
+    assert chosen("What is a hedgehog?", text, most=1) == [("A hedgehog is an animal with spines on its back.", "[1]")]
+    assert chosen("What does hedgehog mean?", text, most=1) == chosen("What is a hedgehog?", text, most=1)
+
+
+def test_prose_comes_before_rows_of_tables() -> None:
+    text = "| hedgehog | it eats beetles | at night |\n\nAt night a hedgehog eats all the beetles."
+    assert chosen("What does a hedgehog eat at night?", text, most=1) == [
+        ("At night a hedgehog eats all the beetles.", "[1]")
+    ]
+
+
+def test_a_heading_tells_what_the_sentences_below_are_about() -> None:
+    text = "# Cats\n\nThey sleep in the sun all day.\n\n# Hedgehogs\n\nThey sleep under dry leaves all winter."
+    assert chosen("Where do hedgehogs sleep?", text, most=1) == [("They sleep under dry leaves all winter.", "[1]")]
+
+
+def test_a_label_is_no_answer() -> None:
+    label = "How hedgehogs sleep at night (animals.md)"
+    assert extract.extract("How do hedgehogs sleep?", [passage("Cats are other animals.", "[1]", label)], 3) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What is a call edge?", "call edge"),
+        ("what are the hedgehogs", "hedgehogs"),
+        ("What does `max-calls` mean?", "`max-calls`"),
+        ("What is it that all of the components do with these?", ""),
+        ("How does it work?", ""),
+        ("", ""),
+    ],
+)
+def test_what_a_question_asks_the_meaning_of(question: str, expected: str) -> None:
+    assert load("llm-extractive", "words").topic(question) == expected
+
+
+def test_words_that_only_ask_are_not_looked_for() -> None:
+    words = load("llm-extractive", "words")
+    assert words.asked_words("What happens when a rule is broken?") == {"rule", "broken"}
+    assert words.asked_words("What is the difference between cats and dogs?") == {"cat", "dog"}
+    assert words.asked_words("What happens?") == {"happen"}
 
 
 def test_nothing_is_chosen_where_nothing_fits() -> None:

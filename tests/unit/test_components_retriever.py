@@ -19,6 +19,7 @@ passages = load("retriever", "passages")
         ("Instantiating instantiates", ["instantiat", "instantiat"]),
         ("caches caching", ["cach", "cach"]),
         ("policies policy denied denies", ["polici", "polici", "deni", "deni"]),
+        ("violated violation session vision", ["violat", "violat", "sess", "vision"]),
         ("hopping falling passes need", ["hop", "fall", "pass", "need"]),
         ("snake_case don't 3.14", ["snak", "cas", "don", "t", "3", "14"]),
         ("Straße NAÏVE ﬁle", ["straße", "naïve", "fil"]),
@@ -34,6 +35,13 @@ def test_words(text: str, expected: list[str]) -> None:
 def test_a_question_of_common_words_alone_keeps_them() -> None:
     assert words.question_words("to be or not to be") == ["to", "be", "or", "not", "to", "be"]
     assert words.question_words("what is a hedgehog") == ["hedgehog"]
+
+
+def test_words_that_only_ask_are_not_searched_for() -> None:
+    assert words.question_words("What does hedgehog mean?") == ["hedgehog"]
+    assert words.question_words("What happens to the hedgehog?") == ["hedgehog"]
+    assert words.question_words("The difference between a cat and a dog") == ["cat", "dog"]
+    assert words.question_words("mean temperature") == ["mean", "temperatur"]
 
 
 def test_the_score_is_that_of_the_formula() -> None:
@@ -94,17 +102,45 @@ def test_an_index_has_a_limit() -> None:
 def test_the_passage_is_where_the_words_are() -> None:
     filler = "\n\n".join(f"paragraph {number} about nothing" for number in range(100))
     text = f"{filler}\n\nThe hedgehog eats at night.\n\n{filler}"
-    found = passages.best_passage(text, "when does a hedgehog eat?", lambda word: 1.0, 120)
+    found, fit = passages.best_passage(text, "when does a hedgehog eat?", lambda word: 1.0, 120)
+    assert fit > 0
     assert "The hedgehog eats at night." in found
     assert len(found) <= 120
 
 
 def test_a_short_text_is_its_own_passage() -> None:
-    assert passages.best_passage(" short ", "x", lambda word: 1.0, 120) == "short"
+    assert passages.best_passage(" short ", "x", lambda word: 1.0, 120) == ("short", 0.0)
+    assert passages.best_passage("", "x", lambda word: 1.0, 120) == ("", 0.0)
 
 
 def test_a_text_without_paragraphs_is_divided() -> None:
     text = "word " * 2000 + "needle " + "word " * 2000
-    found = passages.best_passage(text, "needle", lambda word: 1.0, 200)
+    found, _ = passages.best_passage(text, "needle", lambda word: 1.0, 200)
     assert "needle" in found
     assert len(found) <= 200
+
+
+def test_a_passage_begins_at_the_heading_that_names_it_and_prose_comes_before_tables() -> None:
+    rows = "".join(f"| hedgehog | {number} |\n" for number in range(8))
+    prose = "## Hedgehogs\n\nThe hedgehog sleeps.\n\n"
+    filler = "\n\n".join("nothing of it here" for _ in range(20))
+    found, _ = passages.best_passage(f"{rows}\n{filler}\n\n{prose}{filler}", "hedgehogs", lambda word: 1.0, 150)
+    assert found.startswith("## Hedgehogs\n\nThe hedgehog sleeps.")
+
+
+def test_a_block_of_code_is_not_divided() -> None:
+    code = "```python\ndef needle():\n\n    return 1\n\n\nneedle()\n```"
+    text = "words of it. " * 20 + f"\n\n{code}\n\n" + "words of it. " * 20
+    found, _ = passages.best_passage(text, "needle", lambda word: 1.0, 100)
+    assert found.startswith(code)
+
+
+def test_a_text_whose_passage_answers_comes_before_one_that_has_the_words_here_and_there() -> None:
+    index = bm25.Index()
+    filler = "\n\n".join(f"paragraph {number} about nothing at all" for number in range(60))
+    index.add("apart", "", f"A hedgehog, a hedgehog.\n\n{filler}\n\nWe eat at a night like this.")
+    index.add("together", "", f"{filler}\n\nA hedgehog will eat at night.\n\n{filler}")
+    assert [hit[1] for hit in index.search("hedgehog eat night", 2)] == ["apart", "together"]
+    found = passages.search(index, "hedgehog eat night", 1, 200)
+    assert [(id, "will eat at night" in passage) for _, id, _, passage in found] == [("together", True)]
+    assert passages.search(index, "hedgehog", 0, 200) == []
