@@ -9,11 +9,12 @@ from orchestrator.diagnostics import render
 from orchestrator.engine.component import Component
 from orchestrator.errors import ComponentError, WitError
 from orchestrator.interface import Packages, parse_packages, parse_type
-from orchestrator.interface.types import Function, Interface, World
+from orchestrator.interface.types import World
 from orchestrator.link.linker import Linking, check
 from orchestrator.manifest import Reading
 from orchestrator.manifest import check as read
 from orchestrator.manifest.model import ComponentManifest, ConfigKey, Manifest, Node
+from orchestrator.wasi import answers
 from tests.goldens import PROJECT, ROOT
 
 CONFIG = (
@@ -67,20 +68,13 @@ def load(node: Node, _folder: Path) -> Component:
     return component(node.component)
 
 
-def host(item: Interface | Function) -> tuple[str, ...] | None:
-    """A host that offers a few interfaces, one of them with another signature."""
-    if str(item.name).startswith("wasi:cli/stdout"):
-        return ("function `get-stdout`", "result: the component expects u32, the host returns own<output-stream>")
-    return () if str(item.name).startswith(("wasi:cli/", "wasi:io/")) else None
-
-
 def linking(manifest: Manifest, *, python_nodes: bool = False, stack_budget: int = 5, partial: bool = False) -> Linking:
-    """The pipeline linked with those components and that host."""
+    """The pipeline linked with those components."""
     return check(
         manifest,
         load,
         packages=shipped(),
-        host=host,
+        host=answers,
         python_nodes=python_nodes,
         stack_budget=stack_budget,
         partial=partial,

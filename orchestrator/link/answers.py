@@ -14,11 +14,6 @@ from orchestrator.link.report import place_of_node
 TOOLS = "agent:core/tools"
 CONFIG = "wasi:config/store"
 _ENGINES_OWN = (TOOLS, CONFIG)
-_NO_GRANT = {
-    "wasi:http/": "no grant of this version opens `wasi:http`: build the component without it",
-    "wasi:sockets/": "sockets are never granted: build the component without them",
-    "wasi:": "this version of the host does not offer it: build the component without it",
-}
 
 
 def imports_interface(draft: Draft, base: str) -> bool:
@@ -57,7 +52,6 @@ def check_answers(work: Work) -> None:
 
 def _check(work: Work, draft: Draft, item: Item, edge: LinkedCall | None) -> None:
     answer = engine_answers(work, item)
-    where, place = draft.node.where.at("component"), place_of_node(draft.name)
     replaced = isinstance(item, Interface) and item.name.base == TOOLS and not draft.tools
     if edge and answer is not None and not replaced:
         message = f"`{item_name(item)}` of `{draft.name}` is answered twice"
@@ -70,9 +64,19 @@ def _check(work: Work, draft: Draft, item: Item, edge: LinkedCall | None) -> Non
     elif answer is None:
         _unanswered(work, draft, item)
     elif answer:
-        message = f"`{draft.name}` imports `{item_name(item)}` with another signature than the engine's"
-        help_ = ("rebuild it against the WIT of that version",)
-        work.report.error("host-import", message, where, place, causes=answer, help=help_)
+        _refused(work, draft, item, answer)
+
+
+def _refused(work: Work, draft: Draft, item: Item, why: tuple[str, ...]) -> None:
+    where, place = draft.node.where.at("component"), place_of_node(draft.name)
+    message = f"`{draft.name}` imports `{item_name(item)}`"
+    if isinstance(item, Interface) and item.name.base in _ENGINES_OWN:
+        message += " with another signature than the engine's"
+        help_ = "rebuild it against the WIT of that version"
+    else:
+        message += ", which the host does not serve"
+        help_ = "build the component without it"
+    work.report.error("host-import", message, where, place, causes=why, help=(help_,))
 
 
 def _unanswered(work: Work, draft: Draft, item: Item) -> None:
@@ -84,9 +88,6 @@ def _unanswered(work: Work, draft: Draft, item: Item) -> None:
 
 def _help(work: Work, draft: Draft, item: Item) -> tuple[str, ...]:
     name = item_name(item)
-    refused = next((text for prefix, text in _NO_GRANT.items() if name.startswith(prefix)), "")
-    if refused:
-        return (refused,)
     able = [] if work.report.full else _able(work, draft, item)
     if able:
         return tuple(f"add an edge: `call: {way}`" for way in able[:3])

@@ -1,4 +1,4 @@
-"""What each code of this room's diagnostics means. Those of contracts, grants and expressions are their rooms' own."""
+"""What each code of linking's diagnostics means, those of contracts and grants among them: one table, one page."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ CODES: Mapping[str, str] = MappingProxyType(
         "component": "A component cannot be found, built or loaded.",
         "config": "A configuration key is not declared, missing, or of another type; or the component reads none.",
         "conflicting-keys": "Two keys of which only one may be there.",
+        "contract-function": "A name in `functions` of a contract that the edge has no function of.",
+        "contract-path": "A path of `reject` or `redact` leads nowhere.",
+        "contract-rule": "A rule of a contract that this kind of edge does not have.",
         "cycle": "Nodes wait for each other: data edges, implied order and fallbacks lead in a circle.",
         "data-type": "The value at the end of a path does not fit the parameter.",
         "deep-chain": "A chain of calls enters more nodes than fit on the stack.",
@@ -23,8 +26,10 @@ CODES: Mapping[str, str] = MappingProxyType(
         "duplicate-name": "Two nodes, inputs or outputs have one name.",
         "each": "`each` on what is no list, two on one node, or on a node that also answers calls.",
         "edge-type": "What the callee exports has other types than what the caller imports.",
+        "expression": "A CEL expression is refused: its syntax, a name, a type, or the work it takes.",
         "fallback": "A fallback that cannot stand in: it runs nothing, gives another type, or leads in a circle.",
-        "host-import": "A component imports an interface of the engine with another signature.",
+        "grant": "A grant that cannot be given: its path, its place in the guest, a name or a value.",
+        "host-import": "A component imports an interface of the host that is not served, or with another signature.",
         "input-type": "The type of an input is not known, or has no values.",
         "interface-version": "The callee exports a version that does not fit the caller's.",
         "limit": "A limit that nothing could run under.",
@@ -37,6 +42,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "no-value": "A result or error is used of a function that has none.",
         "nothing-to-call": "A call edge for an interface of types alone.",
         "path": "A step of a path leads nowhere.",
+        "pattern": "A text is not a regular expression that RE2 reads.",
         "python-caller": "A call or tool edge from a Python function.",
         "python-node": "A Python function cannot be found or has no signature in WIT.",
         "python-not-allowed": "A node is a Python function, and the operator did not allow that.",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from orchestrator.manifest.container_shapes import Either, Key, ListOf, MapOf, Object
 from orchestrator.manifest.shapes import Shape
 
-_MADE = "<!-- Made by `make bless` from orchestrator/manifest; edit it there. -->"
+_MADE = "<!-- Made by `make bless` from the code; edit it there. -->"
 
 _PIPELINE = """\
 # The keys of a pipeline
@@ -32,7 +32,8 @@ How the source folder of a component is built, and what the component says of it
 _ERRORS = """\
 # Error codes
 
-Every error has a code in brackets, `error[unknown-key]`. Codes stay; messages may get better.
+Every error has a code in brackets, `error[unknown-key]`. Codes stay; messages may get better. Where a path or a condition
+is written wrong it is refused when the file is read, and where it leads nowhere, when the pipeline is linked.
 """
 
 

@@ -8,7 +8,8 @@ from orchestrator.errors import InvalidPipeline
 from orchestrator.interface import show_type
 from orchestrator.link.linker import link
 from orchestrator.link.model import LinkedGraph
-from tests.link_worlds import host, linked, linking, load, reading, shipped, shown
+from orchestrator.wasi import answers
+from tests.link_worlds import linked, linking, load, reading, shipped, shown
 
 STEP = "component: step, run: test:worlds/steps"
 
@@ -215,7 +216,7 @@ edges:
 def test_link_raises_every_diagnostic() -> None:
     manifest = reading("pipeline: p\nnodes:\n  a: {component: nowhere}\n  b: {component: caller}").result()
     with pytest.raises(InvalidPipeline) as caught:
-        link(manifest, load, packages=shipped(), host=host)
+        link(manifest, load, packages=shipped(), host=answers)
     codes = [diagnostic.code for diagnostic in caught.value.diagnostics]
     assert codes == ["component", "unreachable", "unanswered-import", "unreachable"]
 
