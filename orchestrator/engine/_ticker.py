@@ -58,11 +58,15 @@ class Ticker:
         """Whether a guest runs now."""
         return bool(self._entered)
 
-    def close(self) -> None:
-        """Lets no guest start any more; the thread ends with the last one that runs."""
+    def close(self, *, wait: bool) -> None:
+        """Lets no guest start any more; the thread ends with the last one that runs.
+
+        Arguments:
+            wait: for the thread's end, if no guest runs.
+        """
         self._closed = True
         self._awake.set()
-        if not self._entered and threading.current_thread() is not self._thread:
+        if wait and not self._entered:
             self._thread.join()
 
     def _tick(self) -> None:

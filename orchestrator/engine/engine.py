@@ -76,12 +76,13 @@ class Engine:
         with self._lock:
             self._closed = True
         if self._ticker is not None:
-            self._ticker.close()
+            self._ticker.close(wait=True)
 
     def __del__(self) -> None:
         """Lets the thread of an engine that nobody closed end."""
-        if getattr(self, "_ticker", None) is not None:
-            self.close()
+        ticker = getattr(self, "_ticker", None)
+        if ticker is not None:  # on any thread, that thread among them, and at the end of the program
+            ticker.close(wait=False)
 
     # Loading
 

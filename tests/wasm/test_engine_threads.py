@@ -271,6 +271,8 @@ time.sleep(0.05)
         ("pass", "inside.set(); call(bad, 'spin')", "sys.exit(0)"),
         ("call(bad, 'spin')", "call(caller, 'call', 1)", ""),
         ("time.sleep(0.3)", "call(caller, 'call', 1)", ""),
+        ("pass", "inside.set(); caller.close(); bad.close()", "del engine, linker, caller, bad"),
+        ("pass", "inside.set(); caller.close(); bad.close()", ""),
         ("pass", "\n    while True: call(caller, 'call', 1)", ""),
         ("pass", "\n    while True: call(caller, 'call', 1)", "engine.close()"),
         ("pass", "\n    while True: linker.instantiate(Frame())", "time.sleep(0.2)"),
