@@ -29,19 +29,16 @@ class Authority:
     stdio: Stdio = "captured"
 
 
-def validate(
-    grants: Grants, node: str, where: Where, inputs: Mapping[str, GrantInput], folder: Path
-) -> tuple[Diagnostic, ...]:
+def validate(grants: Grants, node: str, where: Where, inputs: Mapping[str, GrantInput]) -> tuple[Diagnostic, ...]:
     """Every reason why the grants are refused; nothing of the host is looked at.
 
     Arguments:
         node: the node's name.
         where: where its grants stand.
         inputs: the pipeline's inputs with resolved types.
-        folder: where relative paths of the manifest start.
     """
     return (
-        *storage.validate(grants.storage, node, where.at("storage"), inputs, folder),
+        *storage.validate(grants.storage, node, where.at("storage"), inputs),
         *environment.validate(grants.environment, node, where.at("environment")),
         *stdio.validate(grants.stdio, node, where.at("stdio")),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from orchestrator.capability._place import refuse
+from orchestrator.capability._place import is_text, refuse
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.manifest.model import Where
 
@@ -26,13 +26,9 @@ def _wrong(name: object, value: object) -> Iterator[str]:
         yield f"the name of a variable is a string, found {name!r:.80}"
     elif not name:
         yield "a variable of the environment has an empty name"
-    elif "=" in name or not _text(name):
+    elif "=" in name or not is_text(name):
         yield f"`{name:.80}` is no name of a variable: `=`, NUL and invalid Unicode cannot stand in one"
     if not isinstance(value, str):
         yield f"the value of the variable `{name!s:.80}` is a string, found {value!r:.80}"
-    elif not _text(value):
+    elif not is_text(value):
         yield f"the value of the variable `{name!s:.80}` has a NUL or invalid Unicode in it"
-
-
-def _text(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)

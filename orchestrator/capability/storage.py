@@ -7,20 +7,20 @@ anywhere.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, get_args
 
-from orchestrator.capability._place import refuse
+from orchestrator.capability._place import is_text, refuse
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.interface.types import Enum, Type
 from orchestrator.manifest.model import Access, Storage, Where
+from orchestrator.manifest.substitution import Part, fill, parts
+from orchestrator.wording import listed
 
 LONGEST = 4096
 """Characters of a path, of the host or of the guest."""
-_VARIABLE = re.compile(r"\$\{([^}]*)\}?")
 _ACCESS: tuple[str, ...] = get_args(Access)
 
 
@@ -50,7 +50,7 @@ class NotGranted(Exception):
 
 
 def validate(
-    grants: tuple[Storage, ...], node: str, where: Where, inputs: Mapping[str, GrantInput], folder: Path
+    grants: tuple[Storage, ...], node: str, where: Where, inputs: Mapping[str, GrantInput]
 ) -> tuple[Diagnostic, ...]:
     """Every reason why the grants are refused; nothing of the host is looked at."""
     found: list[Diagnostic] = []
@@ -67,7 +67,7 @@ def validate(
 
 def prepare(grant: Storage, inputs: Mapping[str, Any], folder: Path) -> Preopen:
     """The folder to open for one run. Raises NotGranted."""
-    text = _VARIABLE.sub(lambda found: _given(found[1], inputs), grant.path)
+    text = fill(grant.path, lambda name: _given(name, inputs))
     if "\0" in text or not text:
         raise NotGranted(f"the folder granted at `{grant.at}` has no usable path: {text!r:.80}")
     host = _resolved(folder / text, grant.at)
@@ -90,8 +90,7 @@ def _resolved(path: Path, at: str) -> Path:
     return host
 
 
-def _given(expression: str, inputs: Mapping[str, Any]) -> str:
-    name = expression.removeprefix("inputs.")
+def _given(name: str, inputs: Mapping[str, Any]) -> str:
     value = inputs.get(name)
     if not isinstance(value, str | os.PathLike):
         raise NotGranted(f"the input `{name}` is used in a granted path and has no value")
@@ -100,23 +99,26 @@ def _given(expression: str, inputs: Mapping[str, Any]) -> str:
 
 def _path(text: str, node: str, where: Where, inputs: Mapping[str, GrantInput]) -> list[Diagnostic]:
     found = [refuse(message, node, where) for message in _unusable("path", text)]
-    for variable in _VARIABLE.finditer(text):
-        found += [refuse(message, node, where, *help_) for message, *help_ in _variable(variable, inputs)]
-    if "${" in text and ".." in PurePosixPath(text).parts:
+    pieces = list(parts(text))
+    for piece in pieces:
+        found += [refuse(message, node, where, *help_) for message, *help_ in _wrong(text, piece, inputs)]
+    if any(piece.kind == "input" for piece in pieces) and ".." in PurePosixPath(text).parts:
         found.append(refuse("a path that starts from an input may not go up by `..`", node, where))
     return found
 
 
-def _variable(found: re.Match[str], inputs: Mapping[str, GrantInput]) -> Iterator[tuple[str, ...]]:
-    text, name = found[0], found[1].removeprefix("inputs.")
-    if not text.endswith("}") or not found[1].startswith("inputs."):
-        yield f"`{text:.80}` is not known in a granted path", "`${inputs.name}` stands for an input of the pipeline"
+def _wrong(path: str, piece: Part, inputs: Mapping[str, GrantInput]) -> Iterator[tuple[str, ...]]:
+    """What is wrong with a piece of a path, and what to do about it."""
+    written, name = path[piece.start : piece.end], piece.value
+    if piece.kind in ("fault", "variable"):
+        yield f"`{written:.80}` is not known in a granted path", "`${inputs.name}` stands for an input of the pipeline"
+    elif piece.kind == "text":
+        return
     elif name not in inputs:
-        known = ", ".join(f"`{known}`" for known in inputs) or "none"
-        yield f"`{text:.80}` names no input of the pipeline", f"its inputs: {known}"
+        yield f"`{written:.80}` names no input of the pipeline", f"its inputs: {listed(inputs)}"
     elif inputs[name].is_path:
-        if found.start():
-            yield (f"`{text}` is a path and must stand at the start of the granted path",)
+        if piece.start:
+            yield (f"`{written}` is a path and must stand at the start of the granted path",)
     elif not isinstance(inputs[name].type, Enum):
         yield f"the input `{name}` cannot be part of a granted path", "only inputs of type `path` or an enum can"
 
@@ -151,5 +153,5 @@ def _unusable(key: str, text: str) -> Iterator[str]:
         yield f"`{key}` is empty"
     if len(text) > LONGEST:
         yield f"`{key}` has {len(text)} characters, at most {LONGEST} are allowed"
-    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if not is_text(text):
         yield f"`{key}` has a NUL or invalid Unicode in it"

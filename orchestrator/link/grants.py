@@ -23,7 +23,7 @@ def check_grants(work: Work) -> None:
         unknown = len(inputs) < len(work.inputs)
         if not unknown:
             where = node.where.at("grants")
-            work.report.add(validate(node.grants, node.name, where, inputs, work.manifest.folder))
+            work.report.add(validate(node.grants, node.name, where, inputs))
         _unused(work, draft)
         for key, message in _wrong_limits(node.limits):
             work.report.error("limit", f"`{key}` of `{node.name}` {message}", node.where.at("limits", key), place)

@@ -32,8 +32,8 @@ How the source folder of a component is built, and what the component says of it
 _ERRORS = """\
 # Error codes
 
-Every error has a code in brackets, `error[unknown-key]`. Codes stay; messages may get better. Where a path or a condition
-is written wrong it is refused when the file is read, and where it leads nowhere, when the pipeline is linked.
+Every error has a code in brackets, `error[unknown-key]`. Codes stay; messages may get better. What is written wrong is
+refused when the file is read, and what leads nowhere or fits nothing, when the pipeline is linked.
 """
 
 

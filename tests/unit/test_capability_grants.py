@@ -25,7 +25,7 @@ INPUTS = {"folder": Declared(STRING, True), "kind": Declared(Enum(("docs", "code
 
 
 def reasons(grants: Grants) -> list[str]:
-    return [found.message for found in validate(grants, "files", Where(), INPUTS, Path("/pipelines"))]
+    return [found.message for found in validate(grants, "files", Where(), INPUTS)]
 
 
 def storage(path: str, at: str = "/data", access: Any = "read") -> Grants:
@@ -124,7 +124,7 @@ def test_what_no_environment_can_hold_is_refused(variables: Any, message: str) -
 
 def test_every_reason_comes_at_once_and_on_its_node() -> None:
     grants = Grants(storage=(Storage("", "data"),), environment={"": ""}, stdio="captured")
-    found = validate(grants, "files", Where(), INPUTS, Path())
+    found = validate(grants, "files", Where(), INPUTS)
     assert [str(diagnostic) for diagnostic in found] == [
         "error[grant]: `path` is empty\n --> node `files`",
         "error[grant]: `at` is `data`, a guest's path is absolute\n --> node `files`\n = help: write `/data`",
@@ -136,7 +136,7 @@ def test_a_reason_stands_where_the_value_does() -> None:
     source = Source("p.yaml", 'storage: [{path: d, at: "x"}]')
     span = Span(source, 1, 25, 1, 28)
     where = Where(inner={"storage": Where(inner={0: Where(inner={"at": Where(span)})})})
-    (found,) = validate(storage("d", "x"), "files", where, {}, Path())
+    (found,) = validate(storage("d", "x"), "files", where, {})
     assert found.span == span
 
 
@@ -148,6 +148,13 @@ def test_a_relative_path_starts_from_the_folder_of_the_manifest(tmp_path: Path) 
     (tmp_path / "data").mkdir()
     found = prepare(storage("data", "/d", "write"), {}, tmp_path)
     assert found.preopens == (Preopen(str((tmp_path / "data").resolve()), "/d", True),)
+
+
+def test_an_escaped_dollar_stands_for_itself(tmp_path: Path) -> None:
+    (tmp_path / "${x}").mkdir()
+    grants = storage("$${x}", "/data")
+    assert validate(grants, "files", Where(), {}) == ()
+    assert prepare(grants, {}, tmp_path).preopens[0].host == str(tmp_path / "${x}")
 
 
 def test_inputs_of_the_run_are_put_into_a_path(tmp_path: Path) -> None:
@@ -218,5 +225,5 @@ def test_an_input_that_is_no_path_ends_the_run(tmp_path: Path) -> None:
 
 
 def test_a_type_that_is_neither_path_nor_enum_is_refused() -> None:
-    found = validate(storage("${inputs.n}"), "files", Where(), {"n": Declared(U32)}, Path())
+    found = validate(storage("${inputs.n}"), "files", Where(), {"n": Declared(U32)})
     assert [diagnostic.help for diagnostic in found] == [("only inputs of type `path` or an enum can",)]
