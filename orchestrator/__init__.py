@@ -16,8 +16,9 @@ from orchestrator._lazy import lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from orchestrator.audit import Event, Recorder
     from orchestrator.diagnostics import Diagnostic
-    from orchestrator.engine import Engine
+    from orchestrator.engine import Component, Engine
     from orchestrator.errors import (
         BuildError,
         Cancelled,
@@ -32,14 +33,15 @@ if TYPE_CHECKING:
         PythonNodeFailed,
         RunError,
         TimedOut,
+        TooLargeToDraw,
         Trapped,
         UnsupportedType,
         ValueMismatch,
         WitError,
     )
     from orchestrator.interface.values import Variant
-    from orchestrator.manifest.model import Contract, Grants, Limits, Storage
-    from orchestrator.pipeline import LinkedPipeline, Pipeline, Result
+    from orchestrator.manifest.model import Contract, Each, Grants, Limits, Reject, Repeat, Retry, Storage
+    from orchestrator.pipeline import Execution, LinkedPipeline, Pipeline, Result
 
 __version__ = "0.1.0"
 
@@ -47,13 +49,17 @@ __all__ = [
     "BuildError",
     "Cancelled",
     "ClosedError",
+    "Component",
     "ComponentError",
     "ComponentFailed",
     "ConditionFailed",
     "Contract",
     "ContractViolated",
     "Diagnostic",
+    "Each",
     "Engine",
+    "Event",
+    "Execution",
     "Grants",
     "InvalidPipeline",
     "LimitExceeded",
@@ -62,10 +68,15 @@ __all__ = [
     "OrchestratorError",
     "Pipeline",
     "PythonNodeFailed",
+    "Recorder",
+    "Reject",
+    "Repeat",
     "Result",
+    "Retry",
     "RunError",
     "Storage",
     "TimedOut",
+    "TooLargeToDraw",
     "Trapped",
     "UnsupportedType",
     "ValueMismatch",
@@ -75,11 +86,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "audit": ["Event", "Recorder"],
     "diagnostics": ["Diagnostic"],
-    "engine": ["Engine"],
+    "engine": ["Component", "Engine"],
     "interface.values": ["Variant"],
-    "manifest.model": ["Contract", "Grants", "Limits", "Storage"],
-    "pipeline": ["LinkedPipeline", "Pipeline", "Result"],
+    "manifest.model": ["Contract", "Each", "Grants", "Limits", "Reject", "Repeat", "Retry", "Storage"],
+    "pipeline": ["Execution", "LinkedPipeline", "Pipeline", "Result"],
 }
 _ERRORS = {*__all__} - {"__version__"}.union(*_HOMES.values())
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics import Diagnostic
-from orchestrator.errors import Cancelled, InvalidPipeline, OrchestratorError
+from orchestrator.errors import Cancelled, ClosedError, InvalidPipeline, OrchestratorError
 from orchestrator.interface.parse import parse_type
 from orchestrator.manifest.model import (
     MISSING,
@@ -68,7 +68,7 @@ class Pipeline:
         self._manifest = Manifest(name, description, folder=Path(folder))
         self._components: dict[str, Component] = {}
         self._found: tuple[Diagnostic, ...] = ()
-        self._allow_python = False
+        self._allow_python = True
 
     @classmethod
     def load(cls, path: str | Path, *, env: Mapping[str, str] | None = None, allow_python: bool = False) -> Pipeline:
@@ -160,12 +160,19 @@ class Pipeline:
         if not isinstance(component, str | Path):
             self._components[name] = component
             component = str(component.origin or component.name)
-        function = None if python is None else PythonFunction(python, signature)
         added = Node(
-            name, str(component), function, run, dict(args or {}), dict(config or {}), grants or Grants(),
-            limits or Limits(), lifetime, repeat, retry, fallback, description, Where(place=f"node `{name}`"),
+            name, str(component), self._function(python, signature), run, dict(args or {}), dict(config or {}),
+            grants or Grants(), limits or Limits(), lifetime, repeat, retry, fallback, description,
+            Where(place=f"node `{name}`"),
         )  # fmt: skip
         return self._with(nodes=(*self._manifest.nodes, added))
+
+    def _function(self, python: str | Callable[..., Any] | None, signature: str) -> PythonFunction | None:
+        """A Python node's function. Whoever names it in a program trusts it; only a file has to be allowed to."""
+        if python is None:
+            return None
+        self._allow_python = self._allow_python or not self._found
+        return PythonFunction(python, signature)
 
     def data(
         self,
@@ -248,9 +255,12 @@ class Pipeline:
             self._components.pop(name, None)
         if component is not None:
             changes |= {"component": str(component), "python": None}
-        python = changes.get("python")
-        if python is not None and not isinstance(python, PythonFunction):
-            changes |= {"python": PythonFunction(python, changes.pop("signature", "")), "component": ""}
+        python, signature = changes.get("python"), changes.pop("signature", None)
+        if python is None and signature is not None and old.python is not None:
+            changes["python"] = replace(old.python, signature=signature)
+        elif python is not None:
+            self._components.pop(name, None)
+            changes |= {"python": self._function(python, signature or ""), "component": ""}
         nodes = list(self._manifest.nodes)
         nodes[position] = replace(old, **changes)
         return self._with(nodes=tuple(nodes))
@@ -316,7 +326,7 @@ class Pipeline:
             InvalidPipeline: every reason why not.
             ComponentError: the cache cannot be used.
         """
-        return LinkedPipeline(self, engine, recorder)
+        return LinkedPipeline(self, _Base(engine, recorder))
 
     def linked(self, engine: Engine) -> LinkedGraph:
         """The linked graph: what `link` checks, without anything that runs."""
@@ -357,24 +367,19 @@ class LinkedPipeline:
     Made by `Pipeline.link`; a context manager. It stays as it is whatever becomes of the pipeline it was made from.
     """
 
-    def __init__(self, pipeline: Pipeline, engine: Engine | None, recorder: Recorder | None) -> None:
-        from orchestrator.audit import Recorder, exporters_from_environment
-        from orchestrator.engine import Engine
+    def __init__(self, pipeline: Pipeline, base: _Base) -> None:
         from orchestrator.runtime import Program
 
-        self._pipeline = pipeline
-        self._own_engine = Engine() if engine is None else None
-        self._engine = engine or self._own_engine or Engine()
+        self._pipeline, self._base = pipeline, base
+        self._closed = False
         try:
-            self.model: LinkedGraph = pipeline.linked(self._engine)
+            self.model: LinkedGraph = pipeline.linked(base.engine)
             """What was linked, as immutable data."""
-            self._own_recorder = Recorder(exporters_from_environment()) if recorder is None else None
-            self.recorder: Recorder = recorder or self._own_recorder or Recorder()
+            self.recorder: Recorder = base.recorder
             """Takes the events of every run: add exporters to it, or subscribe."""
-            self._program: Program = Program(self.model, self._engine, self.recorder)
+            self._program: Program = Program(self.model, base.engine, self.recorder)
         except BaseException:
-            if self._own_engine is not None:
-                self._own_engine.close()
+            base.close()
             raise
 
     @property
@@ -446,8 +451,11 @@ class LinkedPipeline:
 
         Raises:
             InvalidPipeline: every reason why not.
+            ClosedError: this one was closed.
         """
-        renewed = LinkedPipeline(pipeline or self._pipeline, self._engine, self.recorder)
+        if self._closed:
+            raise ClosedError("the linked pipeline was closed")
+        renewed = LinkedPipeline(pipeline or self._pipeline, self._base.shared())
         renewed._program.share_sessions(self._program)
         return renewed
 
@@ -483,15 +491,51 @@ class LinkedPipeline:
         self.close()
 
     def close(self) -> tuple[str, ...]:
-        """Ends the instances that outlive runs, and what it made itself: engine, recorder. Harmless when repeated.
+        """Cancels what still runs, and ends the instances that outlive runs. Harmless when repeated.
+
+        An engine and a recorder that were made for it are closed with it, or with the last that `relink` gave.
 
         Returns:
             What went wrong with exporters, a line each.
         """
+        if self._closed:
+            return ()
+        self._closed = True
         self._program.close()
-        problems = self._own_recorder.close() if self._own_recorder is not None else ()
-        if self._own_engine is not None:
-            self._own_engine.close()
+        return self._base.close()
+
+
+class _Base:
+    """What a linked pipeline and those that `relink` gives stand on: an engine and a recorder.
+
+    Those that were not given are made here, and closed with the last user.
+    """
+
+    def __init__(self, engine: Engine | None, recorder: Recorder | None) -> None:
+        from orchestrator.audit import Recorder, exporters_from_environment
+        from orchestrator.engine import Engine
+
+        self._made_engine, self._made_recorder = engine is None, recorder is None
+        self.engine = engine if engine is not None else Engine()
+        self.recorder = recorder if recorder is not None else Recorder(exporters_from_environment())
+        self._users = 1
+        self._lock = threading.Lock()
+
+    def shared(self) -> _Base:
+        """This, for one more user."""
+        with self._lock:
+            self._users += 1
+        return self
+
+    def close(self) -> tuple[str, ...]:
+        """One user less; what went wrong with exporters, a line each."""
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return ()
+        problems = self.recorder.close() if self._made_recorder else ()
+        if self._made_engine:
+            self.engine.close()
         return problems
 
 
@@ -501,6 +545,7 @@ class Execution:
     def __init__(self, linked: LinkedPipeline, program: Program, run: Run) -> None:
         self._linked, self._program, self._run = linked, program, run
         self._events = linked.recorder.subscribe(run.id)
+        self._watched: Subscription | None = None
         self._done = threading.Event()
         self._after: list[Callable[[], None]] = []
         self._lock = threading.Lock()
@@ -516,6 +561,7 @@ class Execution:
 
     def begin(self) -> None:
         """Begins the run on a thread of its own."""
+        self._watched = self._linked.recorder.subscribe(self._run.id)
         threading.Thread(target=self._carry_out_here, name="orchestrator-run", daemon=True).start()
 
     def carry_out(self) -> Result:
@@ -566,8 +612,8 @@ class Execution:
         return self._result
 
     def __iter__(self) -> Iterator[Event]:
-        """The run's events as they happen; ends with the run's own."""
-        return iter(self._events)
+        """The run's events as they happen, each once; ends with the run's own."""
+        return iter(self._watched or ())
 
 
 class Result:

@@ -224,7 +224,7 @@ class Program:
         return mine == theirs
 
     def close(self) -> None:
-        """Cancels what still runs; ends the session instances, the linkers, the idle threads. Harmless when repeated."""
+        """Cancels what still runs; ends the session instances, linkers and idle threads. Harmless when repeated."""
         with self._ended:
             if self._closed:
                 return
