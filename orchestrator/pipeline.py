@@ -290,6 +290,12 @@ class Pipeline:
         """
         from orchestrator.manifest import write
 
+        in_memory = [name for name, component in self._components.items() if component.origin is None]
+        if in_memory:
+            message = "a component that was made in memory cannot be written as YAML"
+            help_ = ("save it in a file, and give the node the path",)
+            places = [f"node `{name}`" for name in in_memory]
+            raise InvalidPipeline([Diagnostic("not-writable", message, place=place, help=help_) for place in places])
         return write(self._manifest)
 
     def drawing(self) -> Graph:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from orchestrator.contract import Checks
 from orchestrator.diagnostics import Diagnostic
@@ -70,11 +70,11 @@ class LinkedData:
     source_type: Type
     type: Type
     wrap: bool = False
-    when: Callable[[Any], bool] | None = None
+    when: Callable[[Any], bool] | None = field(default=None, compare=False)
     when_text: str = ""
     each: Each | None = None
     contract: Contract = Contract()
-    checks: Checks | None = None
+    checks: Checks | None = field(default=None, compare=False)
     where: Where = field(default=Where(), compare=False, repr=False)
 
 
@@ -114,7 +114,7 @@ class LinkedTool:
     export: Export
     schema: Mapping[str, Any] = field(default_factory=dict, compare=False)
     contract: Contract = Contract()
-    checks: Checks | None = None
+    checks: Checks | None = field(default=None, compare=False)
     where: Where = field(default=Where(), compare=False, repr=False)
 
 
@@ -208,6 +208,3 @@ class LinkedGraph:
     def tools(self) -> tuple[LinkedTool, ...]:
         """Every tool edge."""
         return tuple(e for n in self.nodes.values() for e in n.tools)
-
-
-EdgeKind = Literal["data", "call", "tool", "implied"]
