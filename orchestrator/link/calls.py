@@ -37,8 +37,9 @@ def _link(work: Work, edge: CallEdge, taken: dict[tuple[str, str], CallEdge], id
         return
     ports = ports_of(edge)
     if ports is None:
-        message = "the edge names an interface twice, by a port and by `interface`"
-        _error(work, edge, "conflicting-keys", message, edge.where.at("interface"), help=("leave out `interface`",))
+        if not (work.partial and any(":" in port.name for port in (edge.caller, edge.callee))):
+            message = "the edge names an interface twice, by a port and by `interface`"
+            _error(work, edge, "conflicting-keys", message, edge.where.at("interface"), help=("leave out `interface`",))
         caller.excused.update(item_name(item) for item in caller.imports)
         return
     found = _choose(work, edge, ports, caller, callee)

@@ -31,7 +31,7 @@ def _needs_run(work: Work, draft: Draft) -> None:
     node = draft.node
     asked = {"repeat": node.repeat, "retry": node.retry, "fallback": node.fallback or None}
     for key, value in asked.items():
-        if value is not None and not draft.runs:
+        if value is not None and not draft.runs and not work.partial:
             message = f"`{key}` of `{node.name}` is about its run, and it runs nothing"
             where = node.where.at(key)
             work.report.error("no-run", message, where, place_of_node(node.name), help=no_run_help(draft))
@@ -99,7 +99,9 @@ def _shown(type_: Type | None) -> str:
 
 def _fallbacks_together(work: Work) -> None:
     """One node stands in for one other; a chain of them ends; an error with a fallback is the fallback's alone."""
-    pairs = [(d.name, d.node.fallback) for d in work.drafts.values() if d.node.fallback in work.drafts]
+    pairs = [
+        (d.name, d.node.fallback) for d in work.drafts.values() if d.node.fallback and d.node.fallback in work.drafts
+    ]
     for cycle in cycles(pairs):
         draft = work.drafts[cycle[-1]]
         way = " -> ".join(f"`{name}`" for name in (*cycle, cycle[0]))

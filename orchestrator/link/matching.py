@@ -42,7 +42,8 @@ def pairs(wanted: list[Item], offered: list[Item], ports: Ports) -> list[tuple[I
     if natural or not (ports.wanted or ports.offered):
         return _exact_first(natural)
     free = [(i, x) for i, x in both if is_plain(i) or is_plain(x)]
-    return free if len(free) == 1 else [(i, x) for i, x in free if structure_fits(i, x)]
+    meant = ports.offered or all(is_plain(i) for i, _ in free)
+    return free if len(free) == 1 and meant else [(i, x) for i, x in free if structure_fits(i, x)]
 
 
 def _same_name(wanted: Item, offered: Item) -> bool:

@@ -39,7 +39,7 @@ def _load(work: Work, draft: Draft, load: Load) -> None:
         from orchestrator.link.python_nodes import load_python
 
         load_python(work, draft)
-    elif not node.component and not _lost(work, node, "component", "python"):
+    elif not node.component and not work.partial:
         message = f"node `{node.name}` has neither a component nor a Python function"
         help_ = ("give it `component: path` or `python: module:function`",)
         work.report.error("no-component", message, node.where, place_of_node(node.name), help=help_)

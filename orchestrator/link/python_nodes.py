@@ -53,9 +53,10 @@ def load_python(work: Work, draft: Draft) -> None:
     assert python is not None
     where, place = draft.node.where.at("python"), place_of_node(draft.name)
     if isinstance(python.target, str) and not work.python_nodes:
-        message = f"node `{draft.name}` runs Python in the host, without a sandbox"
-        help_ = ("if you trust this file and that function, run it with `--allow-python`",)
-        work.report.error("python-not-allowed", message, where, place, help=help_)
+        if not work.partial:
+            message = f"node `{draft.name}` runs Python in the host, without a sandbox"
+            help_ = ("if you trust this file and that function, run it with `--allow-python`",)
+            work.report.error("python-not-allowed", message, where, place, help=help_)
         return
     try:
         target = _target(work, python)

@@ -151,7 +151,9 @@ def _implied(work: Work, name: str, caller: str) -> Arrow:
 
 def _fallbacks(work: Work, waits: Iterable[Arrow]) -> list[Arrow]:
     found: list[Arrow] = []
-    stand_ins = {d.name: d.node.fallback for d in work.drafts.values() if d.node.fallback in work.drafts}
+    stand_ins = {
+        d.name: d.node.fallback for d in work.drafts.values() if d.node.fallback and d.node.fallback in work.drafts
+    }
     for name, other in stand_ins.items():
         if other != name:
             where, place = work.drafts[name].node.where.at("fallback"), place_of_node(name)

@@ -84,12 +84,21 @@ class ListOf:
         if not tree.items and not self.empty:
             return context.error("empty-value", f"{spot} is empty", tree, label=f"expected {self.what}")
         values: list[Any] = []
+        kept: list[Tree] = []
+        refused: list[Tree] = []
         for index, item in enumerate(tree.items):
             value = self.item.read(context, item, spot.item(index, item))
             if self.unique and value in values:
                 context.error("twice", f"{spot} names {describe(item)} twice", item, help="remove one of them")
-            elif value is not BAD:
+                refused.append(item)
+            elif value is BAD:
+                refused.append(item)
+            else:
                 values.append(value)
+                kept.append(item)
+        if refused:
+            # A value's index is then another than its item's; those that have no value come last.
+            context.note(tree, {index: context.where(item) for index, item in enumerate((*kept, *refused))})
         return tuple(values)
 
     def schema(self) -> Schema:

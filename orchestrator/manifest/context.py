@@ -76,7 +76,8 @@ class Context:
 
     def __init__(self, report: Report, env: Mapping[str, str] = EMPTY, *, allow_python: bool = False) -> None:
         self.report, self.env, self.allow_python = report, env, allow_python
-        self._wheres: dict[int, Where] = {}
+        # By identity; the tree is kept, since another one may get the identity of one that is gone.
+        self._wheres: dict[int, tuple[Tree, Where]] = {}
 
     def error(
         self,
@@ -153,14 +154,14 @@ class Context:
 
     def where(self, tree: Tree, place: str = "") -> Where:
         """Where a part of the document and all parts inside it stand."""
-        known = self._wheres.get(id(tree))
-        if known is None:
-            known = self._wheres[id(tree)] = self._where(tree, place)
+        kept = self._wheres.get(id(tree))
+        known = kept[1] if kept else self._where(tree, place)
+        self._wheres[id(tree)] = (tree, known)
         return replace(known, place=place) if place and known.place != place else known
 
     def note(self, tree: Tree, inner: Mapping[str | int, Where]) -> None:
-        """Say where the parts inside a scalar stand: the two sides of an edge, the steps of a path."""
-        self._wheres[id(tree)] = Where(self.span((tree.start, tree.end)), inner=inner)
+        """Say where the parts inside stand, before `where` is asked: the sides of an edge, the values of a list."""
+        self._wheres[id(tree)] = (tree, Where(self.span((tree.start, tree.end)), inner=inner))
 
     def span(self, place: Place) -> Span:
         """The span of a place."""

@@ -177,6 +177,7 @@ def _plain(problem: str) -> str:
         "could not find expected ':'": "a `:` is missing after this key",
         "did not find expected key": "a key was expected here; look at the indentation",
         "found unexpected end of stream": "the text ends inside a quoted value",
+        "did not find expected <document start>": "the document has ended before this",
     }
     return known.get(problem, problem)
 

@@ -103,7 +103,7 @@ def split_edge(text: str) -> Sides:
     piece = whole(text)
     parts = piece.text.split("->")
     if len(parts) == 1:
-        raise piece.fault("an edge's text has an arrow: `source -> target`")
+        raise piece.fault("an edge's text has an arrow: `source -> target`", "write `->` between the two")
     if len(parts) > 2:
         second = piece.start + len(parts[0]) + 2 + len(parts[1])
         raise TextError("an edge has one arrow", second, second + 2, "write one edge for each arrow")
@@ -265,7 +265,7 @@ def _step(place: Piece) -> Step:
     word = place.text[1:]
     if word.isascii() and word.isdigit():
         if len(word) > 10 or int(word) > _LARGEST_INDEX:
-            raise place.part(1).fault(f"index {word[:20]} is too large; at most {_LARGEST_INDEX}")
+            raise place.part(1).fault(f"index {_cut(word)} is too large; at most {_LARGEST_INDEX}")
         return IndexStep(int(word))
     if not _LABEL.fullmatch(word):
         found = f"`{word}`" if word else "nothing"
@@ -274,3 +274,7 @@ def _step(place: Piece) -> Step:
             "fields of WIT are in kebab-case: `total-tokens`",
         )
     return FieldStep(word)
+
+
+def _cut(digits: str) -> str:
+    return digits if len(digits) <= 20 else f"{digits[:19]}…"

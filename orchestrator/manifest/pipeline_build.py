@@ -37,7 +37,7 @@ def read_type(context: Context, filled: Filled, _spot: Spot) -> Type | Bad:
         place = context.within(filled, start, start + _token(filled.text[start:]))
         help = (
             f"expected {error.expected}"
-            if error.expected
+            if error.expected and f"expected {error.expected}" not in error.message
             else "write a WIT type: `string`, `list<u8>`, `pkg:name/interface.type`"
         )
         return context.error(
@@ -66,14 +66,17 @@ def _carried(context: Context, filled: Filled, found: Type) -> Type | Bad:
 
 
 def _unknown_type(context: Context, filled: Filled, name: str) -> Bad:
-    near = nearest(name, ["path", "list", "option", "tuple", "result", *PRIMITIVES])
+    alone = ["path"] if name == filled.text.strip() else []
+    near = nearest(name, [*alone, "list", "option", "tuple", "result", *PRIMITIVES])
     at = max(filled.text.find(name), 0)
     return context.error(
         "wit-type",
         f"`{name}` is not a WIT type",
         context.within(filled, at, at + len(name)),
         label=f"did you mean `{near}`?" if near else "",
-        help="a declared type is written with its interface: `package:name/interface.type`",
+        help="`path` is the whole type of an input, no part of one"
+        if name == PATH_TYPE.name
+        else "a declared type is written with its interface: `package:name/interface.type`",
     )
 
 
@@ -87,6 +90,7 @@ def read_input(context: Context, fields: Fields) -> Any:
     if is_path and default is not MISSING and not isinstance(default, str):
         tree = fields.tree.get("default") or fields.tree
         context.error("wrong-kind", f"{fields.spot} is a path: its default must be a text", tree, help="write a path")
+        default = MISSING
     where = context.where(fields.tree, str(fields.spot))
     name = _owned(fields.spot)
     return model.Input(name, STRING if is_path else type_, is_path, default, fields.get("description", ""), where)

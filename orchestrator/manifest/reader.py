@@ -75,7 +75,7 @@ def read_component(path: str | Path, *, name: str = "") -> ComponentManifest:
     """The `component.yaml` at a path, or in a folder. Raises `InvalidPipeline` with all its errors."""
     place = Path(path)
     place = place / "component.yaml" if place.is_dir() else place
-    report, readable = _open(place, name or str(place))
+    report, readable = _open(place, name or str(place), "a folder of a component has a `component.yaml`")
     found = _component(report) if readable else None
     if not isinstance(found, ComponentManifest) or report.failed:
         raise InvalidPipeline(report.diagnostics())
@@ -104,11 +104,11 @@ def _read(context: Context, shape: Object) -> Any:
     return shape.read(context, tree, Spot(mark=(tree.start, tree.start)))
 
 
-def _open(path: Path, name: str) -> tuple[Report, bool]:
+def _open(path: Path, name: str, help: str = "look at the path") -> tuple[Report, bool]:
     """The file's text, and whether it could be read; never more of it than a document may have."""
     try:
         if not path.is_file():
-            return _unreadable(name, _what_else(path)), False
+            return _unreadable(name, _what_else(path), help), False
         with path.open("rb") as file:
             return decode(name, file.read(LARGEST + 8))
     except (OSError, ValueError) as error:
@@ -121,7 +121,7 @@ def _what_else(path: Path) -> str:
     return "it is no plain file" if path.exists() else "there is no such file"
 
 
-def _unreadable(name: str, reason: str) -> Report:
+def _unreadable(name: str, reason: str, help: str = "look at the path") -> Report:
     report = Report(Source(name, ""))
-    report.error("file", f"cannot read the file: {reason}", (0, 0), help="look at the path")
+    report.error("file", f"cannot read the file: {reason}", (0, 0), help=help)
     return report

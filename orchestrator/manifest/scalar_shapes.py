@@ -151,7 +151,11 @@ class Whole:
 
     def read(self, context: Context, tree: Tree, spot: Spot) -> int | Bad:
         """The number."""
-        if not isinstance(tree, Scalar) or (tree.style != "plain" and "${" not in tree.text):
+        if (
+            not isinstance(tree, Scalar)
+            or scalars.scalar_value(tree) is None
+            or (tree.style != "plain" and "${" not in tree.text)
+        ):
             number = isinstance(tree, Scalar) and scalars.read_integer(tree.text) is not None
             return refuse(context, tree, spot, self.show(), "leave out the quotes" if number else "")
         filled = context.text(tree, spot)

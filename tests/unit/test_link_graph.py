@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from orchestrator.errors import InvalidPipeline
 from orchestrator.interface import show_type
 from orchestrator.link.linker import link
 from orchestrator.link.model import LinkedGraph
+from orchestrator.manifest import check as check_text
 from orchestrator.wasi import answers
 from tests.link_worlds import linked, linking, load, reading, shipped, shown
 
@@ -268,3 +271,25 @@ def test_a_large_hostile_pipeline_is_answered() -> None:
     assert found.graph is None
     assert len(found.diagnostics) == 201
     assert found.diagnostics[-1].code == "too-many-errors"
+
+
+def test_what_the_manifest_refuses_is_not_refused_again() -> None:
+    assert partly(f"""
+nodes:
+  "": {{{STEP}.sure, args: {{text: x}}}}
+  a: {{}}
+  b: {{{STEP}.sure, args: {{text: x}}, <<: x}}
+  c: {{<<: x}}
+  d: {{component: step, retry: {{times: 1}}, fallback: b}}
+  e: {{component: caller, run: test:worlds/steps.sure, args: {{text: x}}}}
+  f: {{component: ping-only}}
+edges:
+  - {{call: e -> f.test:worlds/ping, interface: test:worlds/ping}}
+""") == [f"unreachable: `{name}` is never used: it runs nothing, and nothing that runs calls it" for name in "acd"]
+
+
+def test_python_that_is_not_allowed_is_refused_once() -> None:
+    read = check_text("pipeline: p\nnodes: {a: {python: os:getcwd}}\n", "x.yaml", Path())
+    assert read.manifest is not None
+    assert [diagnostic.code for diagnostic in read.diagnostics] == ["python-not-allowed"]
+    assert linking(read.manifest, partial=True).diagnostics == ()

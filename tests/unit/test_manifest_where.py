@@ -55,6 +55,32 @@ def test_values_and_keys() -> None:
     assert shown(pipeline.inputs[0].where.span) == "string"
 
 
+def test_what_follows_a_refused_item_of_a_list_keeps_its_place() -> None:
+    text = """
+pipeline: p
+nodes:
+  a:
+    component: a.wasm
+    grants: {storage: [{path: ""}, {path: /tmp, at: /docs}]}
+edges:
+  - {data: b -> a.x, contract: {require: ["", "first", 3, "second"]}}
+"""
+    pipeline = manifest.check(text, "x.yaml", Path()).manifest
+    assert pipeline is not None
+    contract, node = pipeline.edges[0].where.at("contract"), pipeline.nodes[0]
+    assert pipeline.edges[0].contract.require == ("first", "second")
+    assert [shown(contract.at("require", index).span) for index in range(2)] == ['"first"', '"second"']
+    assert len(node.grants.storage) == 1
+    assert shown(node.where.at("grants", "storage", 0, "at").span) == "/docs"
+
+
+def test_inputs_in_their_short_form_have_their_own_places() -> None:
+    names = [f"i{number}" for number in range(50)]
+    lines = "".join(f"  {name}: a:b/c.{name}\n" for name in names)
+    pipeline = manifest.read(f"pipeline: p\ninputs:\n{lines}nodes:\n  a: {{component: x}}\n", "x.yaml", Path())
+    assert [shown(one.where.span) for one in pipeline.inputs] == [f"a:b/c.{name}" for name in names]
+
+
 def test_sides_of_edges_and_steps_of_paths() -> None:
     pipeline = manifest.read(TEXT, "x.yaml", Path())
     data, call, tool = (edge.where for edge in pipeline.edges)
