@@ -7,6 +7,7 @@
     ├── WitError               a text is not WIT, or names something that is not declared; `.offset` says where
     ├── ValueMismatch          a value does not fit its WIT type; `.path` says where in it (also a ValueError)
     ├── UnsupportedType        a WIT type that is known and not carried: stream, future, map, error-context
+    ├── TooLargeToDraw         a graph has more vertices and arcs than a picture can show
     ├── ClosedError            an engine, a linked pipeline or an instance was used after it was closed
     └── RunError               a run began and did not end well: node, edge, trace id and cause
         ├── ComponentFailed    a component answered with the `err` of its result; `.value` is that value
@@ -103,6 +104,10 @@ class ValueMismatch(OrchestratorError, ValueError):
 
 class UnsupportedType(OrchestratorError):
     """A WIT type that is recognised and not carried: stream, future, map, error-context."""
+
+
+class TooLargeToDraw(OrchestratorError):
+    """A graph has more vertices and arcs than a picture can show."""
 
 
 class ClosedError(OrchestratorError):

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orchestrator.graph.measure import shown
-from orchestrator.graph.model import Arc, Graph, Vertex
+from orchestrator.graph.model import Arc, ArcKind, Graph, Vertex, VertexKind
+from orchestrator.graph.theme import LIGHT
 
-_VERTICES = {
-    "input": 'shape=box, style="rounded,filled", fillcolor="#e9f6ef", color="#5fae86"',
-    "output": 'shape=box, style="rounded,filled", fillcolor="#e8f0fc", color="#6d9be0"',
-    "node": 'shape=box, style="filled", fillcolor="#ffffff", color="#c9d1db"',
-    "python": 'shape=component, style="filled", fillcolor="#fffbea", color="#d8b13c"',
+_SHAPES: dict[VertexKind, str] = {
+    "input": 'shape=box, style="rounded,filled"',
+    "output": 'shape=box, style="rounded,filled"',
+    "node": 'shape=box, style="filled"',
+    "python": 'shape=component, style="filled"',
 }
-_ARCS = {
-    "data": 'color="#2f6fd0"',
-    "call": 'color="#d9730d"',
-    "tool": 'color="#8250c8", style=dashed',
-    "grant": 'color="#3f9a70", style=dashed',
-    "implied": 'color="#98a2b0", style=dotted',
+_STYLES: dict[ArcKind, str] = {
+    "data": "",
+    "call": "",
+    "tool": ", style=dashed",
+    "grant": ", style=dashed",
+    "implied": ", style=dotted",
 }
 
 
@@ -38,13 +39,14 @@ def as_dot(graph: Graph) -> str:
 
 
 def _vertex(vertex: Vertex, name: str) -> str:
-    return f"  {name} [label={_quoted((vertex.label, vertex.type, *vertex.detail))}, {_VERTICES[vertex.kind]}];"
+    ground, edge = LIGHT.boxes[vertex.kind]
+    label = _quoted((vertex.label, vertex.type, *vertex.detail))
+    return f'  {name} [label={label}, {_SHAPES[vertex.kind]}, fillcolor="{ground}", color="{edge}"];'
 
 
 def _arc(arc: Arc, source: str, target: str) -> str:
-    when = f"when {arc.condition}" if arc.condition else ""
-    label = _quoted((arc.label, arc.types, when, arc.each, *arc.contract))
-    return f"  {source} -> {target} [label={label}, {_ARCS[arc.kind]}];"
+    label = _quoted((arc.label, arc.types, *arc.terms))
+    return f'  {source} -> {target} [label={label}, color="{LIGHT.arcs[arc.kind]}"{_STYLES[arc.kind]}];'
 
 
 def _quoted(parts: Iterable[str]) -> str:

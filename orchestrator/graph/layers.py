@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
 
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import TooLargeToDraw
 from orchestrator.graph.order import cycles, depths, topological_order
 
 Size = tuple[float, float]
@@ -25,10 +25,6 @@ MOST_ITEMS = 6000
 _SWEEPS = 24
 _PATIENCE = 4
 _PASSES = 4
-
-
-class TooLargeToDraw(OrchestratorError):
-    """A graph has more vertices and arcs than a picture can show."""
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from orchestrator.graph.columns import columns
 from orchestrator.graph.layers import Rows, Size, in_rows
-from orchestrator.graph.model import Arc, Graph
+from orchestrator.graph.model import Graph
 
 Point = tuple[float, float]
 Direction = Literal["down", "right"]
@@ -147,7 +147,7 @@ def _placed(
 
     ways = {
         arc.id: tuple(turned(point) for point in way)
-        for arc, way in zip(graph.arcs, _ways(graph.arcs, rows, middles, bands), strict=True)
+        for arc, way in zip(graph.arcs, _ways(rows, middles, bands), strict=True)
     }
     boxes = {vertex.id: box(item) for item, vertex in enumerate(graph.vertices)}
     notes = {arc.id: box(item) for arc, item in zip(graph.arcs, rows.notes, strict=True) if item >= 0}
@@ -163,9 +163,7 @@ def _placed(
     )
 
 
-def _ways(
-    arcs: Sequence[Arc], rows: Rows, middles: Sequence[Point], bands: Sequence[tuple[float, float]]
-) -> list[list[Point]]:
+def _ways(rows: Rows, middles: Sequence[Point], bands: Sequence[tuple[float, float]]) -> list[list[Point]]:
     row_of = {item: at for at, row in enumerate(rows.rows) for item in row}
     leaving = _ports(rows, middles, [(chain[0], chain[1]) if chain else None for chain in rows.chains])
     coming = _ports(rows, middles, [(chain[-1], chain[-2]) if chain else None for chain in rows.chains])

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orchestrator.graph.measure import shown
-from orchestrator.graph.model import Arc, Graph, Vertex, VertexKind
+from orchestrator.graph.model import VERTEX_KINDS, Arc, Graph, Vertex, VertexKind
+from orchestrator.graph.theme import LIGHT
 
 _SHAPES: dict[VertexKind, tuple[str, str]] = {
     "input": ("([", "])"),
@@ -17,13 +18,6 @@ _SHAPES: dict[VertexKind, tuple[str, str]] = {
     "python": ("[[", "]]"),
 }
 _LINES = {"data": "-->", "call": "==>", "tool": "-.->", "grant": "-.->", "implied": "-.->"}
-_CLASSES = (
-    "  classDef input fill:#e9f6ef,stroke:#5fae86,color:#16202c",
-    "  classDef output fill:#e8f0fc,stroke:#6d9be0,color:#16202c",
-    "  classDef node fill:#ffffff,stroke:#c9d1db,color:#16202c",
-    "  classDef python fill:#fffbea,stroke:#d8b13c,color:#16202c",
-)
-_STROKES = {"data": "#2f6fd0", "call": "#d9730d", "tool": "#8250c8", "grant": "#3f9a70", "implied": "#98a2b0"}
 
 
 def as_mermaid(graph: Graph) -> str:
@@ -32,8 +26,8 @@ def as_mermaid(graph: Graph) -> str:
     lines = ["flowchart TD", f"  accTitle: {_title(graph.name)}"]
     lines += [_vertex(vertex, names[vertex.id]) for vertex in graph.vertices]
     lines += [_arc(arc, names[arc.source], names[arc.target]) for arc in graph.arcs]
-    lines += _CLASSES
-    lines += [f"  linkStyle {at} stroke:{_STROKES[arc.kind]}" for at, arc in enumerate(graph.arcs)]
+    lines += [_class(kind) for kind in VERTEX_KINDS]
+    lines += [f"  linkStyle {at} stroke:{LIGHT.arcs[arc.kind]}" for at, arc in enumerate(graph.arcs)]
     return "\n".join(lines) + "\n"
 
 
@@ -43,12 +37,16 @@ def _vertex(vertex: Vertex, name: str) -> str:
 
 
 def _arc(arc: Arc, source: str, target: str) -> str:
-    when = f"when {arc.condition}" if arc.condition else ""
-    text = _text((arc.label, arc.types, when, arc.each, *arc.contract))
+    text = _text((arc.label, arc.types, *arc.terms))
     if arc.kind == "implied" and not text:
         text = "runs before"
     said = f'|"{text}"| ' if text else ""
     return f"  {source} {_LINES[arc.kind]} {said}{target}"
+
+
+def _class(kind: VertexKind) -> str:
+    ground, edge = LIGHT.boxes[kind]
+    return f"  classDef {kind} fill:{ground},stroke:{edge},color:{LIGHT.ink}"
 
 
 def _text(parts: Iterable[str]) -> str:

@@ -61,6 +61,12 @@ class Arc:
     condition: str = ""
     each: str = ""
 
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """When, how often and under which rules something crosses, a line each."""
+        when = f"when {self.condition}" if self.condition else ""
+        return tuple(filter(None, (when, self.each, *self.contract)))
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:

@@ -113,18 +113,6 @@ def unreachable(names: Sequence[str], starts: Iterable[str], pairs: Pairs) -> tu
     return tuple(name for name in names if name not in seen)
 
 
-def ancestors(name: str, pairs: Pairs) -> frozenset[str]:
-    """The names from which a walk along the arrows comes to `name`; itself only where it is on a cycle."""
-    before = [(target, source) for source, target in pairs]
-    return reachable((source for target, source in before if target == name), before)
-
-
-def descendants(name: str, pairs: Pairs) -> frozenset[str]:
-    """The names that a walk along the arrows from `name` comes to; itself only where it is on a cycle."""
-    arrows = list(pairs)
-    return reachable((target for source, target in arrows if source == name), arrows)
-
-
 def _among(known: Mapping[str, int], pairs: Pairs) -> list[tuple[str, str]]:
     return [pair for pair in pairs if pair[0] in known and pair[1] in known]
 

@@ -15,6 +15,7 @@ from orchestrator.graph.measure import shown
 from orchestrator.graph.model import ARC_KINDS, Arc, Graph, Vertex
 from orchestrator.graph.order import topological_order
 from orchestrator.graph.parts import tally
+from orchestrator.graph.theme import KEY_ARCS, KEY_VERTICES
 
 _LEAST = 24
 _WIDEST_NAME = 28
@@ -50,8 +51,6 @@ _ASCII = _Marks(
     {"input": ">", "output": "<", "node": "#", "python": "*"},
     {"data": "-->", "call": "==>", "tool": "~~>", "grant": "++>", "implied": "..>"},
 )
-_SIGNS = {"input": "input", "output": "output", "node": "component", "python": "Python, in the host"}
-_HEADS = {"data": "data", "call": "call", "tool": "tool", "grant": "used by a grant", "implied": "runs before"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +87,14 @@ class _Page:
             fork = self.marks.last if last else self.marks.fork
             yield self.fit(f"{fork}{self.marks.heads[arc.kind]} {name}  {said}".rstrip())
             bar = " " if last else self.marks.bar
-            when = f"when {arc.condition}" if arc.condition else ""
-            for rule in filter(None, (when, arc.each, *arc.contract)):
-                yield self.fit(f"{bar}      {self.marks.dot} {rule}")
+            for term in arc.terms:
+                yield self.fit(f"{bar}      {self.marks.dot} {term}")
 
     def key(self) -> Iterator[str]:
         signs = {vertex.kind for vertex in self.graph.vertices}
         heads = {arc.kind for arc in self.graph.arcs}
-        said = [f"{self.marks.signs[kind]} {words}" for kind, words in _SIGNS.items() if kind in signs]
-        said += [f"{self.marks.heads[kind]} {_HEADS[kind]}" for kind in ARC_KINDS if kind in heads]
+        said = [f"{self.marks.signs[kind]} {words}" for kind, words in KEY_VERTICES.items() if kind in signs]
+        said += [f"{self.marks.heads[kind]} {KEY_ARCS[kind]}" for kind in ARC_KINDS if kind in heads]
         line = ""
         if said:
             yield ""

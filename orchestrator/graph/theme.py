@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from orchestrator.graph.model import ARC_KINDS, ArcKind, VertexKind
+from orchestrator.graph.model import ARC_KINDS, VERTEX_KINDS, ArcKind, VertexKind
 
 ARROW = 8.0
 
@@ -30,61 +30,49 @@ _SANS = 'Inter,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Liberation Sans",sans-s
 _MONO = 'ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono","DejaVu Sans Mono",monospace'
 
 
-class _Palette(NamedTuple):
+class Palette(NamedTuple):
+    """Colours in hexadecimal: of a box its ground and its edge, of a chip its ground, its edge and its text."""
+
     page: str
-    card: str
-    edge: str
     ink: str
     soft: str
     faint: str
-    data: str
-    call: str
-    tool: str
-    grant: str
-    implied: str
-    input: tuple[str, str]
-    output: tuple[str, str]
-    python: tuple[str, str]
+    boxes: dict[VertexKind, tuple[str, str]]
+    arcs: dict[ArcKind, str]
     chip: tuple[str, str, str]
 
 
-_LIGHT = _Palette(
+LIGHT = Palette(
     page="#fbfcfd",
-    card="#ffffff",
-    edge="#c9d1db",
     ink="#16202c",
     soft="#576475",
     faint="#8a96a6",
-    data="#2f6fd0",
-    call="#d9730d",
-    tool="#8250c8",
-    grant="#3f9a70",
-    implied="#98a2b0",
-    input=("#e9f6ef", "#5fae86"),
-    output=("#e8f0fc", "#6d9be0"),
-    python=("#fffbea", "#d8b13c"),
+    boxes={
+        "input": ("#e9f6ef", "#5fae86"),
+        "output": ("#e8f0fc", "#6d9be0"),
+        "node": ("#ffffff", "#c9d1db"),
+        "python": ("#fffbea", "#d8b13c"),
+    },
+    arcs={"data": "#2f6fd0", "call": "#d9730d", "tool": "#8250c8", "grant": "#3f9a70", "implied": "#98a2b0"},
     chip=("#fff3dc", "#ecc98a", "#7a4b06"),
 )
-_DARK = _Palette(
+_DARK = Palette(
     page="#10151c",
-    card="#1a222d",
-    edge="#3a4757",
     ink="#e8edf3",
     soft="#a3b0c0",
     faint="#748296",
-    data="#6aa5f8",
-    call="#f29a4a",
-    tool="#b796f2",
-    grant="#5cb88c",
-    implied="#69778a",
-    input=("#15291f", "#468a68"),
-    output=("#16263f", "#4874b8"),
-    python=("#2b2614", "#9c8132"),
+    boxes={
+        "input": ("#15291f", "#468a68"),
+        "output": ("#16263f", "#4874b8"),
+        "node": ("#1a222d", "#3a4757"),
+        "python": ("#2b2614", "#9c8132"),
+    },
+    arcs={"data": "#6aa5f8", "call": "#f29a4a", "tool": "#b796f2", "grant": "#5cb88c", "implied": "#69778a"},
     chip=("#33280f", "#6b5420", "#f2cf8d"),
 )
 
 
-def _rules(p: _Palette) -> str:
+def _rules(p: Palette) -> str:
     """The colours, as CSS."""
     rules = [
         f".og-page{{fill:{p.page}}}",
@@ -93,19 +81,21 @@ def _rules(p: _Palette) -> str:
         f".og-type{{fill:{p.soft}}}",
         f".og-tag,.og-more{{fill:{p.faint}}}",
         f".og-when{{fill:{p.ink}}}",
-        f".og-box>rect{{fill:{p.card};stroke:{p.edge}}}",
-        f".og-input>rect{{fill:{p.input[0]};stroke:{p.input[1]}}}",
-        f".og-output>rect{{fill:{p.output[0]};stroke:{p.output[1]}}}",
-        f".og-python>rect{{fill:{p.python[0]};stroke:{p.python[1]}}}",
+        _box("box", p.boxes["node"]),
+        *(_box(kind, p.boxes[kind]) for kind in VERTEX_KINDS if kind != "node"),
         f".og-note>rect{{fill:{p.page}}}",
         f".og-note>.og-chip,.og-chip{{fill:{p.chip[0]};stroke:{p.chip[1]}}}",
         f".og-rule{{fill:{p.chip[2]}}}",
     ]
     for kind in ARC_KINDS:
-        colour = getattr(p, kind)
+        colour = p.arcs[kind]
         rules.append(f".og-arc.og-{kind}{{stroke:{colour}}}.og-tip-{kind}{{fill:{colour}}}")
         rules.append(f".og-note-{kind}>rect{{stroke:{colour}}}")
     return "".join(rules)
+
+
+def _box(kind: str, colours: tuple[str, str]) -> str:
+    return f".og-{kind}>rect{{fill:{colours[0]};stroke:{colours[1]}}}"
 
 
 STYLE = (
@@ -126,6 +116,6 @@ STYLE = (
     ".og-arc.og-tool{stroke-dasharray:7 4}"
     ".og-arc.og-grant{stroke-dasharray:3 3}"
     ".og-arc.og-implied{stroke-dasharray:1.5 4;stroke-linecap:round}"
-    + _rules(_LIGHT)
+    + _rules(LIGHT)
     + f"@media (prefers-color-scheme:dark){{{_rules(_DARK)}}}"
 )

@@ -13,16 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.diagnostics import columns as terminal_columns
+from orchestrator.errors import TooLargeToDraw
 from orchestrator.graph import PICTURES, Arc, ArcKind, Graph, Picture, Vertex, VertexKind, draw
 from orchestrator.graph.form import as_json, to_networkx
-from orchestrator.graph.layers import MOST_ITEMS, TooLargeToDraw, crossings, in_rows, upward
+from orchestrator.graph.layers import MOST_ITEMS, crossings, in_rows, upward
 from orchestrator.graph.layout import Box, Direction, lay_out
 from orchestrator.graph.measure import cut, width
 from orchestrator.graph.order import cycles
 from orchestrator.graph.parts import box_size, note_size
 from orchestrator.graph.svg import as_svg, describe
 from orchestrator.graph.text import as_text
-from orchestrator.graph.text import columns as terminal_columns
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "graph"
 SUFFIXES: dict[Picture, str] = {"text": "txt", "mermaid": "mmd", "dot": "dot", "svg": "svg", "json": "json"}
