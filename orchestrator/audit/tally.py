@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from orchestrator.audit.events import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 Reason = Literal["chatty", "overload", "slow-reader"]
 Key = tuple[str, str, str, str, str, str]
@@ -22,6 +22,11 @@ def key_of(event: Event) -> Key:
     """The key under which the event is summed up."""
     of = event.detail["of"] if event.kind == "rest" and event.detail else event.kind
     return (of, event.node, event.edge, event.function, event.decision, event.rule)
+
+
+def bounded(key: Key, known: Collection[Key]) -> Key:
+    """The key, or, where too many are told apart already, the one for the rest of its kind and decision."""
+    return key if key in known or len(known) < MOST_KEYS else (key[0], "", "", "", key[4], "")
 
 
 @dataclass(slots=True)
@@ -73,10 +78,7 @@ class Tallies:
 
     def add(self, event: Event) -> None:
         """Adds an event to the sum of its key."""
-        key = key_of(event)
-        if key not in self.sums and len(self.sums) >= MOST_KEYS:
-            key = (key[0], "", "", "", key[4], "")
-        self.sums.setdefault(key, Tally()).add(event)
+        self.sums.setdefault(bounded(key_of(event), self.sums), Tally()).add(event)
 
     def events(self, run: str, after: int = 0) -> Iterator[Event]:
         """An event of kind `rest` for each key; their spans are -1, -2 and so on, beginning behind -`after`."""

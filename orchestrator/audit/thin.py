@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.audit.tally import MOST_KEYS, Key, Tallies, key_of
+from orchestrator.audit.tally import Key, Tallies, bounded, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,10 +117,7 @@ class _Run:
         self.out += self._overload.events(run, after=len(self._chatty.sums))
 
     def _count(self, event: Event) -> None:
-        key = key_of(event)
-        if key not in self._seen and len(self._seen) >= MOST_KEYS:
-            key = (key[0], "", "", "", key[4], "")
-        seen = self._seen.setdefault(key, _Seen())
+        seen = self._seen.setdefault(bounded(key_of(event), self._seen), _Seen())
         seen.count += 1
         early = seen.count <= self._first
         held = _Held(event, event.parent, early)

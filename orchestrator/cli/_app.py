@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from orchestrator import __version__
 from orchestrator.cli import COMMANDS, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, help_text
 from orchestrator.diagnostics import printable
 from orchestrator.wording import closest
@@ -51,7 +52,7 @@ def application() -> Application:
     app = Application(
         "orchestrator", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
     )
-    return click.version_option(package_name="wasm-orchestrator", message="orchestrator %(version)s")(app)
+    return click.version_option(__version__, message="orchestrator %(version)s")(app)
 
 
 def run(arguments: list[str]) -> int:

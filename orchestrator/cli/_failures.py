@@ -30,8 +30,9 @@ def text_of(error: errors.OrchestratorError, paint: Paint) -> str:
     """The error as text of one or several lines, safe for a terminal."""
     if isinstance(error, errors.InvalidPipeline):
         return "\n\n".join([*(render(d, paint) for d in error.diagnostics), count(error.diagnostics, paint)])
-    failed = isinstance(error, errors.ComponentFailed)
-    first, *rest = (errors.RunError.__str__(error) if failed else str(error)).split("\n")
+    # The value of a component's error is written below, as every JSON of this command is.
+    text = errors.RunError.__str__(error) if isinstance(error, errors.ComponentFailed) else str(error)
+    first, *rest = text.split("\n")
     lines = [f"{paint('error', 'error')}: {printable(first)}", *map(printable, rest)]
     if isinstance(error, errors.ComponentFailed):
         lines.append(f"  = value: {terminal.json_text(plain_value(error.value))}")

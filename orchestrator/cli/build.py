@@ -31,9 +31,7 @@ def command(folder: Path, output: Path | None, as_json: bool) -> None:
 
     source = read_component(folder)
     built = session.build(source)
-    if output is not None:
-        _copy(built, output)
-    place, size = output or built, built.stat().st_size
+    place, size = built if output is None else _copied(built, output), built.stat().st_size
     if as_json:
         terminal.put_json({"name": source.name, "version": source.version, "path": str(place), "size": size})
         return
@@ -43,8 +41,8 @@ def command(folder: Path, output: Path | None, as_json: bool) -> None:
     terminal.put(f"{printable(source.name)} {source.version}: {printable(str(place))} ({size / 1e6:.1f} MB)")
 
 
-def _copy(built: Path, output: Path) -> None:
-    """Copies the component so that nobody ever sees half of it."""
+def _copied(built: Path, output: Path) -> Path:
+    """Copies the component to a file, or into a folder, so that nobody ever sees half of it; where it then is."""
     target = output / built.name if output.is_dir() else output
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".build-")
@@ -58,3 +56,4 @@ def _copy(built: Path, output: Path) -> None:
             raise
     except OSError as problem:
         raise OrchestratorError(f"cannot write {printable(str(target))}: {problem.strerror}") from None
+    return target

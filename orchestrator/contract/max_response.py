@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from orchestrator.contract.checks import Ledger, Rule, Violation
+from orchestrator.contract._size import at_most
+from orchestrator.contract.checks import Rule
 
 
 def max_response(limit: int) -> Rule:
     """The rule that refuses a response of more than `limit` bytes."""
-
-    def rule(_ledger: Ledger, size: int, _values: Any) -> Violation | None:
-        if size <= limit:
-            return None
-        return Violation("max-response", f"the response has {size} bytes, at most {limit} are allowed")
-
-    return rule
+    return at_most(limit, "max-response", "response")
