@@ -20,6 +20,8 @@ BEYOND_A_SCHEMA = {
     "contract-pattern-long": "editors need not count characters",
     "input-path-default": "two keys are compared",
     "input-type-unsupported": "WIT has a grammar of its own",
+    "input-type-words": "WIT has a grammar of its own",
+    "path-index": "editors need not read numbers in a text",
     "python-not-allowed": "it depends on the command line",
     "substitution-form": "a text with a substitution is any text",
     "substitution-input": "a text with a substitution is any text",
