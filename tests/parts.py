@@ -166,7 +166,7 @@ TALKER = f"""(component
 """Imports `TEXT` and exports `test:talk/talk` with the same functions, which hand on."""
 
 _PROBLEM = '(variant (case "other") (case "denied" string))'
-_PICK = "(param \"n\" u32) (result (result u32 (error {})))"
+_PICK = '(param "n" u32) (result (result u32 (error {})))'
 
 
 def _choice_shim() -> str:
@@ -216,3 +216,56 @@ CHOICE_USER = f"""(component
   (instance $out (export "go" (func $go)))
   (export "test:user/user" (instance $out)))"""
 """`go` gives what `pick` gives, 1000 for the err `other`, 2000 and the length of its text for `denied`."""
+
+AGENT = "test:agent/agent"
+_TOOL = '(record (field "name" string) (field "description" string) (field "schema" string))'
+_TOOL_ERROR = '(variant (case "denied" string) (case "not-found" string) (case "invalid-arguments" string) (case "failed" string))'
+
+
+def _tools_shim() -> str:
+    return f"""(component $shim
+      (type $t {_TOOL}) (type $e {_TOOL_ERROR})
+      (import "tool" (type $ti (eq $t)))
+      (import "tool-error" (type $ei (eq $e)))
+      (import "list" (func $list (result (list $ti))))
+      (import "call" (func $call (param "name" string) (param "arguments" string) (result (result string (error $ei)))))
+      (export $to "tool" (type $ti))
+      (export $eo "tool-error" (type $ei))
+      (export "list" (func $list) (func (result (list $to))))
+      (export "call" (func $call)
+        (func (param "name" string) (param "arguments" string) (result (result string (error $eo))))))"""
+
+
+TOOL_USER = f"""(component
+  (type $t {_TOOL}) (type $e {_TOOL_ERROR})
+  (import "agent:core/tools@0.1.0" (instance $in
+    (alias outer 1 $t (type $ot)) (alias outer 1 $e (type $oe))
+    (export "tool" (type $tool (eq $ot)))
+    (export "tool-error" (type $error (eq $oe)))
+    (export "list" (func (result (list $tool))))
+    (export "call" (func (param "name" string) (param "arguments" string) (result (result string (error $error)))))))
+  (alias export $in "tool" (type $tool))
+  (alias export $in "tool-error" (type $error))
+  (core module $heap {_HEAP})
+  (core instance $heap (instantiate $heap))
+  (core func $list (canon lower (func $in "list")
+    (memory (core memory $heap "memory")) (realloc (core func $heap "realloc"))))
+  (core func $call (canon lower (func $in "call")
+    (memory (core memory $heap "memory")) (realloc (core func $heap "realloc"))))
+  (core module $m
+    (import "in" "list" (func $list (param i32)))
+    (import "in" "call" (func $call (param i32 i32 i32 i32 i32)))
+    (func (export "list") (result i32) (call $list (i32.const 64)) (i32.const 64))
+    (func (export "call") (param i32 i32 i32 i32) (result i32)
+      (call $call (local.get 0) (local.get 1) (local.get 2) (local.get 3) (i32.const 64)) (i32.const 64)))
+  (core instance $i (instantiate $m (with "in" (instance
+    (export "list" (func $list)) (export "call" (func $call))))))
+  (func $list' (result (list $tool)) (canon lift (core func $i "list")
+    (memory (core memory $heap "memory")) (realloc (core func $heap "realloc"))))
+  (func $call' (param "name" string) (param "arguments" string) (result (result string (error $error)))
+    (canon lift (core func $i "call") (memory (core memory $heap "memory")) (realloc (core func $heap "realloc"))))
+  {_tools_shim()}
+  (instance $out (instantiate $shim (with "tool" (type $tool)) (with "tool-error" (type $error))
+    (with "list" (func $list')) (with "call" (func $call'))))
+  (export "{AGENT}" (instance $out)))"""
+"""Imports `agent:core/tools`, and exports its functions as those of `AGENT`."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from orchestrator.audit import Event
 from orchestrator.contract import Violation, can_deny, denial, timed_out
 from orchestrator.engine import Denial
-from orchestrator.errors import Cancelled, ContractViolated, RunError, TimedOut, Trapped
+from orchestrator.errors import Cancelled, ContractViolated, RunError, TimedOut, Trapped, ValueMismatch
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
@@ -77,6 +77,13 @@ class Crossing:
         except RunError as problem:
             return self.failed(visit, problem)
         return visit if violation is None else self._violated(visit, violation, -1)
+
+    def refused(self, caller: Visit, size: int, why: str) -> None:
+        """Records a call that is none: its arguments do not fit."""
+        visit = Visit(caller.run, self.callee, caller.span, caller)
+        visit.request = size
+        detail = {**self._about, "error": why, "error_type": ValueMismatch.__name__}
+        self._record(visit, -1, "failed", "", detail)
 
     def end(self, visit: Visit, size: int, result: Any) -> Denial | None:
         """The call returned: checked, and recorded."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from orchestrator.link.model import LinkedNode, LinkedTool
     from orchestrator.runtime.crossing import Crossing
 
+LONGEST = 200
+"""Characters of a tool's name that no tool has, as it is told of."""
+
 Host = Callable[["Instance", Sequence[Any]], Any]
 
 
@@ -59,8 +62,9 @@ def tool_functions(tools: Sequence[Tool]) -> dict[str, Host]:
         name, text = values
         tool = by_name.get(name)
         if tool is None:
+            _unknown(cast(Visit, caller.frame), name[:LONGEST])
             known = ", ".join(sorted(by_name)) or "none"
-            return _error("not-found", f"{name[:200]} (there is {known})")
+            return _error("not-found", f"{name[:LONGEST]} (there is {known})")
         return _call(tool, cast(Visit, caller.frame), text)
 
     return {"list": lambda _caller, _values: listed, "call": call}
@@ -70,12 +74,22 @@ def _error(case: str, message: str) -> dict[str, Any]:
     return {"err": Variant(case, message)}
 
 
+def _unknown(caller: Visit, name: str) -> None:
+    """Records that a tool was asked for that is not there."""
+    visit = Visit(caller.run, caller.node, caller.span, caller)
+    detail = {"caller": caller.node, "tool": name, "error": "there is no such tool", "error_type": "not-found"}
+    caller.run.event("call", visit, function="agent:core/tools.call", decision="failed", detail=detail)
+
+
 def _call(tool: Tool, caller: Visit, text: str) -> Any:
     function = tool.edge.export.function
     types = arguments(function)
     try:
         args = read_json(types, text or "{}", "arguments")
     except ValueMismatch as problem:
+        tool.crossing.refused(
+            caller, len(text.encode()), f"{problem.path or 'the arguments'}: expected {problem.expected}"
+        )
         return _error("invalid-arguments", str(problem))
     visit = tool.crossing.begin(caller, size(types, args), args)
     if isinstance(visit, Denial):
