@@ -219,7 +219,8 @@ CHOICE_USER = f"""(component
 
 AGENT = "test:agent/agent"
 _TOOL = '(record (field "name" string) (field "description" string) (field "schema" string))'
-_TOOL_ERROR = '(variant (case "denied" string) (case "not-found" string) (case "invalid-arguments" string) (case "failed" string))'
+_CASES = ("denied", "not-found", "invalid-arguments", "failed")
+_TOOL_ERROR = f"(variant {' '.join(f'(case {chr(34)}{case}{chr(34)} string)' for case in _CASES)})"
 
 
 def _tools_shim() -> str:
