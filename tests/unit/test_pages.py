@@ -15,7 +15,7 @@ from orchestrator.engine._config import WASMTIME
 from orchestrator.engine.build import BUILDER, BUILDER_VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/decisions/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
 def text(name: str) -> str:
