@@ -13,8 +13,8 @@ LEAST_OF_BEST = 0.5
 REPETITION = 0.6
 HEADING = 0.5
 """What a word of the question counts for that stands in the heading above a sentence, and not in the sentence."""
-DEFINITION = 1.6
-"""What it counts for that a sentence begins with what the question asks the meaning of."""
+SUBJECT, DEFINITION = 1.4, 2.2
+"""What it counts for that a sentence begins with what the question asks the meaning of, and goes on "is"."""
 
 
 @dataclass
@@ -68,17 +68,23 @@ def _candidates(passages, beginning):
             if not sentence.text.endswith("?"):
                 own = frozenset(content_words(sentence.text))
                 around = frozenset(content_words(f"{passage.label} {sentence.heading}")) - own
-                worth = sentence.worth * (DEFINITION if beginning and beginning.match(sentence.text) else 1.0)
+                worth = sentence.worth * _defines(sentence.text, beginning)
                 yield _Candidate(place, sentence.text, passage.mark, rank, own, around, worth)
                 place += 1
 
 
 def _beginning(asked):
-    """How a sentence begins whose subject is what is asked for."""
-    if not asked:
-        return None
+    """How a sentence begins whose subject is what is asked for, with the word after it; None where nothing is."""
     phrase = r"\W+".join(re.escape(word) for word in re.findall(r"\w+", asked))
-    return re.compile(rf"\W*(?:(?:an?|the)\s+)?\W*{phrase}(?:e?s)?\b", re.IGNORECASE) if phrase else None
+    subject = rf"\W*(?:(?:an?|the)\s+)?\W*{phrase}(?:e?s)?(?![\w.])\W*(\w*)"
+    return re.compile(subject, re.IGNORECASE) if phrase else None
+
+
+def _defines(sentence, beginning):
+    found = beginning.match(sentence) if beginning else None
+    if not found:
+        return 1.0
+    return DEFINITION if found[1].lower() in ("is", "are", "means", "mean") else SUBJECT
 
 
 def _weights(wanted, candidates):

@@ -9,6 +9,8 @@ _FURTHER = 10
 """How many texts beyond those asked for are looked into."""
 _HEADING, _PROSE, _LISTED = 3.0, 1.0, 0.5
 """What a word counts for: in a heading and in prose each time, in a table or in code once."""
+_CLEARLY = 1.1
+"""How much better than an earlier passage a later one must fit: what is said first, says what it is about."""
 _PASSAGE = 2.0
 """What the fit of the best passage counts for beside the fit of the whole text."""
 
@@ -42,7 +44,7 @@ def best_passage(text, query, weight, size):
             for word, count in found.items():
                 counts[word] = counts.get(word, 0.0) + count
         fit = sum(weights[word] * count / (count + 0.5) for word, count in counts.items())
-        if fit > best_fit * 1.001:
+        if fit > best_fit * _CLEARLY:
             best, best_fit = (start, end), fit
     return (text.strip() if len(text) <= size else text[best[0] : best[1]].strip()), best_fit
 

@@ -102,6 +102,8 @@ def test_a_definition_answers_what_something_is() -> None:
     text = "Every hedgehog club loves each hedgehog. A hedgehog is an animal with spines on its back."
     assert chosen("What is a hedgehog?", text, most=1) == [("A hedgehog is an animal with spines on its back.", "[1]")]
     assert chosen("What does hedgehog mean?", text, most=1) == chosen("What is a hedgehog?", text, most=1)
+    text = "The hedgehog.yaml has all that a hedgehog needs. A hedgehog eats beetles. **Hedgehogs** are small animals."
+    assert chosen("What is a hedgehog?", text, most=1) == [("Hedgehogs are small animals.", "[1]")]
 
 
 def test_prose_comes_before_rows_of_tables() -> None:
