@@ -139,6 +139,8 @@ def render(diagnostic: Diagnostic, paint: Paint = plain) -> str:
 def _excerpt(diagnostic: Diagnostic, gutter: str, paint: Paint) -> list[str]:
     span = diagnostic.span
     assert span is not None
+    if not span.source.text:
+        return [f"{paint('gutter', gutter + '-->')} {paint('place', printable(span.source.name))}"]
     place = f"{printable(span.source.name)}:{span.line}:{span.column}"
     text, start, end = _window(span)
     before, marked = _shown(text[:start]), _shown(text[start:end])

@@ -29,7 +29,10 @@ PIPELINE_FILE = "pipeline.yaml"
 
 def pipeline_file(path: str) -> str:
     """The file that the argument PIPELINE means: itself, or `pipeline.yaml` in a folder."""
-    return str(Path(path) / PIPELINE_FILE) if Path(path).is_dir() else path
+    try:
+        return str(Path(path) / PIPELINE_FILE) if Path(path).is_dir() else path
+    except OSError:
+        return path  # Too long, or in a folder that may not be entered: reading it says so.
 
 
 def allowed(names: Sequence[str]) -> dict[str, str]:

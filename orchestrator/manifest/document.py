@@ -66,7 +66,9 @@ def decode(name: str, data: bytes) -> tuple[Report, bool]:
             "the file is not UTF-8",
             (at, at + 1),
             label=f"byte 0x{kept[error.start]:02x}",
-            help=("it looks like UTF-16; " if utf16 else "") + "save it as UTF-8",
+            help="it is WebAssembly: `orchestrator inspect` shows it"
+            if data.startswith(b"\0asm")
+            else ("it looks like UTF-16; " if utf16 else "") + "save it as UTF-8",
         )
         return report, False
     return report, True

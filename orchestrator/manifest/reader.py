@@ -74,7 +74,7 @@ def read_file(
 def read_component(path: str | Path, *, name: str = "") -> ComponentManifest:
     """The `component.yaml` at a path, or in a folder. Raises `InvalidPipeline` with all its errors."""
     place = Path(path)
-    place = place / "component.yaml" if place.is_dir() else place
+    place = place / "component.yaml" if _is_folder(place) else place
     report, readable = _open(place, name or str(place), "a folder of a component has a `component.yaml`")
     found = _component(report) if readable else None
     if not isinstance(found, ComponentManifest) or report.failed:
@@ -113,6 +113,13 @@ def _open(path: Path, name: str, help: str = "look at the path") -> tuple[Report
             return decode(name, file.read(LARGEST + 8))
     except (OSError, ValueError) as error:
         return _unreadable(name, getattr(error, "strerror", None) or str(error)), False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _what_else(path: Path) -> str:

@@ -103,6 +103,12 @@ def test_a_file_that_cannot_be_written(command: Command, pipeline: Path) -> None
     assert "`--trace /no/such/folder/trace.jsonl`: No such file or directory" in done.err
 
 
+def test_a_path_that_is_too_long_is_told_as_any_other(command: Command) -> None:
+    done = command("run", "x" * 300)
+    assert done.code == 1
+    assert done.err.startswith("error[file]: cannot read the file: File name too long\n --> xxx")
+
+
 @pytest.mark.parametrize("value", ["-1", "many", "4294967296", "1.5"])
 def test_an_input_that_does_not_fit_is_wrong_usage(command: Command, pipeline: Path, value: str) -> None:
     done = command("run", pipeline, "--input", f"value={value}")

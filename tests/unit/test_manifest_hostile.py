@@ -86,10 +86,7 @@ def test_a_file_that_is_not_there() -> None:
         manifest.read_file("/nowhere/at/all.yaml")
     assert str(caught.value) == (
         "error[file]: cannot read the file: there is no such file\n"
-        " --> /nowhere/at/all.yaml:1:1\n"
-        "  |\n"
-        "1 | \n"
-        "  | ^\n"
+        " --> /nowhere/at/all.yaml\n"
         "  = help: look at the path"
     )
 
@@ -97,13 +94,27 @@ def test_a_file_that_is_not_there() -> None:
 def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    found = {name: manifest.check_file(tmp_path / name).diagnostics[0].message for name in ("", "pipe", "loop", "a\0b")}
+    names = ("", "pipe", "loop", "a\0b", "x" * 256)
+    found = {name: manifest.check_file(tmp_path / name).diagnostics[0].message for name in names}
     assert found == {
         "": "cannot read the file: it is a folder",
         "pipe": "cannot read the file: it is no plain file",
         "loop": "cannot read the file: there is no such file",
         "a\0b": "cannot read the file: there is no such file",
+        "x" * 256: "cannot read the file: File name too long",
     }
+
+
+def test_a_folder_without_its_file_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(InvalidPipeline) as caught:
+        manifest.read_component(tmp_path, name="part")
+    assert str(caught.value) == (
+        "error[file]: cannot read the file: there is no such file\n"
+        " --> part\n"
+        "  = help: a folder of a component has a `component.yaml`"
+    )
+    with pytest.raises(InvalidPipeline, match="File name too long"):
+        manifest.read_component(tmp_path / ("x" * 256))
 
 
 def test_an_endless_file_is_not_read() -> None:
