@@ -12,6 +12,9 @@ from orchestrator.manifest.paths import LABEL, SEMVER
 from orchestrator.manifest.pipeline_build import PATH_TYPE, read_type, typed_default
 from orchestrator.manifest.scalar_shapes import Choice, Name, Parsed, Text
 
+_BUILD = "tests/unit/test_engine_build.py"
+_CONFIG = "tests/unit/test_link_calls.py"
+_READING = "tests/unit/test_manifest_golden.py"
 _WORLD = rf"{LABEL}(?::{LABEL}/{LABEL}(?:@{SEMVER})?)?"
 
 
@@ -50,12 +53,20 @@ _TYPE = Parsed("a WIT type", "wit-type", _read_type)
 CONFIG_KEY = Object(
     "a key of the configuration",
     (
-        Key("type", _TYPE, "Its WIT type.", required=True, enforced="link"),
+        Key(
+            "type",
+            _TYPE,
+            "Its WIT type.",
+            required=True,
+            enforced="link",
+            proof=_CONFIG,
+        ),
         Key(
             "default",
             Anything(),
             "The value when the pipeline gives none; a key without one must be given.",
             enforced="link",
+            proof=_CONFIG,
         ),
         Key("description", TEXT, "What it is, for a person."),
     ),
@@ -66,13 +77,21 @@ CONFIG_KEY = Object(
 COMPONENT = Object(
     "a component",
     (
-        Key("name", Name("the component's name"), "Its name.", required=True, enforced="manifest"),
+        Key(
+            "name",
+            Name("the component's name"),
+            "Its name.",
+            required=True,
+            enforced="manifest",
+            proof=_READING,
+        ),
         Key(
             "version",
             Text("a version, `1.2.3`", SEMVER, "version", "three numbers with dots: `0.1.0`"),
             "Its semantic version.",
             required=True,
             enforced="manifest",
+            proof=_READING,
         ),
         Key(
             "language",
@@ -80,6 +99,7 @@ COMPONENT = Object(
             "What builds it: `python` is built by componentize-py.",
             required=True,
             enforced="engine",
+            proof="tests/golden/component/invalid/values.yaml",
         ),
         Key(
             "world",
@@ -87,6 +107,7 @@ COMPONENT = Object(
             "The world it implements.",
             required=True,
             enforced="engine",
+            proof=_BUILD,
         ),
         Key(
             "module",
@@ -94,6 +115,7 @@ COMPONENT = Object(
             "The module that implements it.",
             "`app`",
             enforced="engine",
+            proof=_BUILD,
         ),
         Key(
             "wit",
@@ -101,6 +123,7 @@ COMPONENT = Object(
             "Folders of WIT, from this one; the packages that ship are always found.",
             "`wit/`, if it is there",
             enforced="engine",
+            proof=_BUILD,
         ),
         Key("description", TEXT, "What it does, for a person."),
         Key(
@@ -109,6 +132,7 @@ COMPONENT = Object(
             "What it reads from `wasi:config/store`: a type, or a map with `type`, `default`, `description`.",
             "none",
             enforced="link",
+            proof=_CONFIG,
         ),
     ),
     _component,

@@ -206,7 +206,7 @@ class Key:
         default: what holds without it, as the reference says it.
         required: whether it must be there.
         enforced: who makes it hold.
-        proof: the test that shows it.
+        proof: the file of tests that show it, from the project's root.
         later: known, and refused since nothing enforces it yet.
         only: the kinds of the object (see `Object.kinds`) that may have it; empty: all.
         instead: what to do where the kind may not have it.

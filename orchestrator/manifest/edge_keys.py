@@ -8,6 +8,8 @@ from orchestrator.manifest.forms import CEL, DURATION, PORT_PATTERN, RATE, REF_P
 from orchestrator.manifest.paths import FUNCTION, INTERFACE, LABEL, NAME
 from orchestrator.manifest.scalar_shapes import Choice, Parsed, Text, Whole
 
+_CONTRACTS = "tests/behaviour/test_contracts.py"
+_CONTROL = "tests/behaviour/test_control.py"
 _RULES = "tests/unit/test_contract_rules.py"
 
 REJECT = Object(
@@ -67,6 +69,7 @@ CONTRACT = Object(
             only=_CALLS,
             instead={"data": "bound the node itself: `limits: {timeout: 5s}`"},
             enforced="runtime",
+            proof=_CONTRACTS,
         ),
         Key(
             "max-request",
@@ -126,6 +129,7 @@ CONTRACT = Object(
             "Values that never reach spans or logs.",
             "none",
             enforced="audit",
+            proof=_CONTRACTS,
         ),
         Key(
             "on-violation",
@@ -133,6 +137,7 @@ CONTRACT = Object(
             "`fail` ends the run; `deny` gives the caller an error, and on a data edge skips the consumer.",
             "`fail`",
             enforced="runtime",
+            proof=_CONTRACTS,
         ),
     ),
     build.read_contract,
@@ -141,7 +146,16 @@ CONTRACT = Object(
 
 EACH = Object(
     "`each`",
-    (Key("parallel", Whole(1, 256), "How many elements at a time.", "`1`", enforced="runtime"),),
+    (
+        Key(
+            "parallel",
+            Whole(1, 256),
+            "How many elements at a time.",
+            "`1`",
+            enforced="runtime",
+            proof=_CONTROL,
+        ),
+    ),
     build.read_each,
     title="Each",
 )
@@ -168,12 +182,14 @@ EDGE = Object(
             ),
             "A value from an input, a result or an error (`node.err`) to a parameter.",
             enforced="link",
+            proof="tests/behaviour/test_data_edges.py",
         ),
         Key(
             "call",
             Parsed("`caller -> callee`", "edge", build.read_call, rf"\s*{PORT_PATTERN}\s*->\s*{PORT_PATTERN}\s*"),
             "An import of one node answered by an export of another.",
             enforced="link",
+            proof="tests/behaviour/test_call_edges.py",
         ),
         Key(
             "tool",
@@ -185,6 +201,7 @@ EDGE = Object(
             ),
             "A function that the caller finds through `agent:core/tools`.",
             enforced="link",
+            proof="tests/behaviour/test_tools.py",
         ),
         Key(
             "interface",
@@ -199,6 +216,7 @@ EDGE = Object(
             only=("call",),
             instead=_INTERFACE_ONLY,
             enforced="link",
+            proof="tests/unit/test_link_calls.py",
         ),
         Key(
             "when",
@@ -208,6 +226,7 @@ EDGE = Object(
             only=("data",),
             instead=_DATA_ONLY,
             enforced="runtime",
+            proof=_CONTROL,
         ),
         Key(
             "each",
@@ -217,6 +236,7 @@ EDGE = Object(
             only=("data",),
             instead=_EACH_ONLY,
             enforced="runtime",
+            proof=_CONTROL,
         ),
         Key("contract", CONTRACT, "Rules on what crosses.", "none", enforced="contract", proof=_RULES),
         Key("description", TEXT, "What it is for, for a person."),

@@ -8,7 +8,10 @@ from orchestrator.manifest.forms import CEL, DURATION, MODULE_PATTERN, NODE_NAME
 from orchestrator.manifest.paths import FUNCTION, LABEL
 from orchestrator.manifest.scalar_shapes import Choice, Parsed, Text, Whole
 
+_CONTROL = "tests/behaviour/test_control.py"
 _GRANTS = "tests/unit/test_capability_grants.py"
+_LIMITS = "tests/behaviour/test_limits.py"
+_PYTHON = "tests/unit/test_link_python.py"
 
 STORAGE = Object(
     "a storage grant",
@@ -81,8 +84,22 @@ GRANTS = Object(
 LIMITS = Object(
     "a node's limits",
     (
-        Key("memory", SIZE, "Of all its memories together.", "the engine's", enforced="engine"),
-        Key("timeout", DURATION, "Of one call of it, what it calls included.", "none", enforced="runtime"),
+        Key(
+            "memory",
+            SIZE,
+            "Of all its memories together.",
+            "the engine's",
+            enforced="engine",
+            proof=_LIMITS,
+        ),
+        Key(
+            "timeout",
+            DURATION,
+            "Of one call of it, what it calls included.",
+            "none",
+            enforced="runtime",
+            proof=_LIMITS,
+        ),
         *(Key(name, Anything(), "", later=True) for name in ("fuel", "host-calls", "output")),
     ),
     build.read_limits,
@@ -98,8 +115,16 @@ REPEAT = Object(
             "A condition over `value`, the node's result; the node runs again until it holds.",
             required=True,
             enforced="runtime",
+            proof=_CONTROL,
         ),
-        Key("max", Whole(1, 1_000_000), "How often it runs at most.", required=True, enforced="runtime"),
+        Key(
+            "max",
+            Whole(1, 1_000_000),
+            "How often it runs at most.",
+            required=True,
+            enforced="runtime",
+            proof=_CONTROL,
+        ),
         Key(
             "feed",
             MapOf(
@@ -110,6 +135,7 @@ REPEAT = Object(
             "What of its result goes into its parameters the next time; `.` is the whole result.",
             "nothing",
             enforced="link",
+            proof=_CONTROL,
         ),
         Key(
             "at-max",
@@ -117,6 +143,7 @@ REPEAT = Object(
             "Whether reaching `max` ends the run, or its last result is taken.",
             "`error`",
             enforced="runtime",
+            proof=_CONTROL,
         ),
     ),
     build.read_repeat,
@@ -126,14 +153,29 @@ REPEAT = Object(
 RETRY = Object(
     "`retry`",
     (
-        Key("times", Whole(1, 1000), "How many more tries.", required=True, enforced="runtime"),
-        Key("wait", WAIT, "Between two tries.", "`0s`", enforced="runtime"),
+        Key(
+            "times",
+            Whole(1, 1000),
+            "How many more tries.",
+            required=True,
+            enforced="runtime",
+            proof=_CONTROL,
+        ),
+        Key(
+            "wait",
+            WAIT,
+            "Between two tries.",
+            "`0s`",
+            enforced="runtime",
+            proof=_CONTROL,
+        ),
         Key(
             "on",
             ListOf(Choice(("timeout", "trap", "err")), "a list of causes", unique=True, empty=False),
             "After which failures.",
             "all",
             enforced="runtime",
+            proof=_CONTROL,
         ),
     ),
     build.read_retry,
@@ -154,6 +196,7 @@ PYTHON = Object(
             "The module and the function.",
             required=True,
             enforced="link",
+            proof=_PYTHON,
         ),
         Key(
             "signature",
@@ -161,6 +204,7 @@ PYTHON = Object(
             "Its WIT type.",
             "its annotations",
             enforced="link",
+            proof=_PYTHON,
         ),
     ),
     build.read_python,
@@ -181,6 +225,7 @@ NODE = Object(
             Parsed("a path of a component", "path", build.read_component),
             "A source folder (built when stale) or a `.wasm` file, from the file's folder.",
             enforced="engine",
+            proof="tests/behaviour/test_python_api.py",
         ),
         Key(
             "python",
@@ -201,6 +246,7 @@ NODE = Object(
             only=("component",),
             instead=_ITS_FUNCTION,
             enforced="link",
+            proof="tests/unit/test_link_graph.py",
         ),
         Key(
             "args",
@@ -213,6 +259,7 @@ NODE = Object(
             "none",
             needs=("run", "python"),
             enforced="link",
+            proof="tests/behaviour/test_data_edges.py",
         ),
         Key(
             "config",
@@ -222,6 +269,7 @@ NODE = Object(
             only=("component",),
             instead=_CONFIG_OF_PYTHON,
             enforced="link",
+            proof="tests/unit/test_link_calls.py",
         ),
         Key(
             "grants",
@@ -241,6 +289,7 @@ NODE = Object(
             only=("component",),
             instead=_NO_SANDBOX,
             enforced="engine, runtime",
+            proof=_LIMITS,
         ),
         Key(
             "lifetime",
@@ -250,6 +299,7 @@ NODE = Object(
             only=("component",),
             instead=_NO_SANDBOX,
             enforced="runtime",
+            proof="tests/behaviour/test_call_edges.py",
         ),
         Key(
             "repeat",
@@ -258,8 +308,17 @@ NODE = Object(
             "once",
             needs=("run", "python"),
             enforced="runtime",
+            proof=_CONTROL,
         ),
-        Key("retry", RETRY, "Run it again after a failure.", "never", needs=("run", "python"), enforced="runtime"),
+        Key(
+            "retry",
+            RETRY,
+            "Run it again after a failure.",
+            "never",
+            needs=("run", "python"),
+            enforced="runtime",
+            proof=_CONTROL,
+        ),
         Key(
             "fallback",
             NODE_NAME,
@@ -267,6 +326,7 @@ NODE = Object(
             "none",
             needs=("run", "python"),
             enforced="runtime",
+            proof=_CONTROL,
         ),
         Key("description", TEXT, "What it is for, for a person."),
         *(Key(name, Anything(), "", later=True) for name in ("labels", "snapshot", "revert-after")),

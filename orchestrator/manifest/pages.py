@@ -61,17 +61,17 @@ def error_reference(tables: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def _page(head: str, shape: Object) -> str:
-    return "\n".join([_MADE, "", head, "\n\n".join(_section(section) for section in _objects(shape)), ""])
+    return "\n".join([_MADE, "", head, "\n\n".join(_section(section) for section in objects(shape)), ""])
 
 
-def _objects(shape: Object) -> Iterator[Object]:
+def objects(shape: Object) -> Iterator[Object]:
     """The object and those inside it, each once, in the order of the keys."""
     seen: dict[str, Object] = {shape.title: shape}
     yield shape
     for key in shape.keys:
         inner = _object(key.shape)
         if inner is not None:
-            yield from (found for found in _objects(inner) if seen.setdefault(found.title, found) is found)
+            yield from (found for found in objects(inner) if seen.setdefault(found.title, found) is found)
 
 
 def _object(shape: Shape) -> Object | None:

@@ -12,6 +12,11 @@ from orchestrator.manifest.forms import DURATION, INPUT_TYPE, NODE_NAME, REF_PAT
 from orchestrator.manifest.node_keys import NODE
 from orchestrator.manifest.scalar_shapes import Name, Parsed, Whole
 
+_API = "tests/behaviour/test_python_api.py"
+_DATA = "tests/behaviour/test_data_edges.py"
+_LIMITS = "tests/behaviour/test_limits.py"
+_LINKING = "tests/unit/test_link_graph.py"
+
 INPUT = Object(
     "an input",
     (
@@ -21,12 +26,14 @@ INPUT = Object(
             "The input's type; `path` is a path of the host, for a storage grant.",
             required=True,
             enforced="link",
+            proof=_DATA,
         ),
         Key(
             "default",
             Anything(),
             "The value when none is given; a relative path is taken from the file's folder.",
             enforced="link",
+            proof=_API,
         ),
         Key("description", TEXT, "What it is, for a person."),
     ),
@@ -37,8 +44,22 @@ INPUT = Object(
 RUN_LIMITS = Object(
     "the limits of a run",
     (
-        Key("timeout", DURATION, "Of the whole run.", "none", enforced="runtime"),
-        Key("calls", Whole(), "Over all call and tool edges together.", "no bound", enforced="runtime"),
+        Key(
+            "timeout",
+            DURATION,
+            "Of the whole run.",
+            "none",
+            enforced="runtime",
+            proof=_LIMITS,
+        ),
+        Key(
+            "calls",
+            Whole(),
+            "Over all call and tool edges together.",
+            "no bound",
+            enforced="runtime",
+            proof=_LIMITS,
+        ),
     ),
     build.read_run_limits,
     title="Limits of a run",
@@ -64,6 +85,7 @@ PIPELINE = Object(
             "What a run is given: a type, or a map with `type`, `default`, `description`.",
             "none",
             enforced="link",
+            proof=_DATA,
         ),
         Key(
             "outputs",
@@ -71,6 +93,7 @@ PIPELINE = Object(
             "What a run gives: a node, then a path into its result.",
             "none",
             enforced="link",
+            proof=_DATA,
         ),
         Key(
             "nodes",
@@ -78,9 +101,24 @@ PIPELINE = Object(
             "The components and functions.",
             required=True,
             enforced="link",
+            proof=_LINKING,
         ),
-        Key("edges", ListOf(EDGE, "a list of edges"), "How they are joined.", "none", enforced="link"),
-        Key("limits", RUN_LIMITS, "What a whole run may use.", "none", enforced="runtime"),
+        Key(
+            "edges",
+            ListOf(EDGE, "a list of edges"),
+            "How they are joined.",
+            "none",
+            enforced="link",
+            proof=_LINKING,
+        ),
+        Key(
+            "limits",
+            RUN_LIMITS,
+            "What a whole run may use.",
+            "none",
+            enforced="runtime",
+            proof=_LIMITS,
+        ),
         *(Key(name, Anything(), "", later=True) for name in ("models", "labels")),
     ),
     build.read_pipeline,
