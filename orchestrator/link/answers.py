@@ -9,7 +9,7 @@ from orchestrator.link.draft import Draft, Item, Work
 from orchestrator.link.items import is_plain, item_name, needs_answer
 from orchestrator.link.matching import Ports, pairs, structure_fits
 from orchestrator.link.model import LinkedCall
-from orchestrator.link.report import place_of_node
+from orchestrator.link.report import place_of_edge, place_of_node
 
 TOOLS = "agent:core/tools"
 CONFIG = "wasi:config/store"
@@ -58,7 +58,7 @@ def _check(work: Work, draft: Draft, item: Item, edge: LinkedCall | None) -> Non
         causes = (f"by the edge `{edge.id}`", "by the engine itself")
         at = edge.where.at("call")
         help_: tuple[str, ...] = ("remove the edge",)
-        work.report.error("doubled-import", message, at, f"edge `{edge.id}`", causes=causes, help=help_)
+        work.report.error("doubled-import", message, at, place_of_edge(edge.id), causes=causes, help=help_)
     elif edge or item_name(item) in draft.excused or (answer is None and work.lost_edges):
         return
     elif answer is None:

@@ -13,7 +13,7 @@ from orchestrator.link.exclusive import relation
 from orchestrator.link.inputs import constant
 from orchestrator.link.model import Binding, LinkedData
 from orchestrator.link.nodes import no_run_help
-from orchestrator.link.report import place_of_node
+from orchestrator.link.report import place_of_edge, place_of_node
 from orchestrator.manifest.paths import LABEL
 from orchestrator.wording import closest
 
@@ -104,7 +104,7 @@ def _constant(work: Work, draft: Draft, parameter: Field, edges: tuple[LinkedDat
         causes = (f"a constant in `args` of `{draft.name}`", f"the edge `{edge.id}`")
         at = edge.where.at("data")
         work.report.error(
-            "doubled-parameter", message, at, f"edge `{edge.id}`", causes=causes, help=("remove one of the two",)
+            "doubled-parameter", message, at, place_of_edge(edge.id), causes=causes, help=("remove one of the two",)
         )
     try:
         return Binding(parameter, constant(parameter.type, draft.node.args[parameter.name], where, parameter.name))
@@ -116,7 +116,7 @@ def _constant(work: Work, draft: Draft, parameter: Field, edges: tuple[LinkedDat
 
 def _exclusive(work: Work, draft: Draft, parameter: Field, edges: tuple[LinkedData, ...]) -> None:
     if len(edges) > MOST_EDGES:
-        where, place = edges[MOST_EDGES].where.at("data"), f"edge `{edges[MOST_EDGES].id}`"
+        where, place = edges[MOST_EDGES].where.at("data"), place_of_edge(edges[MOST_EDGES].id)
         message = f"{len(edges)} edges fill `{parameter.name}` of `{draft.name}`; at most {MOST_EDGES} may share it"
         work.report.error("doubled-parameter", message, where, place, help=("join them in a node before it",))
         return
@@ -124,7 +124,7 @@ def _exclusive(work: Work, draft: Draft, parameter: Field, edges: tuple[LinkedDa
         how = relation(first, second)
         if how == "exclude":
             continue
-        where, place = second.where.at("data"), f"edge `{second.id}`"
+        where, place = second.where.at("data"), place_of_edge(second.id)
         causes = tuple(f"the edge `{edge.id}`{_shown(edge)}" for edge in (first, second))
         if how == "meet":
             message = f"the parameter `{parameter.name}` of `{draft.name}` has two values"

@@ -238,7 +238,7 @@ def _homes(work: Work, draft: Draft, call: LinkedCall) -> None:
                 causes = (f"`{draft.name}` has `{resource.interface}` from `{ours}`, `{call.callee}` from `{theirs}`",)
                 help_ = (f"let one node answer `{resource.interface}` for both",)
                 where = call.where.at("call")
-                work.report.error("resource-home", message, where, f"edge `{call.id}`", causes=causes, help=help_)
+                work.report.error("resource-home", message, where, place_of_edge(call.id), causes=causes, help=help_)
                 return
 
 

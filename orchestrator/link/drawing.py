@@ -24,6 +24,7 @@ from orchestrator.manifest.model import (
     ToolEdge,
     show_steps,
 )
+from orchestrator.manifest.scalars import show_rate, show_size
 from orchestrator.manifest.substitution import inputs_of
 
 
@@ -93,14 +94,6 @@ def _limits(limits: Limits) -> Iterator[str]:
         yield f"timeout {limits.timeout:g}s"
 
 
-def show_size(size: int) -> str:
-    """A size in the largest unit that divides it: `64MiB`."""
-    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if size and size % factor == 0:
-            return f"{size // factor}{unit}"
-    return f"{size}B"
-
-
 def _arcs(manifest: Manifest, linked: LinkedGraph | None) -> Iterator[Arc]:
     calls: list[LinkedCall | LinkedTool] = [*linked.calls, *linked.tools] if linked else []
     types = {edge.id: show_type(edge.type) for edge in linked.data} if linked else {}
@@ -166,7 +159,7 @@ def _rules(contract: Contract) -> Iterator[str]:
     if contract.max_calls is not None:
         yield f"max-calls: {contract.max_calls}"
     if contract.rate is not None:
-        yield f"rate: {contract.rate[0]} in {contract.rate[1]:g}s"
+        yield f"rate: {_rate(contract.rate)}"
     if contract.timeout is not None:
         yield f"timeout: {contract.timeout:g}s"
     for key, size in _sizes(contract):
@@ -177,6 +170,14 @@ def _rules(contract: Contract) -> Iterator[str]:
     yield from (f"redact: {path}" for path in contract.redact)
     if contract.on_violation != "fail":
         yield f"on-violation: {contract.on_violation}"
+
+
+def _rate(rate: tuple[int, float]) -> str:
+    try:
+        return show_rate(rate)
+    except ValueError:
+        # One from Python, over a time that the language has no word for.
+        return f"{rate[0]} in {rate[1]:g}s"
 
 
 def _sizes(contract: Contract) -> Iterator[tuple[str, int]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from orchestrator.graph.order import cycles, depths, longest_chain, reachable, topological_order, unreachable
 from orchestrator.link.draft import Work
-from orchestrator.link.report import place_of_node
+from orchestrator.link.report import place_of_edge, place_of_node
 from orchestrator.manifest.model import CallEdge, ToolEdge, Where
 from orchestrator.manifest.substitution import inputs_of
 
@@ -90,7 +90,7 @@ def _calls(work: Work) -> list[Arrow]:
             caller = edge.caller.node if isinstance(edge, CallEdge) else edge.caller
             if caller in work.drafts and edge.callee.node in work.drafts:
                 key = "call" if isinstance(edge, CallEdge) else "tool"
-                place = f"edge `{work.ids[at]}`"
+                place = place_of_edge(work.ids[at])
                 why = f"`{caller}` calls `{edge.callee.node}` over `{edge}`{_line(edge.where)}"
                 found.append(Arrow(caller, edge.callee.node, why, edge.where.at(key), place))
     return found
@@ -105,7 +105,7 @@ def _data(work: Work) -> list[Arrow]:
     for id_, edge in work.data_edges():
         if edge.source.kind != "input" and edge.source.name in work.drafts and edge.node in work.drafts:
             why = f"`{edge.node}` waits for `{edge.source.name}` by `{edge}`{_line(edge.where)}"
-            found.append(Arrow(edge.source.name, edge.node, why, edge.where.at("data"), f"edge `{id_}`"))
+            found.append(Arrow(edge.source.name, edge.node, why, edge.where.at("data"), place_of_edge(id_)))
     return found
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestrator.graph import Arc
-from orchestrator.link.drawing import draw, show_size
+from orchestrator.link.drawing import draw
+from orchestrator.manifest.model import CallEdge, Contract, Manifest, Node, Port
 from tests.link_worlds import linked, reading
 
 TEXT = """
@@ -81,5 +84,18 @@ def test_a_linked_graph_is_drawn_with_its_types() -> None:
     assert found.keys() - arcs(text, link=False).keys() == {"c -> b (test:worlds/ping)"}
 
 
-def test_sizes_are_shown_in_the_unit_that_fits() -> None:
-    assert [show_size(size) for size in (0, 1, 1024, 3 << 20, 1 << 30)] == ["0B", "1B", "1KiB", "3MiB", "1GiB"]
+@pytest.mark.parametrize(
+    ("contract", "line"),
+    [
+        (Contract(max_bytes=3 << 20), "max-bytes: 3MiB"),
+        (Contract(max_request=1025), "max-request: 1025B"),
+        (Contract(rate=(5, 60.0)), "rate: 5/min"),
+        (Contract(rate=(5, 7.0)), "rate: 5 in 7s"),
+        (Contract(timeout=0.25), "timeout: 0.25s"),
+    ],
+)
+def test_rules_are_shown_as_the_manifest_writes_them(contract: Contract, line: str) -> None:
+    nodes = (Node("a", "step", run="test:worlds/steps.make"), Node("b", "step"))
+    manifest = Manifest("p", nodes=nodes, edges=(CallEdge(Port("a"), Port("b"), contract=contract),))
+    (arc,) = draw(manifest).arcs
+    assert arc.contract == (line,)
