@@ -1,8 +1,8 @@
 """What a call from one component to another costs: stock wasmtime-py against an audited call edge, in microseconds.
 
 A guest calls another's `echo` with a string of ten bytes, a few thousand times in a run. `stock` answers with a host
-function in Python that calls the other component through wasmtime-py. `forward` is a call edge of a linked pipeline with
-everything that belongs to it: events recorded, calls counted, the deadline looked at. The rounds take turns.
+function in Python that calls the other component through wasmtime-py. `forward` is a call edge of a linked pipeline
+with everything that belongs to it: events recorded, calls counted, the deadline looked at. The rounds take turns.
 """
 
 from __future__ import annotations
