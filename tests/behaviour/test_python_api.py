@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,6 +31,7 @@ from orchestrator.audit import Recorder
 from orchestrator.engine import Component
 from orchestrator.link.model import LinkedGraph
 from tests.audit_events import Collected
+from tests.goldens import PROJECT, ROOT
 from tests.parts import NUM, NUMBERS, relay
 
 A = "test:a/a"
@@ -148,19 +148,17 @@ def test_what_is_built_by_hand_is_written_as_yaml(engine: Engine, tmp_path: Path
     assert structure(again.linked(engine)) == structure(hand.linked(engine))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(path.stem for path in Path("pipelines").glob("*.yaml")))
-def test_the_pipelines_that_ship_survive_being_written(name: str, tmp_path: Path) -> None:
-    loaded = Pipeline.load(Path("pipelines") / f"{name}.yaml", allow_python=True)
-    text = loaded.to_yaml()
-    copy = Path("pipelines").resolve() / f".{name}-{os.getpid()}.yaml"
-    copy.write_text(text)
-    try:
-        again = Pipeline.load(copy, allow_python=True)
-        with Engine() as engine:
-            assert structure(again.linked(engine)) == structure(loaded.linked(engine))
-    finally:
-        copy.unlink()
+ENVIRONMENT = {"ALLOWED": "allowed/value"}
+WRITTEN = sorted([*(PROJECT / "pipelines").glob("*.yaml"), *(ROOT / "valid").glob("*.yaml")])
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.stem)
+def test_every_pipeline_survives_being_written(path: Path, tmp_path: Path) -> None:
+    loaded = Pipeline.load(path, allow_python=True, env=ENVIRONMENT)
+    (tmp_path / "copy.yaml").write_text(loaded.to_yaml())
+    again = Pipeline.load(tmp_path / "copy.yaml", allow_python=True, env=ENVIRONMENT)
+    assert (loaded.diagnostics, again.diagnostics) == ((), ())
+    assert replace(again.manifest, folder=loaded.manifest.folder) == loaded.manifest
 
 
 def test_what_cannot_be_written_is_refused(engine: Engine, numbers: Component) -> None:

@@ -12,7 +12,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from orchestrator import Contract, Engine, Limits, Pipeline, RunError
 from orchestrator.audit import JsonLines, Recorder, exporters_from_environment
 from orchestrator.engine import Component
-from tests.behaviour.test_otlp import CALLER, RUN, grpc_collector, http_collector, silent_collector
+from tests.audit_events import RUN
+from tests.behaviour.test_otlp import CALLER, grpc_collector, http_collector, silent_collector
 from tests.parts import NUM, relay
 
 A, B = "test:a/a", "test:b/b"
@@ -178,8 +179,7 @@ def test_what_guests_print_is_of_the_run_that_is_in_them(engine: Engine, numbers
     results = []
     with pipeline.link(engine) as linked:
         threads = [
-            threading.Thread(target=lambda n=n: results.append((n, linked.run(n=n).events)))  # type: ignore[misc]
-            for n in range(1, 5)
+            threading.Thread(target=lambda n=n: results.append((n, linked.run(n=n).events))) for n in range(1, 5)
         ]
         for thread in threads:
             thread.start()
