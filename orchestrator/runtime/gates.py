@@ -108,7 +108,7 @@ def call_python(python: Callable[..., Any], function: Function, values: Sequence
     try:
         result = check(function.result, result, "result")
     except ValueMismatch as problem:
-        found = "something else" if hushed else problem.found
-        message = f"the Python node gave {found} where its type says {problem.expected}"
-        raise PythonNodeFailed(f"{message}, at `{problem.path}`", node=visit.node) from problem
+        message = f"the Python node's result does not fit its type: expected {problem.expected} at `{problem.path}`"
+        causes = () if hushed else (f"found {problem.found}",)
+        raise PythonNodeFailed(message, node=visit.node, causes=causes) from problem
     return result, size(function.result, result)

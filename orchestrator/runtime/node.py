@@ -213,9 +213,9 @@ class Execution:
         if checks is None or violation is None:
             run.event("data", visit, edge=edge.id, request=bytes_)
             return True
-        decision, detail = "denied" if checks.denies else "failed", {"message": violation.message}
-        run.event("data", visit, edge=edge.id, request=bytes_, decision=decision, rule=violation.rule, detail=detail)
-        run.event("violation", visit, edge=edge.id, rule=violation.rule, decision=decision, detail=detail)
+        decision, rule, said = "denied" if checks.denies else "failed", violation.rule, violation.message
+        run.event("data", visit, edge=edge.id, request=bytes_, decision=decision, rule=rule, detail={"error": said})
+        run.event("violation", visit, edge=edge.id, rule=rule, decision=decision, detail={"message": said})
         if checks.denies:
             return False
         message = f"the contract's rule `{violation.rule}` is broken: {violation.message}"

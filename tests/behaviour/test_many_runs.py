@@ -146,6 +146,7 @@ def test_a_python_node_that_gives_something_else(engine: Engine) -> None:
         linked.run()
     assert (caught.value.node, caught.value.message) == (
         "it",
-        "the Python node gave -2 where its type says u32 (0 to 4294967295), at `result.a[1]`",
+        "the Python node's result does not fit its type: expected u32 (0 to 4294967295) at `result.a[1]`",
     )
+    assert caught.value.causes == ("found -2",)
     assert type(caught.value.__cause__).__name__ == "ValueMismatch"

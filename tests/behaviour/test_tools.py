@@ -156,7 +156,7 @@ def test_arguments_that_do_not_fit_the_callee_end_the_run(
 def test_a_python_tool(engine: Engine, pipeline: Pipeline) -> None:
     assert call(engine, pipeline, "show", {"n": 2**60}).outputs == {"out": f'"{2**60}"', "error": None}
     went = call(engine, pipeline, "show", {"n": 0})
-    assert went.message == "the Python node gave 0 where its type says string, at `result`"
+    assert went.message == "the Python node's result does not fit its type: expected string at `result`"
     assert getattr(went.error, "node", "") == "python"
 
 
