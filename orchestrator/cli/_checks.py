@@ -99,7 +99,9 @@ def engine() -> Check:
     try:
         with session.engine(quiet=True) as opened:
             opened.from_text("(component)", "empty")
-    except (OrchestratorError, OSError, ImportError) as problem:
+    except OrchestratorError as problem:
+        return Check("engine", "error", str(problem).partition("\n")[0])
+    except (OSError, ImportError) as problem:
         return Check("engine", "error", str(problem).partition("\n")[0], "does wasmtime ship for this platform?")
     return Check("engine", "ok", "compiles and caches a component")
 

@@ -11,6 +11,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import EXIT_FAILED
+from orchestrator.cli._terminal import OutputLost
 from orchestrator.diagnostics import printable
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ def report(error: BaseException) -> int:
     """
     if isinstance(error, BrokenPipeError):
         _swallow_output()
+        return EXIT_FAILED
+    if isinstance(error, OutputLost):
+        _swallow_output()
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"error: cannot write to standard output: {error.strerror}\n")
         return EXIT_FAILED
     kind = type(error).__name__
     # Only the first line, cut: the rest is in the file.

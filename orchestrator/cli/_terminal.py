@@ -64,6 +64,10 @@ def _paint(role: str, text: str) -> str:
     return f"\x1b[{style}m{text}\x1b[0m" if style and text else text
 
 
+class OutputLost(OSError):
+    """Standard output takes no more: its disk is full, say."""
+
+
 def say(text: str) -> None:
     """Writes a line to standard error; characters that its encoding lacks are escaped."""
     _write(sys.stderr, text + "\n")
@@ -71,13 +75,24 @@ def say(text: str) -> None:
 
 
 def put(text: str) -> None:
-    """Writes a text to standard output, with a final line end."""
-    _write(sys.stdout, text if text.endswith("\n") else text + "\n")
+    """Writes a text to standard output, with a final line end. Raises `OutputLost`; BrokenPipeError as it comes."""
+    try:
+        _write(sys.stdout, text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        raise OutputLost(problem.errno, problem.strerror) from None
 
 
 def put_json(data: Any) -> None:
-    """Writes a JSON document to standard output."""
-    put(json_text(data))
+    """Writes a JSON document to standard output; characters that its encoding lacks are escaped as JSON has it."""
+    text = json_text(data)
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        text = json.dumps(data, indent=2, allow_nan=False).replace("\x7f", "\\u007f")
+    put(text)
 
 
 def json_text(data: Any) -> str:

@@ -112,6 +112,13 @@ def test_a_closed_standard_output_is_no_traceback() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_full_disk_is_told_and_is_no_internal_error() -> None:
+    script = f"{sys.executable} -m orchestrator schema > /dev/full"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    message = "error: cannot write to standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, message)
+
+
 def test_completion_of_a_shell_knows_every_command() -> None:
     names = [item.value for item in application().shell_complete(click.Context(application()), "")]
     assert names == list(COMMANDS)

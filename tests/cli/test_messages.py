@@ -131,3 +131,12 @@ def test_json_hides_nothing_and_harms_no_terminal() -> None:
     assert json.loads(text) == value
     assert all(char.isprintable() or char == "\n" for char in text)
     assert "Größe 値" in text
+
+
+def test_json_is_json_in_every_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {"é": "🦀\x7f"}
+    for encoding in ("ascii", "latin-1", "utf-8"):
+        written = io.BytesIO()
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding=encoding))
+        terminal.put_json(data)
+        assert json.loads(written.getvalue().decode(encoding)) == data
