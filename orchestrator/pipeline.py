@@ -260,7 +260,7 @@ class Pipeline:
             changes["python"] = replace(old.python, signature=signature)
         elif python is not None:
             self._components.pop(name, None)
-            changes |= {"python": self._function(python, signature or ""), "component": ""}
+            changes = {"run": "", **changes, "python": self._function(python, signature or ""), "component": ""}
         nodes = list(self._manifest.nodes)
         nodes[position] = replace(old, **changes)
         return self._with(nodes=tuple(nodes))

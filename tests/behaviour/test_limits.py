@@ -21,6 +21,7 @@ from orchestrator import Cancelled, ClosedError, Contract, Engine, Limits, Pipel
 from orchestrator.engine import Component
 from orchestrator.manifest.model import Each, Lifetime, Retry
 from tests.behaviour.stories import play, staged
+from tests.goldens import PROJECT
 from tests.parts import NUM, NUMBERS, SLEEP, SLEEPER, relay
 
 A = "test:a/a"
@@ -286,6 +287,19 @@ def test_an_interrupt_while_a_component_is_compiled(tmp_path: Path) -> None:
     file.write_text(PIPELINE.format(run="f", n=1))
     with command(tmp_path, "run", str(file)) as process:
         await_line(process, "compiling part")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=200)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    assert err.endswith("interrupted\n")
+
+
+@pytest.mark.slow
+def test_an_interrupt_while_a_component_is_built(tmp_path: Path) -> None:
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(PIPELINE.format(run="f", n=1).replace("part.wat", str(PROJECT / "components" / "retriever")))
+    with command(tmp_path, "run", str(file)) as process:
+        await_line(process, "building `retriever`")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=200)
     assert (process.returncode, out) == (130, "")

@@ -229,7 +229,7 @@ def test_removing_a_node_takes_what_names_it(numbers: Component) -> None:
 
 def test_a_node_becomes_python_and_back(engine: Engine, numbers: Component) -> None:
     pipeline = small(numbers)
-    pipeline.replace("a", python=lambda n: n + 1, signature="func(n: u32) -> u32", run="")
+    pipeline.replace("a", python=lambda n: n + 1, signature="func(n: u32) -> u32")
     with pipeline.link(engine) as linked:
         assert linked.run(n=1)["out"] == 2
     pipeline.replace("a", component=numbers, run=f"{NUM}.double")
