@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.audit.ids import trace_id
 from orchestrator.audit.tally import Tally, key_of
 from orchestrator.diagnostics import Paint, plain, printable
+from orchestrator.wording import duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +22,6 @@ _LONGEST = 160
 """Characters of a name or of a line that a guest printed."""
 _PRINTED = 10
 """Lines shown of what a node printed."""
-_UNITS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us"))
 
 
 def tree(events: Iterable[Event], paint: Paint = plain) -> list[str]:
@@ -208,26 +208,13 @@ def _output(group: list[Event], gutter: str, below: str) -> Iterator[_Line]:
 
 
 def _size(total: Tally) -> str:
-    known = [_bytes(size) for size in (total.request, total.response) if size >= 0]
+    known = [size(number) for number in (total.request, total.response) if number >= 0]
     return " -> ".join(known)
-
-
-def _bytes(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} B" if unit == "B" else f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"
 
 
 def _time(nanoseconds: int) -> str:
     """The time to show; nothing for what is a moment."""
-    if not nanoseconds:
-        return ""
-    for unit, name in _UNITS:
-        if nanoseconds >= unit:
-            return f"{nanoseconds / unit:.3g} {name}"
-    return f"{nanoseconds} ns"
+    return duration(nanoseconds) if nanoseconds else ""
 
 
 def _cut(text: str) -> str:

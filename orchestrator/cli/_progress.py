@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.diagnostics import printable
-from orchestrator.wording import counted
+from orchestrator.wording import counted, duration
 
 if TYPE_CHECKING:
     from orchestrator.audit import Event
@@ -81,13 +81,6 @@ class Progress:
             node.remark = node.remark or _remark(event)
         remark = f": {node.remark}" if node.remark else ""
         return f"{printable(node.name)}: {node.state} after {duration(event.duration)}{remark}"
-
-
-def duration(nanoseconds: int) -> str:
-    """A duration for a person: `12 ms`, `1.24 s`."""
-    if nanoseconds < 1_000_000:
-        return f"{nanoseconds / 1e3:.0f} us"
-    return f"{nanoseconds / 1e6:.0f} ms" if nanoseconds < 1_000_000_000 else f"{nanoseconds / 1e9:.2f} s"
 
 
 def _called(node: Node, event: Event) -> None:
