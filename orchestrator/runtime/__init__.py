@@ -4,6 +4,7 @@
     run.py         one run: its time, spans, counters, instances
     schedule.py    the order of nodes, independent ones at once
     node.py        one node: its arguments, `each`, `retry`, `repeat`, `fallback`
+    states.py      how nodes ended, and the values that references to them stand for
     crossing.py    one call over an edge: rules, deadline, event
     gates.py       call edges between components, as the engine asks them
     tools.py       `agent:core/tools`

@@ -22,50 +22,22 @@ from orchestrator.errors import (
 )
 from orchestrator.interface.convert import has_json, write_json
 from orchestrator.interface.sizes import size
-from orchestrator.interface.types import List, Option, Result, Type
+from orchestrator.interface.types import Option, Result, Type
 from orchestrator.link.paths import follow as type_at
 from orchestrator.runtime.crossing import explained
 from orchestrator.runtime.gates import call_python
 from orchestrator.runtime.paths import walk
+from orchestrator.runtime.states import Done, Erred, Failed, Skipped, State, States, side_of, source_value
 
 if TYPE_CHECKING:
     from orchestrator.engine import Instance
     from orchestrator.link.model import Binding, LinkedData, LinkedNode
-    from orchestrator.manifest.model import Cause, Ref, Steps
+    from orchestrator.manifest.model import Cause, Steps
     from orchestrator.runtime.homes import Rooms
     from orchestrator.runtime.run import Run
     from orchestrator.runtime.visit import Visit
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The node gave a result, unwrapped of `result<T, E>`."""
-
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Erred:
-    """The node answered with the error of its result, and something takes it."""
-
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """The node did not run: a condition was false, a contract denied it a value, or what it needs did not run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The node failed, and its fallback stands in for it. `erred` tells an error of its result from a failure."""
-
-    problem: RunError
-    erred: Erred | None = None
-
-
-State = Done | Erred | Skipped | Failed
-States = Mapping[str, State]
 _LOOK = 0.02
 """Seconds between two looks of a waiting node at whether it should go on."""
 
@@ -310,7 +282,7 @@ class Execution:
         """The part of a result that the next round gets for a parameter, as the parameter takes it."""
         assert self._node.run is not None
         function = self._node.run.function
-        result = _side(function.result, False)
+        result = side_of(function.result, False)
         fed = walk(value, result, steps, self._node.name)
         wanted = next(field.type for field in function.params if field.name == name)
         if not (isinstance(wanted, Option) and isinstance(wanted.some, Option)):
@@ -395,48 +367,6 @@ class Execution:
             return ComponentFailed(self._err_message, value=HIDDEN, shown=HIDDEN, node=self._node.name)
         shown = "" if type_ is None else _shown(type_, value)
         return ComponentFailed(self._err_message, value=value, shown=shown, node=self._node.name)
-
-
-def source_value(source: Ref, run: Run, states: States) -> Any:
-    """The value that a reference stands for; `Skipped` where its node did not run or ended the other way."""
-    found = _source(source, run, states)
-    if isinstance(found, Skipped) or not source.steps:
-        return found.value if isinstance(found, Done) else found
-    return walk(found.value, _source_type(source, run), source.steps, str(replace(source, steps=())))
-
-
-def _source(source: Ref, run: Run, states: States) -> Done | Skipped:
-    """The whole value that a reference goes into."""
-    if source.kind == "input":
-        return Done(run.inputs[source.name])
-    state = states[source.name]
-    if source.kind == "error":
-        erred = state.erred if isinstance(state, Failed) else state
-        return Done(erred.value) if isinstance(erred, Erred) else Skipped()
-    name = source.name
-    while isinstance(state, Failed):
-        name = run.graph.nodes[name].fallback
-        state = states[name]
-    return state if isinstance(state, Done) else Skipped()
-
-
-def _source_type(source: Ref, run: Run) -> Type:
-    """The type of that value."""
-    graph = run.graph
-    if source.kind == "input":
-        return next(item.type for item in graph.inputs if item.name == source.name)
-    node = graph.nodes[source.name]
-    assert node.run is not None
-    found = _side(node.run.function.result, source.kind == "error")
-    spread = source.kind == "result" and any(e.each for binding in node.bindings for e in binding.edges)
-    return List(found) if spread else found
-
-
-def _side(result: Type | None, err: bool) -> Type:
-    """The type of what a node gives: of the ok side of a result, or of the err side."""
-    found = (result.err if err else result.ok) if isinstance(result, Result) else result
-    assert found is not None, "link let a path into nothing through"
-    return found
 
 
 def _wrapped(edge: LinkedData, value: Any) -> Any:

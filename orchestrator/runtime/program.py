@@ -22,9 +22,9 @@ from orchestrator.interface.types import Function, Interface, Name
 from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.gates import EdgeGate, python_host
 from orchestrator.runtime.homes import Home
-from orchestrator.runtime.node import Skipped, source_value
 from orchestrator.runtime.run import Outcome, Run
 from orchestrator.runtime.schedule import GRACE, Schedule
+from orchestrator.runtime.states import Skipped, source_value
 from orchestrator.runtime.threads import Threads
 from orchestrator.runtime.tools import Tool, denied, tool_functions
 from orchestrator.wasi import config_store, is_config_store

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import Cancelled, RunError
 from orchestrator.runtime.crossing import explained
-from orchestrator.runtime.node import Execution, State
+from orchestrator.runtime.node import Execution
+from orchestrator.runtime.states import State
 
 if TYPE_CHECKING:
     from orchestrator.runtime.run import Run
