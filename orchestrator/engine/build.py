@@ -25,6 +25,7 @@ from pathlib import Path
 
 from orchestrator import resources
 from orchestrator.engine import _children
+from orchestrator.engine._build_failure import message
 from orchestrator.engine._sources import Sources, collect
 from orchestrator.errors import BuildError
 from orchestrator.manifest.model import ComponentManifest
@@ -36,7 +37,6 @@ KEPT_BUILDS = 4
 STALE_WORKSPACE = 3600.0
 _FORMAT = b"build 1\n"
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "TMP", "TEMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
-_LONGEST_MESSAGE = 4000
 
 Progress = Callable[[str], None]
 
@@ -135,7 +135,7 @@ def _run(source: ComponentManifest, workspace: Path, timeout: float) -> None:
         ) from None
     if done.returncode != 0 or not (workspace / "out.wasm").is_file():
         said = (done.stdout + done.stderr).decode(errors="replace")
-        raise BuildError(_failure(source, workspace, done.returncode, said))
+        raise BuildError(message(source, workspace, BUILDER, done.returncode, said))
 
 
 def _command(source: ComponentManifest, workspace: Path) -> list[str]:
@@ -162,33 +162,6 @@ def _environment(workspace: Path) -> dict[str, str]:
     (workspace / "venv" / "lib" / "python3" / "site-packages").mkdir(parents=True)
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return passed_on | {"VIRTUAL_ENV": str(workspace / "venv"), "RUST_BACKTRACE": "0"}
-
-
-def _failure(source: ComponentManifest, workspace: Path, code: int, output: str) -> str:
-    words = _clean(output, workspace, source.folder)
-    if not words:
-        words = f"{BUILDER} ended with exit code {code} and said nothing"
-    return f"component `{source.name}` ({source.folder}) does not build:\n{words}"
-
-
-def _clean(output: str, workspace: Path, folder: Path) -> str:
-    """The builder's words without its own traceback, Rust frames and temporary paths."""
-    text = re.split(r"\n+Stack backtrace:", output, maxsplit=1)[0]
-    text = re.sub(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)+AssertionError: ", "", text, count=1)
-    text = re.sub(r"\n+Caused by:\n", "\ncaused by:\n", text)
-    text = text.replace(str(workspace / "app"), str(folder)).replace(str(workspace / "wit"), str(folder / "wit"))
-    lines = [line.rstrip() for line in text.strip().splitlines()]
-    return "\n".join(f"  {line}" if line else "" for line in _without_repetition(lines))[-_LONGEST_MESSAGE:]
-
-
-def _without_repetition(lines: list[str]) -> list[str]:
-    """Without the part after `caused by:` where it only says again what stands before it."""
-    if "caused by:" not in lines:
-        return lines
-    at = lines.index("caused by:")
-    before = {line.strip() for line in lines[:at]}
-    rest = [line for line in lines[at + 1 :] if line.strip() and line.strip() not in before]
-    return lines[:at] + (["caused by:", *rest] if rest else [])
 
 
 @contextlib.contextmanager
