@@ -6,7 +6,7 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do 
     && echo $$candidate && break; done)
 BIN := .venv/bin
 STAMP := .venv/.installed
-QUESTION ?= What happens to a run when the collector is not there?
+QUESTION ?= What is a contract?
 
 .PHONY: setup demo test lint bench bless build lock clean
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 PERIOD = 0.01
 """Seconds between two looks at a running guest."""
-_PATIENCE = 2.0
-"""Seconds that the end of the program waits for guests to end."""
+_PATIENCE = 0.5
+"""Seconds that the end of the program waits for guests to end; one that computes ends at the next look."""
 
 
 class Ticker:

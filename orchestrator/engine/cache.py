@@ -45,8 +45,8 @@ class Cache:
         ComponentError: the folder cannot be made, belongs to another user, or others may write to it.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self.folder = (folder or default_folder()).absolute()
+    def __init__(self, folder: Path | str | None = None) -> None:
+        self.folder = (Path(folder) if folder else default_folder()).absolute()
         try:
             for name in _FOLDERS:
                 (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)

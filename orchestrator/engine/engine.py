@@ -51,12 +51,12 @@ class Engine:
         ComponentError: the cache folder cannot be used.
     """
 
-    def __init__(self, cache: Path | None = None, progress: Progress | None = None, wit: Path | None = None) -> None:
+    def __init__(self, cache: Path | str | None = None, progress: Progress | None = None, wit: Path | str | None = None) -> None:
         self.cache = Cache(cache)
         self.making = threading.Lock()
         """Held while a native linker is made."""
         self._progress = progress or (lambda _line: None)
-        self._wit = wit
+        self._wit = Path(wit) if wit else None
         self._codes: dict[str, Code] = {}
         self._lock = threading.RLock()
         self._ticker: Ticker | None = None

@@ -63,7 +63,10 @@ class Crossing:
 
     def begin(self, caller: Visit, size: int, args: Mapping[str, Any] | None) -> Visit | Denial:
         """Lets a call through, as a visit of the callee with its deadline; or says what the caller gets instead."""
-        run = caller.run
+        try:
+            run = caller.run
+        except AttributeError:  # a destructor that runs when its handle is dropped from outside belongs to no run
+            raise Trapped("a component cannot call over an edge while no run is going on") from None
         visit = Visit(run, self.callee, caller.span, caller)
         visit.request = size
         try:
