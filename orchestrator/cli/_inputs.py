@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 _BYTES = t.List(t.U8)
 """As a text it is base64, as in JSON; a file's content is taken as it is."""
+
+LARGEST_CONTENT = 1 << 30
+"""Bytes of a file or of standard input; a value that is larger has no room in a component beside anything else."""
+_PIECE = 1 << 20
 
 
 def read_inputs(given: Iterable[str], known: Iterable[LinkedInput]) -> dict[str, Any]:
@@ -94,17 +99,38 @@ def _takes_text(type_: t.Type) -> bool:
 
 def _content(path: str) -> bytes:
     if path == "-":
-        return sys.stdin.buffer.read()
-    return Path(path).read_bytes()
+        return _standard_input()
+    with Path(path).open("rb") as file:
+        return _read(file)
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:  # The shell closed it: `<&-`.
+        raise OSError(errno.EBADF, "it is closed")
+    return _read(sys.stdin.buffer)
+
+
+def _read(file: BinaryIO) -> bytes:
+    """All of a file, piece by piece: one such as /dev/zero says no size and has no end."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := file.read(_PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST_CONTENT:
+            raise OSError(errno.EFBIG, f"it has over {LARGEST_CONTENT >> 20} MiB")
+    return b"".join(pieces)
 
 
 def _read_object(inputs: Mapping[str, LinkedInput]) -> dict[str, Any]:
     try:
-        data = load_json(sys.stdin.buffer.read())
+        data = load_json(_standard_input())
         if not isinstance(data, dict):
             raise ValueMismatch("", "a JSON object of inputs", f"a JSON {type(data).__name__}")
     except ValueMismatch as problem:
         raise click.UsageError(f"standard input: {problem}") from None
+    except OSError as problem:
+        raise click.UsageError(f"standard input: {problem.strerror}") from None
     values = {}
     for name, value in data.items():
         target = _find(name, inputs)

@@ -120,3 +120,14 @@ def test_standard_input_that_does_not_fit_is_refused(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
     assert refused("-").startswith(message)
+
+
+def test_a_file_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.cli._inputs.LARGEST_CONTENT", 8 << 20)
+    assert refused("question=@/dev/zero") == "input `question`: cannot read /dev/zero: it has over 8 MiB"
+
+
+def test_a_closed_standard_input_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert refused("-") == "standard input: it is closed"
+    assert refused("question=@-") == "input `question`: cannot read -: it is closed"
