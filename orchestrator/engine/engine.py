@@ -51,7 +51,9 @@ class Engine:
         ComponentError: the cache folder cannot be used.
     """
 
-    def __init__(self, cache: Path | str | None = None, progress: Progress | None = None, wit: Path | str | None = None) -> None:
+    def __init__(
+        self, cache: Path | str | None = None, progress: Progress | None = None, wit: Path | str | None = None
+    ) -> None:
         self.cache = Cache(cache)
         self.making = threading.Lock()
         """Held while a native linker is made."""
