@@ -85,6 +85,8 @@ def _read_value(target: LinkedInput, text: str) -> Any:
 
 def _from_text(target: LinkedInput, text: str) -> Any:
     if target.is_path:
+        if not text:
+            raise ValueMismatch("", "a path; `.` is the current folder", "an empty text")
         return os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - Path.absolute keeps `..`
     if _takes_text(target.type):
         return from_json(target.type, text)
@@ -136,9 +138,9 @@ def _read_object(inputs: Mapping[str, LinkedInput]) -> dict[str, Any]:
         target = _find(name, inputs)
         try:
             read = from_json(target.type, value)
+            values[name] = _from_text(target, read) if target.is_path else read
         except ValueMismatch as problem:
             raise click.UsageError(f"standard input: input `{name}` ({_shown(target)}): {problem}") from None
-        values[name] = _from_text(target, read) if target.is_path else read
     return values
 
 

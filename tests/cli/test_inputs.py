@@ -86,6 +86,7 @@ def test_standard_input_is_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
         (["question=x", "colour=blue"], "input `colour` (enum { red, green }): the value: expected "),
         (["question=x", "point=[1]"], "input `point` (tuple<s32, f64>): the value: expected "),
         (["question=x", "question=y"], "input `question` is given twice"),
+        (["question=x", "folder="], "input `folder` (path): the value: expected a path; `.` is the current folder, "),
         (["question"], "`--input question` is not NAME=VALUE, nor `-` for a JSON object on standard input"),
         (["quest\x07ion=x"], "the pipeline has no input `quest\\x07ion`; its inputs: question (string), count (u32), "),
         (["question=@/no/such/file"], "input `question`: cannot read /no/such/file: No such file or directory"),
@@ -109,6 +110,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     [
         (b"[1]", "standard input: the value: expected a JSON object of inputs, found a JSON list"),
         (b"{", "standard input: the value: expected JSON, found a text that is not JSON (line 1, column 2: "),
+        (b'{"folder": ""}', "standard input: input `folder` (path): the value: expected a path; "),
         (b'{"question": 1}', "standard input: input `question` (string): the value: expected string, found 1"),
         (b'{"x": 1}', "the pipeline has no input `x`; its inputs: question (string), "),
         (b"[" * 100_000, "standard input: the value: expected JSON, found a text that is nested too deeply"),
