@@ -249,10 +249,12 @@ def command(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 def await_line(process: subprocess.Popen[str], wanted: str) -> None:
     assert process.stderr is not None
+    said = []
     for line in process.stderr:
+        said.append(line)
         if wanted in line:
             return
-    raise AssertionError(f"it ended without {wanted!r}")
+    raise AssertionError(f"it ended without {wanted!r}: {''.join(said)}")
 
 
 @pytest.mark.parametrize("times", [1, 2])
