@@ -6,12 +6,15 @@ what its author can act on. Not for what a guest prints otherwise: that is its o
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 KEPT = 16 << 10
 """Bytes of the end of the standard error that are kept."""
+LINE = 4 << 10
+"""Bytes from which a line is handed on before it ends."""
 FRAMES = 12
 """Frames of a traceback that are told, the innermost."""
 _LONGEST = 1000
@@ -36,22 +39,37 @@ class Reason:
 
 
 class LastWords:
-    """Hands on what a guest prints, and keeps the end of its standard error.
+    """Hands on what a guest prints, whole lines at a time, and keeps the end of its standard error.
+
+    Python writes a line in pieces, a call for each. What is no whole line is handed on by `flush`.
 
     Arguments:
         output: takes everything.
     """
 
-    __slots__ = ("_kept", "_output")
+    __slots__ = ("_kept", "_output", "unfinished")
 
     def __init__(self, output: Callable[[str, bytes], None]) -> None:
         self._output, self._kept = output, b""
+        self.unfinished: dict[str, bytes] = {}
+        """By stream, the beginning of a line."""
 
     def __call__(self, stream: str, data: bytes) -> None:
         """Takes what was printed."""
         if stream == "stderr":
             self._kept = (self._kept + data[-KEPT:])[-KEPT:]
-        self._output(stream, data)
+        text = self.unfinished.pop(stream, b"") + data
+        end = len(text) if len(text) > LINE else text.rfind(b"\n") + 1
+        if text[end:]:
+            self.unfinished[stream] = text[end:]
+        if end:
+            self._output(stream, text[:end])
+
+    def flush(self) -> None:
+        """Hands on the lines that were not ended; whoever takes them cannot make it fail."""
+        while self.unfinished:
+            with contextlib.suppress(Exception):
+                self._output(*self.unfinished.popitem())
 
     def reason(self) -> Reason | None:
         """Why the guest ended itself, if the last that it wrote was that."""

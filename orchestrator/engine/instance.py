@@ -53,7 +53,8 @@ class Instance:
         self.context: int = c.store_context(self._store)
         self._native = (ctypes.c_uint64 * 2)()
         self._output = 0
-        self._words = None if settings.output is None else LastWords(settings.output)
+        self._words = LastWords(settings.output or (lambda _stream, _data: None))
+        self._unfinished = self._words.unfinished
 
     @property
     def gone(self) -> bool:
@@ -69,7 +70,8 @@ class Instance:
             TimedOut, Cancelled: the frame's deadline passed or its run was stopped.
         """
         self._limit()
-        self._output = self.settings.wasi.apply(self.context, self._words) if self.linker.uses_wasi else 0
+        words = self._words if self.settings.output is not None else None
+        self._output = self.settings.wasi.apply(self.context, words) if self.linker.uses_wasi else 0
         LIVE[self.context] = self
         watch(self._store, self.context)
         with self.entered(frame):
@@ -121,6 +123,8 @@ class Instance:
         """Gives the turn back after `enter_nested`."""
         if self._drops:
             self._drop_deferred()
+        if self._unfinished:
+            self._words.flush()
         self.frame = None
         self.turn.release()
         if self._closing or self._drops:
@@ -133,6 +137,8 @@ class Instance:
         """Gives the turn back."""
         if self._drops:
             self._drop_deferred()
+        if self._unfinished:
+            self._words.flush()
         self._ticker.leave(self)
         self.frame = None
         self._release()
@@ -266,7 +272,7 @@ class Instance:
 
     def _reason(self) -> Reason | None:
         """What the guest said of its end, unless errors must not quote it."""
-        return self._words.reason() if self._words is not None and self.settings.quotes else None
+        return self._words.reason() if self.settings.quotes else None
 
     def raise_in_guest(self, problem: BaseException) -> int:
         """Keeps what a host function raised, to be raised when the guest's call has unwound; the C error for it."""

@@ -72,4 +72,26 @@ def test_what_is_printed_is_handed_on_and_its_end_kept() -> None:
         words("stderr", line.encode())
     words("stdout", b"result\n")
     assert words.reason() == reason(RAISED)
-    assert len(seen) == len(RAISED.splitlines()) + 2
+    assert b"".join(data for stream, data in seen if stream == "stderr") == b"\xff" * 100_000 + RAISED.encode()
+    assert seen[-1] == ("stdout", b"result\n")
+
+
+def test_lines_are_handed_on_whole() -> None:
+    seen: list[tuple[str, bytes]] = []
+    words = LastWords(lambda stream, data: seen.append((stream, data)))
+    for piece in (b"one", b" ", b"two", b"\nthree\nfo", b"ur"):
+        words("stdout", piece)
+        words("stderr", b"")
+    assert seen == [("stdout", b"one two\nthree\n")]
+    words.flush()
+    words.flush()
+    assert seen[1:] == [("stdout", b"four")]
+
+
+def test_a_line_without_end_is_handed_on_in_parts() -> None:
+    seen: list[int] = []
+    words = LastWords(lambda _stream, data: seen.append(len(data)))
+    for _ in range(100):
+        words("stdout", b"x" * 1000)
+    assert sum(seen) == 100_000
+    assert max(seen) == 5000
