@@ -76,7 +76,10 @@ def run(arguments: list[str]) -> int:
 
 def _refuse(error: click.ClickException) -> int:
     context = getattr(error, "ctx", None)
-    sys.stderr.write(f"error: {printable(error.format_message())}\n")
+    # Click lists choices with line ends and tabs, which would be shown as escapes.
+    message = error.format_message()
+    message = " ".join(message.split()) if isinstance(error, click.MissingParameter) else message
+    sys.stderr.write(f"error: {printable(message)}\n")
     if context is not None:
         sys.stderr.write(f"  = help: `{context.command_path} --help` says what it takes\n")
     return error.exit_code

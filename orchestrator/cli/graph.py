@@ -49,7 +49,10 @@ def command(
 
 def _by_ending(output: Path | None) -> str:
     endings = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid", ".json": "json"}
-    return endings.get(output.suffix.lower(), "text") if output else "text"
+    ending = output.suffix.lower() if output else ""
+    if ending in (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf"):
+        raise click.UsageError(f"no picture is drawn as {ending}; write an .svg, which any of them can be made from")
+    return endings.get(ending, "text")
 
 
 def _draw(graph: Graph, picture: Picture, *, to_file: bool) -> str:

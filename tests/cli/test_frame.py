@@ -69,6 +69,12 @@ def test_an_unknown_command_is_escaped_and_answered_with_all(command: Command) -
     assert done.err.startswith("error: no command `\\x1b[31mxyzzy`; there are run, validate, graph,")
 
 
+def test_a_missing_argument_is_told_in_a_line(command: Command) -> None:
+    assert command("new").err.startswith(
+        "error: Missing argument '{pipeline|component}'. Choose from: pipeline, component\n  = help: "
+    )
+
+
 def test_a_wrong_option_is_wrong_usage(command: Command) -> None:
     done = command("schema", "--nonsense")
     assert (done.code, done.out) == (2, "")

@@ -197,6 +197,10 @@ def test_the_picture_is_what_the_file_is_called(command: Command, pipeline: Path
 
 
 def test_a_picture_on_standard_output(command: Command, pipeline: Path) -> None:
+    done = command("graph", pipeline, "-o", pipeline.parent / "picture.png")
+    assert done.code == 2
+    assert done.err.startswith("error: no picture is drawn as .png; write an .svg, ")
+    assert not (pipeline.parent / "picture.png").exists()
     assert "digraph" in command("graph", pipeline, "--format", "dot").out
     assert command("graph", pipeline, "--json").json.keys() == {"name", "vertices", "arcs"}
 
