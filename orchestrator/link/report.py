@@ -73,7 +73,9 @@ class Report:
         if len(found) <= MOST:
             return tuple(found)
         rest = Diagnostic("too-many-errors", f"{len(found) - MOST} more are not shown", help=("mend these first",))
-        return (*found[:MOST], rest)
+        # No warning takes the place of an error.
+        shown = sorted(sorted(found, key=lambda diagnostic: diagnostic.severity != "error")[:MOST], key=_order)
+        return (*shown, rest)
 
 
 def _order(diagnostic: Diagnostic) -> tuple[bool, int, int]:

@@ -293,3 +293,10 @@ def test_python_that_is_not_allowed_is_refused_once() -> None:
     assert read.manifest is not None
     assert [diagnostic.code for diagnostic in read.diagnostics] == ["python-not-allowed"]
     assert linking(read.manifest, partial=True).diagnostics == ()
+
+
+def test_warnings_do_not_crowd_out_an_error() -> None:
+    unused = "".join(f"  i{number}: string\n" for number in range(300))
+    found = linked(f"pipeline: p\ninputs:\n{unused}nodes:\n  a: {{{STEP}.nope}}\n")
+    errors = [diagnostic.code for diagnostic in found.diagnostics if diagnostic.severity == "error"]
+    assert (len(found.diagnostics), errors) == (201, ["unknown-export", "too-many-errors"])
