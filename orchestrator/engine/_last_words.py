@@ -20,6 +20,7 @@ FRAMES = 12
 _LONGEST = 1000
 _PANICKED, _NOTE = " panicked at ", "\nnote: run with `RUST_BACKTRACE"
 _MISFITTING = "in what the called function returns, or passes to a function that it imports"
+_UNCALLED = "in the call of it: has its method the parameters of the WIT function?"
 _TRACEBACK = "Traceback (most recent call last):\n"
 _FRAME = re.compile(r'  File "(?:/\d+/)?([^"\n]*)", line (\d+), in ([^\n]*)')
 _MISFIT = re.compile(r"PyErr \{ type: <class '[^']*'>, value: (.*), traceback: ", re.DOTALL)
@@ -85,9 +86,8 @@ def reason(text: str) -> Reason | None:
     misfit = _MISFIT.search(said)
     if misfit is not None:
         return Reason(_line(f"a value that it gave does not fit its WIT type: {misfit.group(1)}"), (_MISFITTING,))
-    at = before.rfind(_TRACEBACK)
-    if at >= 0 and said.startswith("Python function threw"):
-        return _raised(before[at + len(_TRACEBACK) :])
+    if said.startswith("Python function threw"):
+        return _raised(before)
     return Reason(_line(said))
 
 
@@ -100,8 +100,15 @@ def _panic(text: str) -> tuple[str, str] | None:
     return text[: max(0, text.rfind("thread '", 0, at))].rstrip(), text[line:note].strip()
 
 
-def _raised(traceback: str) -> Reason:
-    """The exception and the frames of a Python traceback."""
+def _raised(before: str) -> Reason:
+    """The exception and the frames of the Python traceback that a text ends with.
+
+    An exception that no frame of the guest raised (a method that takes other arguments) stands there without one.
+    """
+    at = before.rfind(_TRACEBACK)
+    if at < 0:
+        return Reason(_line(before.rpartition("\n")[2] or "an exception"), (_UNCALLED,))
+    traceback = before[at + len(_TRACEBACK) :]
     error = re.search(r"^[^ \n].*", traceback, re.MULTILINE)
     frames = [f"in {name}, {file} line {line}" for file, line, name in _FRAME.findall(traceback)]
     return Reason(_line(error.group() if error else "an exception"), tuple(reversed(frames[-FRAMES:])))

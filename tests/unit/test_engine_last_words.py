@@ -36,6 +36,14 @@ MISFIT = (
                 ("in what the called function returns, or passes to a function that it imports",),
             ),
         ),
+        (
+            "printed before\nTypeError: go() takes 1 positional argument but 2 were given\n"
+            + RAISED[RAISED.index("\nthread") :],
+            Reason(
+                "TypeError: go() takes 1 positional argument but 2 were given",
+                ("in the call of it: has its method the parameters of the WIT function?",),
+            ),
+        ),
         ("thread 'main' panicked at src/lib.rs:1:5:\nit is\nempty\n" + NOTE, Reason("it is empty")),
         ("thread 'main' panicked at a:\n" + "x" * 2000 + "\n" + NOTE, Reason("x" * 1000 + " …")),
     ],
