@@ -58,8 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_closed_streams()
     try:
         code = _answer(given)
+        if code == EXIT_INTERRUPTED and arguments is None:
+            _end_in_peace()
         sys.stdout.flush()
     except KeyboardInterrupt:
+        if arguments is None:
+            _end_in_peace()
         sys.stderr.write("interrupted\n")
         return EXIT_INTERRUPTED
     except Exception as error:
@@ -74,6 +78,13 @@ def _open_closed_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open("/dev/null", "w"))  # noqa: PTH123, SIM115 - as light as it can be
+
+
+def _end_in_peace() -> None:
+    """Has the process end with its exit code, in the second or two that takes, whatever further ctrl-C comes."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _answer(given: list[str]) -> int:
