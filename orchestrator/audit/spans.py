@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import __version__
 from orchestrator.audit import names
 from orchestrator.audit.ids import parse_traceparent, span_id, trace_id
 
@@ -73,7 +72,7 @@ class SpanMaker:
         from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
         self._resource = default_resource() if resource is None else resource
-        self._scope = InstrumentationScope("orchestrator", __version__)
+        self._scope = InstrumentationScope("orchestrator", _version())
         self._moments: dict[str, dict[int, list[SpanEvent]]] = {}
 
     def spans(self, events: Iterable[Event]) -> list[ReadableSpan]:
@@ -115,7 +114,7 @@ def default_resource() -> Resource:
     """What describes this process: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, or the service `orchestrator`."""
     from opentelemetry.sdk.resources import Resource
 
-    own = Resource.create({"service.version": __version__})
+    own = Resource.create({"service.version": _version()})
     name = str(own.attributes.get("service.name", ""))
     return own.merge(Resource({"service.name": "orchestrator"})) if name.startswith("unknown_service") else own
 
@@ -263,3 +262,13 @@ def _context(trace: str, span: int, *, remote: bool = False) -> SpanContext:
     from opentelemetry.trace import SpanContext, TraceFlags
 
     return SpanContext(int(trace, 16), span, remote, TraceFlags(TraceFlags.SAMPLED))
+
+
+def _version() -> str:
+    """The installed distribution's: the package itself stands above this room."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("wasm-orchestrator")
+    except metadata.PackageNotFoundError:
+        return "0"
