@@ -1,0 +1,349 @@
+"""A pipeline that can be changed: built in Python or loaded from YAML; not for what running it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.diagnostics import Diagnostic
+from orchestrator.errors import InvalidPipeline
+from orchestrator.interface.parse import parse_type
+from orchestrator.manifest.model import (
+    MISSING,
+    CallEdge,
+    Contract,
+    DataEdge,
+    Each,
+    Edge,
+    Grants,
+    Input,
+    Lifetime,
+    Limits,
+    Manifest,
+    Node,
+    Output,
+    PythonFunction,
+    Repeat,
+    Retry,
+    RunLimits,
+    ToolEdge,
+    Where,
+)
+from orchestrator.manifest.paths import read_port, read_ref, read_target, read_tool, whole
+
+if TYPE_CHECKING:
+    from orchestrator.audit import Recorder
+    from orchestrator.engine import Component, Engine
+    from orchestrator.graph import Graph
+    from orchestrator.graph.form import Networkx
+    from orchestrator.interface.types import Type
+    from orchestrator.link.model import LinkedGraph
+    from orchestrator.pipeline.linked import LinkedPipeline
+
+
+class Pipeline:
+    """A pipeline that can be changed: nodes and edges added, removed, rewired. `link` gives what can be run.
+
+    Arguments:
+        name: kebab-case.
+        folder: where relative component paths start; the current folder by default.
+    """
+
+    def __init__(self, name: str, description: str = "", folder: str | Path = ".") -> None:
+        self._manifest = Manifest(name, description, folder=Path(folder))
+        self._components: dict[str, Component] = {}
+        self._found: tuple[Diagnostic, ...] = ()
+        self._allow_python = True
+
+    @classmethod
+    def load(cls, path: str | Path, *, env: Mapping[str, str] | None = None, allow_python: bool = False) -> Pipeline:
+        """The pipeline of a YAML file.
+
+        What is wrong in it is kept, in `diagnostics`, and raised by `link` together with what linking finds.
+
+        Arguments:
+            env: the variables that `${NAME}` may name, with their values.
+            allow_python: whether nodes may be Python functions, which run in the host, trusted.
+
+        Raises:
+            InvalidPipeline: it is not YAML, or nothing of it can be read.
+        """
+        from orchestrator.manifest import check_file
+
+        reading = check_file(path, env=env or {}, allow_python=allow_python)
+        if reading.manifest is None:
+            raise InvalidPipeline(reading.diagnostics)
+        found = cls(reading.manifest.name)
+        found._manifest, found._found, found._allow_python = reading.manifest, reading.diagnostics, allow_python
+        return found
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """What is wrong in the file it was loaded from."""
+        return self._found
+
+    @property
+    def manifest(self) -> Manifest:
+        """The pipeline as frozen data."""
+        return self._manifest
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+        return self._manifest.name
+
+    # Building. Each of these gives the pipeline itself, so that they can be written in a row.
+
+    def input(
+        self, name: str, type: str | Type = "string", *, default: Any = MISSING, description: str = ""
+    ) -> Pipeline:
+        """Adds an input.
+
+        Arguments:
+            type: a WIT type, or `path` for a folder or file of the host.
+            default: in its JSON form; without one the input is required.
+
+        Raises:
+            WitError: the type is none.
+        """
+        is_path = type == "path"
+        parsed = parse_type("string" if is_path else type) if isinstance(type, str) else type
+        added = Input(name, parsed, is_path, default, description, Where(place=f"input `{name}`"))
+        return self._with(inputs=(*self._manifest.inputs, added))
+
+    def output(self, name: str, source: str) -> Pipeline:
+        """Adds an output: `node`, `node.path`, `node.err` or `inputs.name`."""
+        ref = _read(read_ref, source).ref
+        return self._with(outputs=(*self._manifest.outputs, Output(name, ref, Where(place=f"output `{name}`"))))
+
+    def node(
+        self,
+        name: str,
+        component: str | Path | Component = "",
+        *,
+        python: str | Callable[..., Any] | None = None,
+        signature: str = "",
+        run: str = "",
+        args: Mapping[str, Any] | None = None,
+        config: Mapping[str, Any] | None = None,
+        grants: Grants | None = None,
+        limits: Limits | None = None,
+        lifetime: Lifetime = "run",
+        repeat: Repeat | None = None,
+        retry: Retry | None = None,
+        fallback: str = "",
+        description: str = "",
+    ) -> Pipeline:
+        """Adds a node.
+
+        Arguments:
+            component: a path as in YAML, or a component that the engine loaded.
+            python: a function, or `module:function`, in place of a component.
+            signature: the function's WIT signature, `func(a: string) -> u32`; from its annotations by default.
+            args: constants for parameters, in their JSON forms.
+        """
+        if not isinstance(component, str | Path):
+            self._components[name] = component
+            component = str(component.origin or component.name)
+        added = Node(
+            name, str(component), self._function(python, signature), run, dict(args or {}), dict(config or {}),
+            grants or Grants(), limits or Limits(), lifetime, repeat, retry, fallback, description,
+            Where(place=f"node `{name}`"),
+        )  # fmt: skip
+        return self._with(nodes=(*self._manifest.nodes, added))
+
+    def _function(self, python: str | Callable[..., Any] | None, signature: str) -> PythonFunction | None:
+        """A Python node's function. Whoever names it in a program trusts it; only a file has to be allowed to."""
+        if python is None:
+            return None
+        self._allow_python = self._allow_python or not self._found
+        return PythonFunction(python, signature)
+
+    def data(
+        self,
+        source: str,
+        target: str,
+        *,
+        when: str = "",
+        each: int | Each | None = None,
+        contract: Contract | None = None,
+        description: str = "",
+    ) -> Pipeline:
+        """Adds a data edge, `data("files.documents", "answerer.documents")`.
+
+        Arguments:
+            when: a condition over `value`; the target runs only if it holds.
+            each: the source is a list: the target runs once an element, so many at a time.
+        """
+        ref, (node, parameter) = _read(read_ref, source).ref, _read(read_target, target)
+        spread = Each(each) if isinstance(each, int) else each
+        edge = DataEdge(ref, node, parameter, when, spread, contract or Contract(), description)
+        return self._edge(edge)
+
+    def call(
+        self, caller: str, callee: str, *, interface: str = "", contract: Contract | None = None, description: str = ""
+    ) -> Pipeline:
+        """Adds a call edge, `call("answerer", "model", interface="agent:llm/chat")`; a port is written `node.port`."""
+        ports = _read(read_port, caller), _read(read_port, callee)
+        return self._edge(CallEdge(*ports, interface, contract or Contract(), description))
+
+    def tool(self, caller: str, function: str, *, contract: Contract | None = None, description: str = "") -> Pipeline:
+        """Adds a tool edge, `tool("agent", "search.agent:data/retrieval.search")`."""
+        return self._edge(ToolEdge(caller, _read(read_tool, function), contract or Contract(), description))
+
+    def limit(self, *, timeout: float | None = None, calls: int | None = None) -> Pipeline:
+        """Sets what a whole run may use: seconds, and calls over call and tool edges."""
+        return self._with(limits=RunLimits(timeout, calls))
+
+    # Changing
+
+    def remove(self, name: str) -> Pipeline:
+        """Removes a node and every edge and output that names it.
+
+        Raises:
+            KeyError: there is no such node.
+        """
+        self._existing(name)
+        self._components.pop(name, None)
+        manifest = self._manifest
+        return self._with(
+            nodes=tuple(node for node in manifest.nodes if node.name != name),
+            edges=tuple(edge for edge in manifest.edges if name not in _ends(edge)),
+            outputs=tuple(o for o in manifest.outputs if o.source.kind == "input" or o.source.name != name),
+        )
+
+    def disconnect(self, edge: str) -> Pipeline:
+        """Removes the edge that is written so: `files -> answerer.documents`.
+
+        Raises:
+            KeyError: there is no such edge.
+        """
+        wanted = " ".join(edge.split())
+        kept = tuple(other for other in self._manifest.edges if str(other) != wanted)
+        if len(kept) == len(self._manifest.edges):
+            known = "; ".join(map(str, self._manifest.edges)) or "none"
+            raise KeyError(f"no edge `{wanted}`; there is {known}")
+        return self._with(edges=kept)
+
+    def replace(self, name: str, **changes: Any) -> Pipeline:
+        """Changes what is given of a node, as `node` takes it; its edges stay.
+
+        Raises:
+            KeyError: there is no such node.
+        """
+        old = self._existing(name)
+        position = self._manifest.nodes.index(old)
+        component = changes.pop("component", None)
+        if component is not None and not isinstance(component, str | Path):
+            self._components[name], component = component, str(component.origin or component.name)
+        elif component is not None:
+            self._components.pop(name, None)
+        if component is not None:
+            changes |= {"component": str(component), "python": None}
+        python, signature = changes.get("python"), changes.pop("signature", None)
+        if python is None and signature is not None and old.python is not None:
+            changes["python"] = replace(old.python, signature=signature)
+        elif python is not None:
+            self._components.pop(name, None)
+            changes = {"run": "", **changes, "python": self._function(python, signature or ""), "component": ""}
+        nodes = list(self._manifest.nodes)
+        nodes[position] = replace(old, **changes)
+        return self._with(nodes=tuple(nodes))
+
+    def _existing(self, name: str) -> Node:
+        found = next((node for node in self._manifest.nodes if node.name == name), None)
+        if found is None:
+            known = ", ".join(node.name for node in self._manifest.nodes) or "none"
+            raise KeyError(f"no node `{name}`; there is {known}")
+        return found
+
+    def _edge(self, edge: Edge) -> Pipeline:
+        placed = replace(edge, where=Where(place=f"edge `{edge}`"))
+        return self._with(edges=(*self._manifest.edges, placed))
+
+    def _with(self, **changes: Any) -> Pipeline:
+        self._manifest = replace(self._manifest, **changes)
+        return self
+
+    # Showing and writing
+
+    def to_yaml(self) -> str:
+        """The pipeline as YAML that reads as the same pipeline.
+
+        Raises:
+            InvalidPipeline: a node is a Python function that is not `module:function`, or a component in memory.
+        """
+        from orchestrator.manifest import write
+
+        in_memory = [name for name, component in self._components.items() if component.origin is None]
+        if in_memory:
+            message = "a component that was made in memory cannot be written as YAML"
+            help_ = ("save it in a file, and give the node the path",)
+            places = [f"node `{name}`" for name in in_memory]
+            raise InvalidPipeline([Diagnostic("not-writable", message, place=place, help=help_) for place in places])
+        return write(self._manifest)
+
+    def drawing(self) -> Graph:
+        """The pipeline as a graph to draw, as it is written: without the types that linking finds."""
+        from orchestrator.link import draw
+
+        return draw(self._manifest)
+
+    @property
+    def graph(self) -> Networkx:
+        """A networkx graph of the nodes, inputs and outputs, with the edges as written."""
+        from orchestrator.graph.form import to_networkx
+
+        return to_networkx(self.drawing())
+
+    def __repr__(self) -> str:
+        return f"<Pipeline {self.name}: {len(self._manifest.nodes)} nodes, {len(self._manifest.edges)} edges>"
+
+    def _repr_svg_(self) -> str:
+        from orchestrator.graph import draw
+
+        return draw(self.drawing(), "svg")
+
+    # Linking
+
+    def link(self, engine: Engine | None = None, *, recorder: Recorder | None = None) -> LinkedPipeline:
+        """Checks everything that can be checked, and gives what can be run. The pipeline may be changed after it.
+
+        Arguments:
+            engine: loads the components; one of its own by default, closed with the linked pipeline.
+            recorder: takes the events; by default one with the exporters of the OTEL_* variables, closed likewise.
+
+        Raises:
+            InvalidPipeline: every reason why not.
+            ComponentError: the cache cannot be used.
+        """
+        from orchestrator.pipeline.base import Base
+        from orchestrator.pipeline.linked import LinkedPipeline
+
+        return LinkedPipeline(self, Base(engine, recorder))
+
+    def linked(self, engine: Engine) -> LinkedGraph:
+        """The linked graph: what `link` checks, without anything that runs."""
+        from orchestrator.pipeline.linking import linked
+
+        return linked(self._manifest, self._found, self._components, engine, python_nodes=self._allow_python)
+
+
+def _read(read: Callable[[Any], Any], text: str) -> Any:
+    """One of the small texts of the language; raises `InvalidPipeline` where it is none."""
+    from orchestrator.manifest.paths import TextError
+
+    try:
+        return read(whole(text))
+    except TextError as problem:
+        raise InvalidPipeline([Diagnostic("reference", str(problem), place=f"`{text}`")]) from None
+
+
+def _ends(edge: Edge) -> tuple[str, ...]:
+    """The nodes that an edge names."""
+    if isinstance(edge, DataEdge):
+        return (edge.node,) if edge.source.kind == "input" else (edge.source.name, edge.node)
+    caller = edge.caller.node if isinstance(edge, CallEdge) else edge.caller
+    return (caller, edge.callee.node)

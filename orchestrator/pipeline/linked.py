@@ -1,0 +1,181 @@
+"""A pipeline that was checked and can be run; not for the runs themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.diagnostics import Diagnostic
+from orchestrator.errors import ClosedError
+from orchestrator.pipeline.execution import Execution
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from asyncio import Event as AsyncEvent
+
+    from orchestrator.audit import Recorder
+    from orchestrator.graph import Graph
+    from orchestrator.graph.form import Networkx
+    from orchestrator.link.model import LinkedGraph
+    from orchestrator.pipeline.base import Base
+    from orchestrator.pipeline.building import Pipeline
+    from orchestrator.pipeline.result import Result
+    from orchestrator.runtime import Program
+
+
+class LinkedPipeline:
+    """A pipeline that was checked and can be run, any number of times, by any number of threads at once.
+
+    Made by `Pipeline.link`; a context manager. It stays as it is whatever becomes of the pipeline it was made from.
+    """
+
+    def __init__(self, pipeline: Pipeline, base: Base) -> None:
+        from orchestrator.runtime import Program
+
+        self._pipeline, self._base = pipeline, base
+        self._closed = False
+        try:
+            self.model: LinkedGraph = pipeline.linked(base.engine)
+            """What was linked, as immutable data."""
+            self.recorder: Recorder = base.recorder
+            """Takes the events of every run: add exporters to it, or subscribe."""
+            self._program: Program = Program(self.model, base.engine, self.recorder)
+        except BaseException:
+            base.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+        return self.model.name
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What linking found worth saying and did not refuse."""
+        return self.model.warnings
+
+    # Running
+
+    def run(self, values: Mapping[str, Any] | None = None, /, *, timeout: float | None = None, traceparent: str = "",
+            **inputs: Any) -> Result:  # fmt: skip
+        """Runs the pipeline to its end.
+
+        Arguments:
+            values, inputs: the inputs by name, in their Python forms; `values` for names that are no Python names.
+            timeout: seconds, if less than the pipeline's own.
+            traceparent: the W3C header of the caller, whose trace the run then belongs to.
+
+        Raises:
+            ValueMismatch: an input is missing, unknown, or does not fit.
+            RunError: it did not end well; see the exception tree.
+            KeyboardInterrupt: ctrl-C; the guests were stopped and the events recorded.
+        """
+        return self._begin(values, inputs, timeout, traceparent).carry_out()
+
+    def start(self, values: Mapping[str, Any] | None = None, /, *, timeout: float | None = None, traceparent: str = "",
+              **inputs: Any) -> Execution:  # fmt: skip
+        """Begins a run in the background; arguments as of `run`. Iterate over it for its events."""
+        execution = self._begin(values, inputs, timeout, traceparent)
+        execution.begin()
+        return execution
+
+    async def arun(self, values: Mapping[str, Any] | None = None, /, *, timeout: float | None = None,
+                   traceparent: str = "", **inputs: Any) -> Result:  # fmt: skip
+        """`run`, awaited; cancelling the task cancels the run."""
+        import asyncio
+
+        execution = self.start(values, timeout=timeout, traceparent=traceparent, **inputs)
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        execution.when_done(lambda: _tell(loop, ended))
+        try:
+            await ended.wait()
+        except asyncio.CancelledError:
+            execution.cancel()
+            await asyncio.shield(ended.wait())
+            raise
+        return execution.result()
+
+    def _begin(
+        self, values: Mapping[str, Any] | None, inputs: Mapping[str, Any], timeout: float | None, traceparent: str
+    ) -> Execution:
+        given = {**{_kebab(name, self.model): value for name, value in inputs.items()}, **(values or {})}
+        run = self._program.begin(given, traceparent)
+        if timeout is not None:
+            run.limit(timeout)
+        return Execution(self, self._program, run)
+
+    # Changing
+
+    def relink(self, pipeline: Pipeline | None = None) -> LinkedPipeline:
+        """The pipeline as it is now, linked anew; unchanged nodes with `lifetime: session` keep their instances.
+
+        This one stays as it was and can still be run; instances that both have are closed with the last of them.
+
+        Raises:
+            InvalidPipeline: every reason why not.
+            ClosedError: this one was closed.
+        """
+        if self._closed:
+            raise ClosedError("the linked pipeline was closed")
+        renewed = LinkedPipeline(pipeline or self._pipeline, self._base.shared())
+        renewed._program.share_sessions(self._program)
+        return renewed
+
+    # Showing
+
+    def drawing(self) -> Graph:
+        """The pipeline as a graph to draw, with its types."""
+        from orchestrator.link import draw
+
+        return draw(self.model)
+
+    @property
+    def graph(self) -> Networkx:
+        """A networkx graph of the nodes, inputs and outputs, with types and contracts as attributes."""
+        from orchestrator.graph.form import to_networkx
+
+        return to_networkx(self.drawing())
+
+    def __repr__(self) -> str:
+        return f"<LinkedPipeline {self.name}: {len(self.model.nodes)} nodes>"
+
+    def _repr_svg_(self) -> str:
+        from orchestrator.graph import draw
+
+        return draw(self.drawing(), "svg")
+
+    # Ending
+
+    def __enter__(self) -> LinkedPipeline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> tuple[str, ...]:
+        """Cancels what still runs, and ends the instances that outlive runs. Harmless when repeated.
+
+        An engine and a recorder that were made for it are closed with it, or with the last that `relink` gave.
+
+        Returns:
+            What went wrong with exporters, a line each.
+        """
+        if self._closed:
+            return ()
+        self._closed = True
+        self._program.close()
+        return self._base.close()
+
+
+def _kebab(name: str, model: LinkedGraph) -> str:
+    """The input that a keyword means: Python names have no dashes."""
+    dashed = name.replace("_", "-")
+    known = {item.name for item in model.inputs}
+    return dashed if name not in known and dashed in known else name
+
+
+def _tell(loop: AbstractEventLoop, ended: AsyncEvent) -> None:
+    try:
+        loop.call_soon_threadsafe(ended.set)
+    except RuntimeError:
+        return  # the loop was closed: nobody waits any more

@@ -1,0 +1,74 @@
+"""What a run gave, and how it shows itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import OrchestratorError
+
+if TYPE_CHECKING:
+    from orchestrator.audit import Event, Recorder, Subscription
+    from orchestrator.link.model import LinkedGraph
+    from orchestrator.runtime import Outcome
+
+
+class Result:
+    """What a run gave.
+
+    `outputs` by name, in their Python forms; None for one whose node was skipped.
+    """
+
+    def __init__(self, model: LinkedGraph, outcome: Outcome, events: Subscription, recorder: Recorder) -> None:
+        self._model, self._subscription, self._recorder = model, events, recorder
+        self.outputs: Mapping[str, Any] = outcome.outputs
+        self.trace_id: str = outcome.trace_id
+        """32 hexadecimal digits."""
+        self.duration: float = outcome.duration
+        """Seconds."""
+        self._events: tuple[Event, ...] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self.outputs[name]
+
+    def to_json(self) -> dict[str, Any]:
+        """The outputs in their JSON forms."""
+        from orchestrator.interface.convert import to_json
+
+        found: dict[str, Any] = {}
+        for output in self._model.outputs:
+            value = self.outputs[output.name]
+            found[output.name] = None if value is None else to_json(output.type, value, output.name)
+        return found
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The run's events, of a long run the latest; waits for the last of them."""
+        if self._events is None:
+            self._recorder.flush()
+            found = []
+            while (event := self._subscription.next(timeout=0)) is not None:
+                found.append(event)
+            self._events = tuple(found)
+        return self._events
+
+    @property
+    def tree(self) -> str:
+        """The run as a tree of text: nodes, calls, values, what was refused."""
+        from orchestrator.audit import tree
+
+        return "\n".join(tree(self.events))
+
+    def __repr__(self) -> str:
+        return f"<Result {self.trace_id}: {', '.join(self.outputs) or 'no outputs'}>"
+
+    def _repr_html_(self) -> str:
+        import html
+        import json
+
+        try:
+            shown = json.dumps(self.to_json(), indent=2, ensure_ascii=False)
+        except OrchestratorError as problem:
+            shown = str(problem)
+        parts = (shown if len(shown) <= 20_000 else shown[:20_000] + "…", self.tree)
+        return "".join(f"<pre>{html.escape(part)}</pre>" for part in parts)
