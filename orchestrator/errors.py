@@ -171,7 +171,11 @@ class LimitExceeded(RunError):
 
 
 class TimedOut(RunError):
-    """A deadline passed: of a node, an edge or the whole run."""
+    """A deadline passed: of a node, an edge or the whole run; `.deadline` is that time, `time.monotonic()` seconds."""
+
+    def __init__(self, message: str, *, deadline: float = 0.0, **where: Any) -> None:
+        self.deadline = deadline
+        super().__init__(message, **where)
 
 
 class ContractViolated(RunError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -14,3 +15,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine whose cache is this session's."""
     with Engine(tmp_path_factory.mktemp("engine")) as engine:
         yield engine
+
+
+def pytest_configure() -> None:
+    """A process that was started in the background by a shell ignores ctrl-C, and so would every command it tests."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -68,12 +68,16 @@ def build(
     target = cache / _file_name(source, sources)
     if target.is_file():
         return target
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _lock(target, lambda: tell(f"waiting for another build of `{source.name}`")):
-        if not target.is_file():
-            _sweep(cache)
-            _make(source, sources, target, tell, timeout)
-            _forget_older(target)
+    try:
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _lock(target, lambda: tell(f"waiting for another build of `{source.name}`")):
+            if not target.is_file():
+                _sweep(cache)
+                _make(source, sources, target, tell, timeout)
+                _forget_older(target)
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise BuildError(f"cannot build `{source.name}` in the cache folder {cache}: {reason}") from problem
     return target
 
 

@@ -53,7 +53,7 @@ class Frame:
         if self.stop.reason is not None:
             return self.stop.reason
         if time.monotonic() >= self.deadline:
-            return TimedOut(self.limit or "the time is up")
+            return TimedOut(self.limit or "the time is up", deadline=self.deadline)
         return None
 
     def remaining(self) -> float:

@@ -257,8 +257,10 @@ def record(type_: t.Record, converts: list[Convert]) -> Convert:
         if not isinstance(value, Mapping):
             raise mismatch(f"{shown} (a map)", value)
         done: dict[str, Any] = {}
+        present = 0
         for name, convert, optional in fields:
             if name in value:
+                present += 1
                 try:
                     done[name] = convert(value[name])
                 except Mismatch as problem:
@@ -267,8 +269,9 @@ def record(type_: t.Record, converts: list[Convert]) -> Convert:
                 done[name] = None
             else:
                 raise Mismatch(f"{shown} with the field `{name}`", describe(value))
-        if len(value) != len(fields) and (unknown := [key for key in value if key not in names]):
-            raise _unknown(shown, unknown[0], tuple(f.name for f in type_.fields))
+        if len(value) != present:
+            unknown = next(key for key in value if key not in names)
+            raise _unknown(shown, unknown, tuple(f.name for f in type_.fields))
         return done
 
     return check

@@ -114,8 +114,9 @@ class Run:
 
     def ended_by(self, problem: RunError) -> bool:
         """Whether an error is only the end of the run, as one of its guests met it."""
-        over = self.frame.problem()
-        return over is not None and over.message == problem.message
+        if isinstance(problem, TimedOut):
+            return problem.deadline == self.frame.deadline
+        return problem is self.stop.reason
 
     def count_call(self) -> None:
         """Counts one call over a call or tool edge.

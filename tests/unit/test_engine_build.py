@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -182,8 +183,21 @@ def test_a_builder_that_says_nothing(source: ComponentManifest, cache: Path, bui
         build(source, cache)
     assert str(caught.value) == (
         f"component `greeter` ({source.folder}) does not build:\n"
-        "componentize-py ended with exit code 3 and said nothing"
+        "  componentize-py ended with exit code 3 and said nothing"
     )
+
+
+def test_a_full_disk_is_told(
+    source: ComponentManifest, cache: Path, builder: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    builder("pass")
+    monkeypatch.setattr(module.Sources, "write", full)
+    with pytest.raises(BuildError) as caught:
+        build(source, cache)
+    assert str(caught.value) == f"cannot build `greeter` in the cache folder {cache}: No space left on device"
 
 
 def test_a_build_that_takes_too_long_is_stopped(source: ComponentManifest, cache: Path, builder: Stand) -> None:

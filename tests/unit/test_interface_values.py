@@ -265,3 +265,12 @@ def test_the_schema_of_a_function_s_arguments() -> None:
         "required": ["hits", "raw"],
         "additionalProperties": False,
     }
+
+
+def test_an_unknown_field_beside_an_absent_option_is_refused() -> None:
+    """An absent option leaves a field fewer, and a misspelt one must not make up for it."""
+    type_ = parse_type("record { a: u8, b: option<string> }")
+    for read in (check, from_json):
+        with pytest.raises(ValueMismatch) as caught:
+            read(type_, {"a": 1, "c": 2}, "x")
+        assert str(caught.value) == "x: expected record with no other fields than `a`, `b`, found the field `c`"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from orchestrator.engine import Engine, Frame, Instance, Stop
-from orchestrator.engine._live import LIVE
 from orchestrator.errors import Cancelled, ClosedError, LimitExceeded, RunError, TimedOut, Trapped, ValueMismatch
 from tests.gates import Pass
 from tests.guests import BAD, CALLER, plain
+from tests.leftovers import left_alive
 from tests.wasm.engine_calls import TEXT_BACK, TEXT_FRONT, Denies, call, function, instance
 
 
@@ -104,7 +104,7 @@ def test_an_endless_start_function_meets_its_deadline(engine: Engine) -> None:
     linker = engine.linker(engine.from_text(text))
     with pytest.raises(TimedOut):
         linker.instantiate(Frame(deadline=time.monotonic() + 0.05))
-    assert not LIVE
+    assert not left_alive()
 
 
 def test_a_start_function_that_traps(engine: Engine) -> None:
@@ -113,7 +113,7 @@ def test_a_start_function_that_traps(engine: Engine) -> None:
         with pytest.raises(Trapped) as caught:
             linker.instantiate(Frame())
         assert caught.value.message == "the guest trapped: wasm `unreachable` instruction executed"
-    assert not LIVE
+    assert not left_alive()
 
 
 def test_what_a_python_function_raises_comes_back_as_it_is(engine: Engine) -> None:
@@ -197,7 +197,7 @@ def test_a_start_function_cannot_have_its_own_instance_called(engine: Engine) ->
     with pytest.raises(Trapped) as caught, instance(engine, text, f=again):
         pass
     assert caught.value.message == "a component cannot be called while it is calling out: the call would enter it again"
-    assert not LIVE
+    assert not left_alive()
 
 
 def test_an_instance_that_was_not_entered_cannot_be_called(engine: Engine) -> None:
@@ -224,7 +224,7 @@ def test_an_instance_closed_inside_its_own_call_is_freed_when_it_is_left(engine:
     with instance(engine, CALLER, f=close) as caller:
         assert call(caller, "call", 1) == 5
         assert caller.closed
-        assert not LIVE
+        assert not left_alive()
 
 
 @pytest.mark.parametrize("where", ["enter", "leave", "raise", "trap"])
@@ -294,4 +294,4 @@ def test_two_answers_to_one_import_are_refused(engine: Engine) -> None:
 
 
 def test_nothing_is_left_alive() -> None:
-    assert not LIVE
+    assert not left_alive()

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.engine import Engine, Frame, InstanceSettings
-from orchestrator.engine._live import LIVE
 from orchestrator.engine.component import Parts
 from orchestrator.errors import ComponentError, LimitExceeded, RunError, Trapped
 from tests.gates import Pass
 from tests.guests import BAD, CALLER, plain
+from tests.leftovers import left_alive
 from tests.wasm.engine_calls import call, function, instance
 
 _PAGE = 65536
@@ -53,7 +53,7 @@ def test_memories_of_nested_components_count(engine: Engine) -> None:
         pass
     with pytest.raises(LimitExceeded), instance(engine, text, InstanceSettings(memory=79 * _PAGE)):
         pass
-    assert not LIVE
+    assert not left_alive()
 
 
 def test_a_memory_too_large_from_the_start_is_told(engine: Engine) -> None:
@@ -190,7 +190,7 @@ def test_calls_leave_no_memory_behind(engine: Engine) -> None:
         before = _resident()
         rounds(1000)
         assert _resident() - before < 4 << 10
-    assert not LIVE
+    assert not left_alive()
 
 
 def _fails(_caller: object, _values: object) -> int:

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from orchestrator.engine import Engine, Frame, Handle, Instance, Linker, _resources
-from orchestrator.engine._live import LIVE
 from orchestrator.errors import ClosedError, LimitExceeded, Trapped, ValueMismatch
 from orchestrator.interface.types import Borrow, Function, Interface, Name, Own, Resource, World
 from tests.gates import Pass
+from tests.leftovers import left_alive
 from tests.resource_guests import API, HOLDER, OWNER, PASSER
 
 _API = Name.parse(API)
@@ -78,7 +78,7 @@ def _pair(engine: Engine) -> Iterator[tuple[_Guest, _Guest]]:
         holder = _Guest(_to_owner(engine, HOLDER, owner.instance))
         yield owner, holder
         holder.close()
-    assert not LIVE
+    assert not left_alive()
 
 
 @contextmanager
@@ -343,7 +343,7 @@ def test_a_component_that_imports_and_exports_the_same_interface(engine: Engine)
             both("[method]counter.add", theirs, 1)
         both.close()
         assert owner("[method]counter.add", theirs, 1) == 5
-    assert not LIVE
+    assert not left_alive()
 
 
 def test_a_python_function_may_serve_a_borrow(engine: Engine) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from orchestrator.engine import Engine, Frame, Instance, Stop
-from orchestrator.engine._live import LIVE
 from orchestrator.errors import Cancelled, ClosedError, TimedOut
 from tests.gates import Pass
 from tests.guests import BAD, CALLER
+from tests.leftovers import left_alive
 from tests.wasm.engine_calls import call, function, instance
 
 
@@ -137,7 +137,7 @@ def test_threads_make_and_close_instances_of_one_linker(engine: Engine) -> None:
         return True
 
     assert [thread.done() for thread in [_Thread(work) for _ in range(6)]] == [True] * 6
-    assert not LIVE
+    assert not left_alive()
 
 
 def test_an_instance_closed_by_another_thread_while_it_runs(engine: Engine) -> None:
@@ -154,7 +154,7 @@ def test_an_instance_closed_by_another_thread_while_it_runs(engine: Engine) -> N
         made.turn.acquire(Frame())
         made.turn.release()
         assert made.closed
-    assert not LIVE
+    assert not left_alive()
 
 
 def test_closing_and_calling_at_once(engine: Engine) -> None:
@@ -164,7 +164,7 @@ def test_closing_and_calling_at_once(engine: Engine) -> None:
             made.close()
             assert all(thread.done() == 1 or isinstance(thread.done(), ClosedError) for thread in calls)
             assert made.closed
-    assert not LIVE
+    assert not left_alive()
 
 
 def test_a_resource_dropped_by_one_thread_while_another_closes_its_owner(engine: Engine) -> None:
@@ -177,7 +177,7 @@ def test_a_resource_dropped_by_one_thread_while_another_closes_its_owner(engine:
         assert [thread.done() for thread in dropping] == [None] * 20
         assert owner.closed
         handles.clear()
-    assert not LIVE
+    assert not left_alive()
 
 
 def test_an_engine_closed_while_a_guest_runs(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_an_engine_closed_while_a_guest_runs(tmp_path: Path) -> None:
     assert first.closed
     assert second.closed
     linker.close()
-    assert not LIVE
+    assert not left_alive()
 
 
 def test_an_engine_that_nobody_closes_ends_its_thread(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.engine import Engine, Folder, InstanceSettings, WasiSettings
-from orchestrator.engine._live import _OUTPUTS, LIVE
 from orchestrator.errors import ComponentError, Trapped
+from tests.leftovers import left_alive
 from tests.wasi_guests import CLI, CREATE, FILES, READ, TRUNCATE, WRITE, said
 from tests.wasm.engine_calls import call, instance
 
@@ -101,7 +101,7 @@ def test_a_folder_that_cannot_be_opened_is_told_and_leaves_nothing(engine: Engin
         with pytest.raises(ComponentError) as caught, instance(engine, FILES, _granted(path)):
             pass
         assert str(caught.value) == f"cannot open the folder {path}, granted at /data"
-    assert not LIVE
+    assert not left_alive()
 
 
 @pytest.mark.parametrize(("path", "at"), [("/tmp\0/x", "/data"), ("/tmp", "/da\0ta"), ("/tmp/\udcff", "/data")])
@@ -109,7 +109,7 @@ def test_folders_with_strange_names_are_refused(engine: Engine, path: str, at: s
     settings = InstanceSettings(wasi=WasiSettings(folders=(Folder(path, at),)))
     with pytest.raises(ComponentError), instance(engine, FILES, settings):
         pass
-    assert not LIVE
+    assert not left_alive()
 
 
 def test_a_guest_sees_the_environment_it_is_given_and_no_other(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ def test_an_environment_that_is_no_text_is_refused(engine: Engine, pair: tuple[s
     with pytest.raises(ComponentError) as caught, instance(engine, CLI, settings):
         pass
     assert str(caught.value) == "cannot set the environment: a name or a value has a NUL or is not Unicode"
-    assert not LIVE
+    assert not left_alive()
 
 
 def test_what_a_guest_prints_is_captured_for_its_own_instance(engine: Engine) -> None:
@@ -141,7 +141,7 @@ def test_what_a_guest_prints_is_captured_for_its_own_instance(engine: Engine) ->
         assert not call(two, "print", True, b"err")
         assert not call(one, "print", True, b"x" * 4096)
         assert (first, second) == ([("stdout", b"out\0\xff"), ("stderr", b"x" * 4096)], [("stderr", b"err")])
-    assert not _OUTPUTS
+    assert not left_alive()
 
 
 @pytest.mark.parametrize("stdio", ["none", "captured"])
