@@ -194,7 +194,7 @@ def test_a_full_disk_is_told(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     builder("pass")
-    monkeypatch.setattr(module.Sources, "write", full)
+    monkeypatch.setattr(_sources.Sources, "write", full)
     with pytest.raises(BuildError) as caught:
         build(source, cache)
     assert str(caught.value) == f"cannot build `greeter` in the cache folder {cache}: No space left on device"
