@@ -4,7 +4,8 @@
     linker.py      what answers a component's imports           instance.py    a live component
     frame.py       what a call brings into an instance          turn.py        one thread at a time in a store
     settings.py    what an instance is given                    cache.py       the folder of compiled components
-    build.py       components from their sources
+    build.py       components from their sources                imports.py     what the engine itself answers
+    stack.py       how deep a chain of calls may go
 
 Not for what nodes and edges mean: that is `link` and `runtime`. Names are imported when they are first used, wasmtime
 when the first component runs or is compiled.

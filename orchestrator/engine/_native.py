@@ -93,7 +93,6 @@ host_to_any = _function("wasmtime_component_resource_host_to_any", PTR, PTR, PTR
 
 wasi_new = _function("wasi_config_new", PTR)
 wasi_delete = _function("wasi_config_delete", None, PTR)
-wasi_arguments = _function("wasi_config_set_argv", BOOL, PTR, SIZE, PTR)
 wasi_environment = _function("wasi_config_set_env", BOOL, PTR, SIZE, PTR, PTR)
 wasi_inherit_stdin = _function("wasi_config_inherit_stdin", None, PTR)
 wasi_inherit_stdout = _function("wasi_config_inherit_stdout", None, PTR)

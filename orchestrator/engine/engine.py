@@ -6,7 +6,6 @@ without wasmtime being imported, and its machine code only when it is first inst
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import stat
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.engine._config import cache_key
 from orchestrator.engine.cache import Cache
 from orchestrator.engine.component import Component, Parts
-from orchestrator.errors import ClosedError, ComponentError, OrchestratorError
+from orchestrator.errors import ClosedError, ComponentError
 from orchestrator.interface.serial import world_from_data
 
 if TYPE_CHECKING:
@@ -111,18 +110,17 @@ class Engine:
         digest, size = self.cache.digest(path, MAX_BINARY)
         return self._known(digest, size, name or path.stem, path, path.read_bytes)
 
-    def load_all(self, paths: Iterable[Path]) -> dict[Path, Component]:
-        """Several components at once, as `load` gives them: what has to be built and compiled is so side by side.
-
-        Those that cannot be loaded are left out: `load` says why.
-        """
+    def load_all(self, paths: Iterable[Path]) -> dict[Path, Component | Exception]:
+        """Several components at once, as `load` gives them, or what it raises: they are built side by side."""
         several = list(dict.fromkeys(paths))
-        numbers, found = itertools.count(), dict[Path, Component]()
+        numbers, found = itertools.count(), dict[Path, Component | Exception]()
 
         def work() -> None:
             while (number := next(numbers)) < len(several):
-                with contextlib.suppress(OrchestratorError, OSError):
+                try:
                     found[several[number]] = self.load(several[number])
+                except Exception as problem:
+                    found[several[number]] = problem
 
         threads = [threading.Thread(target=work, daemon=True) for _ in range(min(len(several), os.cpu_count() or 1))]
         for thread in threads:

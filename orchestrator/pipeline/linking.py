@@ -59,8 +59,10 @@ def _loader(manifest: Manifest, given: Mapping[str, Component], engine: Engine) 
     loaded = engine.load_all(files)
 
     def load(node: Node, folder: Path) -> Component:
-        path = folder / node.component
-        return given.get(node.name) or loaded.get(path) or engine.load(path)
+        found = given.get(node.name) or loaded[folder / node.component]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     return load
 

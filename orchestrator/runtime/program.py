@@ -19,6 +19,7 @@ from orchestrator.errors import Cancelled, ClosedError, LimitExceeded, RunError,
 from orchestrator.interface.convert import check, has_json
 from orchestrator.interface.sizes import size
 from orchestrator.interface.types import Function, Interface, Name
+from orchestrator.link.answers import TOOLS
 from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.gates import EdgeGate, python_host
 from orchestrator.runtime.homes import Home
@@ -31,8 +32,6 @@ from orchestrator.wasi import config_store, is_config_store
 
 if TYPE_CHECKING:
     from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedNode, LinkedTool
-
-TOOLS = "agent:core/tools"
 _CLOSED = "the linked pipeline was closed"
 _LOOK = 0.05
 """Seconds between two looks of a node that waits for its elements at whether it should go on."""
@@ -66,12 +65,15 @@ class Program:
         """The linker of a node, with every import answered."""
         assert node.component is not None
         linker = self.engine.linker(node.component)
+        answered = [edge.wanted for edge in node.calls]
         for edge in node.calls:
             self._answer(linker, edge)
         for item in node.component.world.imports:
-            if isinstance(item, Interface) and is_config_store(item):
+            if not isinstance(item, Interface) or item in answered:
+                continue
+            if is_config_store(item):
                 _define(linker, item, config_functions(node.config))
-            elif isinstance(item, Interface) and item.name.base == TOOLS:
+            elif item.name.base == TOOLS:
                 _define(linker, item, tool_functions([self._tool(edge) for edge in node.tools]))
         return linker
 

@@ -181,3 +181,22 @@ def test_the_tools_of_a_session_are_kept_by_relink(engine: Engine, pipeline: Pip
         with stage.linked.relink() as new:
             assert new._program.homes["agent"] is instance
             assert new.run(arguments)["out"] == "2"
+
+
+def test_tools_may_come_from_another_component(engine: Engine, agent: Component, numbers: Component) -> None:
+    """A component that exports `agent:core/tools` stands between an agent and the tools: an edge answers the import."""
+    from tests.parts import TOOL_USER
+
+    between = engine.from_text(TOOL_USER.replace(AGENT, "agent:core/tools@0.1.0"), "between")
+    pipeline = (
+        Pipeline("between")
+        .node("agent", agent, run=CALL, args={"name": "add", "arguments": '{"a": 2, "b": 3}'})
+        .node("between", between)
+        .node("numbers", numbers)
+        .call("agent", "between", interface="agent:core/tools")
+        .tool("between", f"numbers.{NUM}.add")
+        .output("out", "agent")
+    )
+    went = play(pipeline, engine, {})
+    assert went.outputs == {"out": "5"}
+    assert [event.node for event in went.of("call")] == ["numbers", "between"]
