@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from orchestrator.diagnostics import printable
 from orchestrator.errors import ComponentError
 
 _FOLDERS = ("", "code", "digests", "builds")
@@ -91,9 +92,9 @@ class Cache:
             path = path.resolve()
             state = _state(path)
         except OSError as problem:
-            raise ComponentError(f"cannot read {path}: {problem.strerror}") from problem
+            raise ComponentError(f"cannot read {printable(str(path))}: {problem.strerror}") from problem
         if state["size"] > limit:
-            raise ComponentError(f"{path} has {state['size']} bytes; a component may have {limit}")
+            raise ComponentError(f"{printable(str(path))} has {state['size']} bytes; a component may have {limit}")
         note = self.folder / "digests" / (hashlib.sha256(os.fsencode(path)).hexdigest()[:32] + ".json")
         known = _noted(note)
         if known.get("state") == state and _DIGEST.fullmatch(str(known.get("digest"))):
@@ -106,7 +107,7 @@ class Cache:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             unchanged = _state(path) == state
         except OSError as problem:
-            raise ComponentError(f"cannot read {path}: {problem.strerror}") from problem
+            raise ComponentError(f"cannot read {printable(str(path))}: {problem.strerror}") from problem
         if unchanged and time.time_ns() - state["changed"] > _SETTLED:
             with contextlib.suppress(ComponentError):  # only a later load is slower without it
                 write(note, json.dumps({"state": state, "digest": digest}).encode())
@@ -128,7 +129,7 @@ def write(path: Path, data: bytes) -> None:
     except OSError as problem:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise ComponentError(f"cannot write to the cache, {path}: {problem.strerror}") from problem
+        raise ComponentError(f"cannot write to the cache, {printable(str(path))}: {problem.strerror}") from problem
 
 
 def _refuse_others(folder: Path) -> None:
@@ -148,7 +149,7 @@ def _refuse_others(folder: Path) -> None:
 def _state(path: Path) -> dict[str, int]:
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
-        raise ComponentError(f"{path} is not a regular file")
+        raise ComponentError(f"{printable(str(path))} is not a regular file")
     return {
         "device": found.st_dev,
         "inode": found.st_ino,

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.diagnostics import printable
 from orchestrator.engine._config import cache_key
 from orchestrator.engine.cache import Cache
 from orchestrator.engine.component import Component, Parts
@@ -79,6 +80,11 @@ class Engine:
         if self._ticker is not None:
             self._ticker.close(wait=True)
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed
+
     def __del__(self) -> None:
         """Lets the thread of an engine that nobody closed end."""
         ticker = getattr(self, "_ticker", None)
@@ -100,11 +106,11 @@ class Engine:
         try:
             folder, there = path.is_dir(), path.exists()
         except OSError as problem:
-            raise ComponentError(f"cannot read {path}: {problem.strerror}") from problem
+            raise ComponentError(f"cannot read {printable(str(path))}: {problem.strerror}") from problem
         if folder:
             return self._load_folder(path, name or path.resolve().name)
         if not there:
-            raise ComponentError(f"there is no component at {path}")
+            raise ComponentError(f"there is no component at {printable(str(path))}")
         if path.suffix == ".wat":
             return self.from_text(_text(path), name or path.stem, path)
         digest, size = self.cache.digest(path, MAX_BINARY)
@@ -255,12 +261,14 @@ def _text(path: Path) -> str:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise ComponentError(f"{path} is not a regular file")
+            raise ComponentError(f"{printable(str(path))} is not a regular file")
         if found.st_size > MAX_TEXT:
-            raise ComponentError(f"{path} has {found.st_size} bytes; a component's text may have {MAX_TEXT}")
+            raise ComponentError(
+                f"{printable(str(path))} has {found.st_size} bytes; a component's text may have {MAX_TEXT}"
+            )
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as problem:
-        raise ComponentError(f"cannot read {path}: {problem}") from problem
+        raise ComponentError(f"cannot read {printable(str(path))}: {problem}") from problem
 
 
 def _reflected(known: dict[str, Any] | None) -> tuple[World, Parts] | None:

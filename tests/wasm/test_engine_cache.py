@@ -329,7 +329,7 @@ def test_missing_and_strange_paths_are_told(folder: Path, tmp_path: Path) -> Non
         for name, message in wrong.items():
             with pytest.raises(ComponentError) as caught:
                 engine.load(tmp_path / name)
-            assert str(caught.value) == message.format(tmp_path / name)
+            assert str(caught.value) == message.format(printable(str(tmp_path / name)))
 
 
 def test_text_that_is_not_wat_is_told(folder: Path) -> None:
