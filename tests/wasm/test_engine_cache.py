@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.diagnostics import printable
 from orchestrator.engine import Engine, Frame, cache
 from orchestrator.engine import _compiler as compiler
 from orchestrator.engine import engine as engine_module
