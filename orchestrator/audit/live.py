@@ -42,10 +42,15 @@ class Subscription:
 
     def offer(self, events: Sequence[Event]) -> None:
         """Takes events in; called by the recorder."""
+        mine = [event for event in events if event.run == self.run] if self.run else events
+        ends = bool(self.run) and any(event.kind == "run" for event in mine)
         with self._changed:
-            for event in events:
-                if not self._closed and self.run in ("", event.run):
-                    self._take(event)
+            if not (self._closed or ends) and len(self._ring) + len(mine) <= self._room:
+                self._ring.extend(mine)  # the usual case, at a tenth of the cost of taking each
+            else:
+                for event in mine:
+                    if not self._closed:
+                        self._take(event)
             self._changed.notify_all()
 
     def next(self, timeout: float | None = None) -> Event | None:

@@ -91,7 +91,7 @@ class Crossing:
     def end(self, visit: Visit, size: int, result: Any) -> Denial | None:
         """The call returned: checked, and recorded."""
         if self._timed and visit.remaining() <= 0:
-            return self.failed(visit, TimedOut(visit.limit))
+            return self.failed(visit, TimedOut(visit.limit, deadline=visit.deadline))
         if self._checks is not None:
             try:
                 violation = self._checks.after(visit.run.ledger(self.edge), size, result)
