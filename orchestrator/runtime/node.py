@@ -327,7 +327,7 @@ class Execution:
             with self._entered(visit, own) as instance:
                 found = instance.call_sized(export.interface, export.function, values)
         if node.limits.timeout is not None and visit.remaining() <= 0:
-            raise TimedOut(visit.limit)
+            raise TimedOut(visit.limit, deadline=visit.deadline)
         return found
 
     @contextmanager
