@@ -50,6 +50,26 @@ def test_the_component_schema_takes_what_the_reader_takes(path: Path) -> None:
     assert [error.message for error in validator.iter_errors(data(path))] == []
 
 
+SHIPPED = [
+    *((path, "pipeline") for path in sorted(PROJECT.glob("pipelines/*.yaml"))),
+    *((path, "component") for path in sorted(PROJECT.glob("components/*/component.yaml"))),
+    *((path, "pipeline") for path in sorted(PROJECT.glob("templates/**/pipeline.yaml"))),
+    *((path, "component") for path in sorted(PROJECT.glob("templates/**/component.yaml"))),
+]
+
+
+@pytest.mark.parametrize(("path", "kind"), SHIPPED, ids=[str(path.relative_to(PROJECT)) for path, _ in SHIPPED])
+def test_the_examples_fit_the_schema_that_they_name(path: Path, kind: str) -> None:
+    schema = manifest.schema() if kind == "pipeline" else manifest.component_schema()
+    found = jsonschema.Draft202012Validator(schema).iter_errors(data(path))
+    assert [error.message for error in found] == []
+    named = re.match(r"# yaml-language-server: \$schema=(\S+)", path.read_text(encoding="utf-8"))
+    if path.is_relative_to(PROJECT / "templates"):
+        return
+    assert named is not None
+    assert json.loads((path.parent / named[1]).read_text(encoding="utf-8")) == schema
+
+
 def test_the_schema_refuses_what_the_reader_refuses() -> None:
     validator = jsonschema.Draft202012Validator(manifest.schema())
     of_json = [path for path in cases("invalid/manifest") if is_json(path)]
