@@ -23,16 +23,12 @@ if TYPE_CHECKING:
     from orchestrator.manifest.model import ComponentManifest
     from orchestrator.pipeline import LinkedPipeline, Result
 
-PIPELINE_FILE = "pipeline.yaml"
-"""What a pipeline's file is called in a folder that is given instead of a file."""
-
 
 def pipeline_file(path: str) -> str:
-    """The file that the argument PIPELINE means: itself, or `pipeline.yaml` in a folder."""
-    try:
-        return str(Path(path) / PIPELINE_FILE) if Path(path).is_dir() else path
-    except OSError:
-        return path  # Too long, or in a folder that may not be entered: reading it says so.
+    """The file that the argument PIPELINE means, as messages call it."""
+    from orchestrator.pipeline.files import pipeline_file
+
+    return str(pipeline_file(path))
 
 
 def allowed(names: Sequence[str]) -> dict[str, str]:
@@ -72,7 +68,7 @@ def link(
     """
     from orchestrator.pipeline import Pipeline
 
-    return Pipeline.load(pipeline_file(path), env=env or {}, allow_python=allow_python).link(engine)
+    return Pipeline.load(path, env=env or {}, allow_python=allow_python).link(engine)
 
 
 def check(
@@ -86,7 +82,7 @@ def check(
     """
     from orchestrator.pipeline import Pipeline
 
-    return Pipeline.load(pipeline_file(path), env=env or {}, allow_python=allow_python).linked(engine)
+    return Pipeline.load(path, env=env or {}, allow_python=allow_python).linked(engine)
 
 
 def drawing(linked: LinkedGraph) -> Graph:

@@ -4,7 +4,10 @@
         result = linked.run(question="What is a contract?")
 
     building.py     Pipeline: what can be changed
+    arguments.py    what a program gives, checked where it is given
+    files.py        which file a path means
     linking.py      the manifest and its components, linked
+    reasons.py      what is wrong with the text and with the links, as one report
     linked.py       LinkedPipeline: what can be run
     base.py         the engine and the recorder it stands on
     execution.py    Execution: a run in the background

@@ -31,7 +31,9 @@ from orchestrator.manifest.model import (
     ToolEdge,
     Where,
 )
-from orchestrator.manifest.paths import read_port, read_ref, read_target, read_tool, whole
+from orchestrator.manifest.paths import read_node, read_port, read_ref, read_target, read_tool
+from orchestrator.pipeline import arguments
+from orchestrator.pipeline.files import pipeline_file
 
 if TYPE_CHECKING:
     from orchestrator.audit import Recorder
@@ -52,14 +54,17 @@ class Pipeline:
     """
 
     def __init__(self, name: str, description: str = "", folder: str | Path = ".") -> None:
-        self._manifest = Manifest(name, description, folder=Path(folder))
+        if not isinstance(folder, str | Path):
+            raise TypeError(f"the folder of a pipeline is a path, not of type {type(folder).__name__}")
+        arguments.text(description, "`description`")
+        self._manifest = Manifest(arguments.named(name, "a pipeline"), description, folder=Path(folder))
         self._components: dict[str, Component] = {}
         self._found: tuple[Diagnostic, ...] = ()
         self._allow_python = True
 
     @classmethod
     def load(cls, path: str | Path, *, env: Mapping[str, str] | None = None, allow_python: bool = False) -> Pipeline:
-        """The pipeline of a YAML file.
+        """The pipeline of a YAML file, or of the `pipeline.yaml` in a folder.
 
         What is wrong in it is kept, in `diagnostics`, and raised by `link` together with what linking finds.
 
@@ -72,10 +77,10 @@ class Pipeline:
         """
         from orchestrator.manifest import check_file
 
-        reading = check_file(path, env=env or {}, allow_python=allow_python)
+        reading = check_file(pipeline_file(path), env=env or {}, allow_python=allow_python)
         if reading.manifest is None:
             raise InvalidPipeline(reading.diagnostics)
-        found = cls(reading.manifest.name)
+        found = cls("loaded")  # A name that is refused is among the diagnostics.
         found._manifest, found._found, found._allow_python = reading.manifest, reading.diagnostics, allow_python
         return found
 
@@ -107,7 +112,11 @@ class Pipeline:
 
         Raises:
             WitError: the type is none.
+            InvalidPipeline: the name is not in kebab-case.
         """
+        arguments.named(name, "an input")
+        arguments.text(description, "`description`")
+        type = arguments.wit(type)
         is_path = type == "path"
         parsed = parse_type("string" if is_path else type) if isinstance(type, str) else type
         added = Input(name, parsed, is_path, default, description, Where(place=f"input `{name}`"))
@@ -115,7 +124,8 @@ class Pipeline:
 
     def output(self, name: str, source: str) -> Pipeline:
         """Adds an output: `node`, `node.path`, `node.err` or `inputs.name`."""
-        ref = _read(read_ref, source).ref
+        arguments.named(name, "an output")
+        ref = arguments.read(read_ref, source, "the source of an output").ref
         return self._with(outputs=(*self._manifest.outputs, Output(name, ref, Where(place=f"output `{name}`"))))
 
     def node(
@@ -143,23 +153,29 @@ class Pipeline:
             python: a function, or `module:function`, in place of a component.
             signature: the function's WIT signature, `func(a: string) -> u32`; from its annotations by default.
             args: constants for parameters, in their JSON forms.
+            repeat: the paths in its `feed` may be texts, `"path.0"`.
+
+        Raises:
+            InvalidPipeline: the name is not in kebab-case, or a path in `repeat` is none.
         """
+        arguments.named(name, "a node", reserved=True)
+        given = arguments.node({
+            "run": run, "args": args, "config": config, "grants": grants, "limits": limits, "lifetime": lifetime,
+            "repeat": repeat, "retry": retry, "fallback": fallback, "description": description,
+        })  # fmt: skip
+        called = None if python is None else self._function(python, signature)
+        component = arguments.component(component)
         if not isinstance(component, str | Path):
             self._components[name] = component
             component = str(component.origin or component.name)
-        added = Node(
-            name, str(component), self._function(python, signature), run, dict(args or {}), dict(config or {}),
-            grants or Grants(), limits or Limits(), lifetime, repeat, retry, fallback, description,
-            Where(place=f"node `{name}`"),
-        )  # fmt: skip
+        added = Node(name, str(component), called, **given, where=Where(place=f"node `{name}`"))
         return self._with(nodes=(*self._manifest.nodes, added))
 
-    def _function(self, python: str | Callable[..., Any] | None, signature: str) -> PythonFunction | None:
+    def _function(self, python: str | Callable[..., Any], signature: str) -> PythonFunction:
         """A Python node's function. Whoever names it in a program trusts it; only a file has to be allowed to."""
-        if python is None:
-            return None
+        called = PythonFunction(arguments.function(python), arguments.text(signature, "`signature`"))
         self._allow_python = self._allow_python or not self._found
-        return PythonFunction(python, signature)
+        return called
 
     def data(
         self,
@@ -177,25 +193,33 @@ class Pipeline:
             when: a condition over `value`; the target runs only if it holds.
             each: the source is a list: the target runs once an element, so many at a time.
         """
-        ref, (node, parameter) = _read(read_ref, source).ref, _read(read_target, target)
-        spread = Each(each) if isinstance(each, int) else each
-        edge = DataEdge(ref, node, parameter, when, spread, contract or Contract(), description)
-        return self._edge(edge)
+        ref = arguments.read(read_ref, source, "the source of a data edge").ref
+        node, parameter = arguments.read(read_target, target, "the target of a data edge")
+        when, spread = arguments.text(when, "`when`"), arguments.each(each)
+        rules, said = arguments.contract(contract), arguments.text(description, "`description`")
+        return self._edge(DataEdge(ref, node, parameter, when, spread, rules, said))
 
     def call(
         self, caller: str, callee: str, *, interface: str = "", contract: Contract | None = None, description: str = ""
     ) -> Pipeline:
         """Adds a call edge, `call("answerer", "model", interface="agent:llm/chat")`; a port is written `node.port`."""
-        ports = _read(read_port, caller), _read(read_port, callee)
-        return self._edge(CallEdge(*ports, interface, contract or Contract(), description))
+        source = arguments.read(read_port, caller, "the caller of a call edge")
+        target = arguments.read(read_port, callee, "the callee of a call edge")
+        arguments.text(interface, "`interface`")
+        rules, said = arguments.contract(contract), arguments.text(description, "`description`")
+        return self._edge(CallEdge(source, target, interface, rules, said))
 
     def tool(self, caller: str, function: str, *, contract: Contract | None = None, description: str = "") -> Pipeline:
         """Adds a tool edge, `tool("agent", "search.agent:data/retrieval.search")`."""
-        return self._edge(ToolEdge(caller, _read(read_tool, function), contract or Contract(), description))
+        source = arguments.read(read_node, caller, "the caller of a tool edge")
+        target = arguments.read(read_tool, function, "the function of a tool edge")
+        rules, said = arguments.contract(contract), arguments.text(description, "`description`")
+        return self._edge(ToolEdge(source, target, rules, said))
 
     def limit(self, *, timeout: float | None = None, calls: int | None = None) -> Pipeline:
         """Sets what a whole run may use: seconds, and calls over call and tool edges."""
-        return self._with(limits=RunLimits(timeout, calls))
+        within = arguments.seconds(timeout, "the timeout of a pipeline")
+        return self._with(limits=RunLimits(within, arguments.count(calls, "`calls`")))
 
     # Changing
 
@@ -220,7 +244,7 @@ class Pipeline:
         Raises:
             KeyError: there is no such edge.
         """
-        wanted = " ".join(edge.split())
+        wanted = " ".join(arguments.text(edge, "an edge").split())
         kept = tuple(other for other in self._manifest.edges if str(other) != wanted)
         if len(kept) == len(self._manifest.edges):
             known = "; ".join(map(str, self._manifest.edges)) or "none"
@@ -232,17 +256,21 @@ class Pipeline:
 
         Raises:
             KeyError: there is no such node.
+            InvalidPipeline, TypeError, ValueError: as of `node`.
         """
         old = self._existing(name)
         position = self._manifest.nodes.index(old)
-        component = changes.pop("component", None)
+        component, python = changes.pop("component", None), changes.pop("python", None)
+        changes = arguments.node(changes)
+        component = None if component is None else arguments.component(component)
+        python = None if python is None else arguments.function(python)
         if component is not None and not isinstance(component, str | Path):
             self._components[name], component = component, str(component.origin or component.name)
         elif component is not None:
             self._components.pop(name, None)
         if component is not None:
             changes |= {"component": str(component), "python": None}
-        python, signature = changes.get("python"), changes.pop("signature", None)
+        signature = changes.pop("signature", None)
         if python is None and signature is not None and old.python is not None:
             changes["python"] = replace(old.python, signature=signature)
         elif python is not None:
@@ -319,9 +347,15 @@ class Pipeline:
             InvalidPipeline: every reason why not.
             ComponentError: the cache cannot be used.
         """
+        from orchestrator.audit import Recorder
+        from orchestrator.engine import Engine
         from orchestrator.pipeline.base import Base
         from orchestrator.pipeline.linked import LinkedPipeline
 
+        if engine is not None:
+            arguments.instance(engine, Engine, "`engine`")
+        if recorder is not None:
+            arguments.instance(recorder, Recorder, "`recorder`")
         return LinkedPipeline(self, Base(engine, recorder))
 
     def linked(self, engine: Engine) -> LinkedGraph:
@@ -329,16 +363,6 @@ class Pipeline:
         from orchestrator.pipeline.linking import linked
 
         return linked(self._manifest, self._found, self._components, engine, python_nodes=self._allow_python)
-
-
-def _read(read: Callable[[Any], Any], text: str) -> Any:
-    """One of the small texts of the language; raises `InvalidPipeline` where it is none."""
-    from orchestrator.manifest.paths import TextError
-
-    try:
-        return read(whole(text))
-    except TextError as problem:
-        raise InvalidPipeline([Diagnostic("reference", str(problem), place=f"`{text}`")]) from None
 
 
 def _ends(edge: Edge) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.errors import ClosedError
+from orchestrator.pipeline import arguments
 from orchestrator.pipeline.execution import Execution
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class LinkedPipeline:
         Raises:
             ValueMismatch: an input is missing, unknown, or does not fit.
             RunError: it did not end well; see the exception tree.
+            ClosedError: this or its engine was closed.
+            TypeError, ValueError: the timeout is no number of seconds above zero, or `values` no mapping.
             KeyboardInterrupt: ctrl-C; the guests were stopped and the events recorded.
         """
         return self._begin(values, inputs, timeout, traceparent).carry_out()
@@ -98,10 +101,15 @@ class LinkedPipeline:
     def _begin(
         self, values: Mapping[str, Any] | None, inputs: Mapping[str, Any], timeout: float | None, traceparent: str
     ) -> Execution:
-        given = {**{_kebab(name, self.model): value for name, value in inputs.items()}, **(values or {})}
+        arguments.text(traceparent, "`traceparent`")
+        within = arguments.seconds(timeout, "`timeout`")
+        named = arguments.mapping({} if values is None else values, "what is run with")
+        if self._base.engine.closed:
+            raise ClosedError("the engine was closed")
+        given = {**{_kebab(name, self.model): value for name, value in inputs.items()}, **named}
         run = self._program.begin(given, traceparent)
-        if timeout is not None:
-            run.limit(timeout)
+        if within is not None:
+            run.limit(within)
         return Execution(self, self._program, run)
 
     # Changing
@@ -115,6 +123,10 @@ class LinkedPipeline:
             InvalidPipeline: every reason why not.
             ClosedError: this one was closed.
         """
+        from orchestrator.pipeline.building import Pipeline
+
+        if pipeline is not None:
+            arguments.instance(pipeline, Pipeline, "`pipeline`")
         if self._closed:
             raise ClosedError("the linked pipeline was closed")
         renewed = LinkedPipeline(pipeline or self._pipeline, self._base.shared())

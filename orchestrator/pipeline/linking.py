@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.errors import InvalidPipeline
 from orchestrator.manifest.model import Manifest, Node
+from orchestrator.pipeline.reasons import together
 
 if TYPE_CHECKING:
     from orchestrator.engine import Component, Engine
@@ -49,7 +50,7 @@ def linked(
         partial=bool(said),
     )
     if found.graph is None or said:
-        raise InvalidPipeline(sorted((*said, *found.diagnostics), key=_position))
+        raise InvalidPipeline(together(said, found.diagnostics))
     return found.graph
 
 
@@ -65,11 +66,6 @@ def _loader(manifest: Manifest, given: Mapping[str, Component], engine: Engine) 
         return found
 
     return load
-
-
-def _position(diagnostic: Diagnostic) -> tuple[str, int, int]:
-    span = diagnostic.span
-    return ("", 0, 0) if span is None else (span.source.name, span.line, span.column)
 
 
 def _packages() -> Any:

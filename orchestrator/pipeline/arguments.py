@@ -1,0 +1,227 @@
+"""What a program gives to the facade, checked where it is given: the traceback ends at the line that is wrong.
+
+Not for what the values mean together; `link` says that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from orchestrator.diagnostics import Diagnostic, printable
+from orchestrator.errors import InvalidPipeline
+from orchestrator.interface.types import Type
+from orchestrator.manifest.model import Contract, Each, Grants, Lifetime, Limits, Repeat, Retry
+from orchestrator.manifest.paths import RESERVED, TextError, kebab, name_fault, read_path, whole
+from orchestrator.manifest.scalars import LONGEST_DURATION
+
+T = TypeVar("T")
+
+_NODE: dict[str, Any] = {
+    "signature": str, "run": str, "args": Mapping, "config": Mapping, "grants": Grants, "limits": Limits,
+    "lifetime": str, "repeat": Repeat, "retry": Retry, "fallback": str, "description": str,
+}  # fmt: skip
+"""What a node is given besides its name and what it runs."""
+_EMPTY: dict[str, Callable[[], Any]] = {"args": dict, "config": dict, "grants": Grants, "limits": Limits}
+"""What stands for None."""
+_OPTIONAL = {"repeat", "retry"}
+
+
+def text(value: Any, what: str) -> str:
+    """The text that an argument has to be.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    return instance(value, str, what)
+
+
+def instance(value: Any, wanted: type[T], what: str) -> T:
+    """The value, of the class that it has to be.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, wanted):
+        raise TypeError(f"{what} is {_called(wanted)}, not {_kind(value)}")
+    return value
+
+
+def mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """The mapping that an argument has to be. Raises TypeError when it is something else."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{what} is a mapping, not {_kind(value)}")
+    return value
+
+
+def named(value: Any, what: str, *, reserved: bool = False) -> str:
+    """The name of a pipeline, node, input or output.
+
+    Arguments:
+        what: "a node".
+        reserved: whether `inputs` is taken.
+
+    Raises:
+        TypeError: it is no text.
+        InvalidPipeline: it is not in kebab-case, or taken.
+    """
+    name = text(value, f"the name of {what}")
+    if reserved and name == RESERVED:
+        message, help_ = f"the name `{name}` is taken: `{name}.x` is an input of the pipeline", "choose another"
+        raise InvalidPipeline([Diagnostic("reserved-name", message, place=f"{what} `{name}`", help=(help_,))])
+    if fault := name_fault(name):
+        near = kebab(name)
+        help_lines = (*((f"did you mean `{near}`?",) if near else ()), fault)
+        shown = printable(name if len(name) <= 100 else f"{name[:99]}…")
+        raise InvalidPipeline([Diagnostic("name", f"`{shown}` cannot name {what}", place=what, help=help_lines)])
+    return name
+
+
+def read(reader: Callable[[Any], T], value: Any, what: str) -> T:
+    """One of the small texts of the language.
+
+    Raises:
+        TypeError: it is no text.
+        InvalidPipeline: it does not follow its form.
+    """
+    given = text(value, what)
+    try:
+        return reader(whole(given))
+    except TextError as problem:
+        raise _unread(problem, given) from None
+
+
+def seconds(value: Any, what: str) -> float | None:
+    """A time that something may take; None for no limit.
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: it is not above zero, or over a year.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{what} is a number of seconds, not {_kind(value)}")
+    if not 0 < value <= LONGEST_DURATION:
+        raise ValueError(f"{what} is {_number(value)}; expected seconds above zero, at most {LONGEST_DURATION}")
+    return value
+
+
+def count(value: Any, what: str) -> int | None:
+    """A whole number above zero; None for no limit.
+
+    Raises:
+        TypeError: it is no whole number.
+        ValueError: it is not above zero.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{what} is a whole number, not {_kind(value)}")
+    if value < 1:
+        raise ValueError(f"{what} is {_number(value)}; expected a number above zero")
+    return value
+
+
+def wit(value: Any) -> str | Type:
+    """The type of an input: a text of WIT, or a type of `interface`. Raises TypeError when it is neither."""
+    if not isinstance(value, str | Type):
+        raise TypeError(f"the type of an input is a text of WIT, not {_kind(value)}")
+    found: str | Type = value
+    return found
+
+
+def contract(value: Any) -> Contract:
+    """The rules of an edge; none for None. Raises TypeError or ValueError."""
+    found = Contract() if value is None else instance(value, Contract, "`contract`")
+    seconds(found.timeout, "the timeout of a contract")
+    return found
+
+
+def each(value: Any) -> Each | None:
+    """How a list is spread: so many elements at a time. Raises TypeError or ValueError."""
+    if isinstance(value, Each):
+        count(value.parallel, "`each`")
+        return value
+    parallel = count(value, "`each`")
+    return None if parallel is None else Each(parallel)
+
+
+def component(value: Any) -> Any:
+    """A path, or a component that the engine loaded. Raises TypeError when it is neither."""
+    from orchestrator.engine import Component
+
+    if not isinstance(value, str | Path | Component):
+        known = "a component is a path or a Component; a function goes to `python=`"
+        raise TypeError(f"{known} (this is {_kind(value)})")
+    return value
+
+
+def function(value: Any) -> str | Callable[..., Any]:
+    """What a Python node runs. Raises TypeError when it is neither a function nor a text."""
+    if not isinstance(value, str) and not callable(value):
+        raise TypeError(f"`python` is a function or `module:function`, not {_kind(value)}")
+    found: str | Callable[..., Any] = value
+    return found
+
+
+def node(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a node is given by key, besides its name and what it runs; None becomes the default.
+
+    Raises:
+        TypeError: a key is none, or its value is of another type.
+        ValueError: a value is out of its range.
+        InvalidPipeline: a path in `repeat` is none.
+    """
+    return {key: _of_node(key, value) for key, value in given.items()}
+
+
+def _of_node(key: str, value: Any) -> Any:
+    if key not in _NODE:
+        raise TypeError(f"a node has no `{key}`; it has component, python, {', '.join(_NODE)}")
+    if value is None and (key in _EMPTY or key in _OPTIONAL):
+        return _EMPTY[key]() if key in _EMPTY else None
+    if _NODE[key] is Mapping:
+        return dict(mapping(value, f"`{key}`"))
+    found: Any = instance(value, _NODE[key], f"`{key}`")
+    if isinstance(found, Limits):
+        seconds(found.timeout, "the timeout of a node")
+        count(found.memory, "the memory of a node")
+    if key == "lifetime" and found not in get_args(Lifetime):
+        raise ValueError(f"`lifetime` is `{printable(found)}`; expected one of {', '.join(get_args(Lifetime))}")
+    return _fed(found) if isinstance(found, Repeat) else found
+
+
+def _fed(repeat: Repeat) -> Repeat:
+    """With the paths of `feed` read that are texts."""
+    given = mapping(repeat.feed, "`feed` of a repeat").items()
+    return replace(repeat, feed={key: _path(steps) if isinstance(steps, str) else steps for key, steps in given})
+
+
+def _path(given: str) -> Any:
+    try:
+        return read_path(given)
+    except TextError as problem:
+        raise _unread(problem, given) from None
+
+
+def _unread(problem: TextError, given: str) -> InvalidPipeline:
+    help_ = (problem.help,) if problem.help else ()
+    return InvalidPipeline([Diagnostic("reference", str(problem), place=f"`{given}`", help=help_)])
+
+
+def _number(value: float) -> str:
+    try:
+        return f"{value:g}"
+    except OverflowError:
+        return "of hundreds of digits"
+
+
+def _called(wanted: type) -> str:
+    return "a text" if wanted is str else f"{'an' if wanted.__name__[0] in 'AEIOU' else 'a'} {wanted.__name__}"
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else f"of type {type(value).__name__}"
