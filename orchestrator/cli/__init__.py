@@ -25,6 +25,10 @@ COMMANDS = {
 }
 """Each command in the order of the help, with its line there. The command `x` is `command` in the module `x`."""
 
+_HELP, _VERSION = (["--help"], ["-h"]), ["--version"]
+_AT_ONCE = (*_HELP, _VERSION)
+"""Answered before anything is imported."""
+
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
@@ -44,7 +48,7 @@ Options:
   -h, --help    Print this text; after a command, print that command's help.
 
 Every command takes --json. Exit codes: 0 done, 1 the input is refused or the
-run failed, 2 wrong usage, 130 interrupted.
+run failed, 2 wrong usage, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).
 """
 
 
@@ -54,18 +58,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Arguments:
         arguments: those after the program's name; those of the process when None.
     """
+    own = arguments is None
     given = list(sys.argv[1:] if arguments is None else arguments)
     _open_closed_streams()
+    signals: list[int] = []
     try:
+        if own and given not in _AT_ONCE:
+            from orchestrator.cli._signals import heed
+
+            signals = heed()
         code = _answer(given)
-        if code == EXIT_INTERRUPTED and arguments is None:
-            _end_in_peace()
+        if code == EXIT_INTERRUPTED:
+            code = _interrupted(signals, own=own)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        if arguments is None:
-            _end_in_peace()
+        code = _interrupted(signals, own=own)
         sys.stderr.write("interrupted\n")
-        return EXIT_INTERRUPTED
     except Exception as error:
         from orchestrator.cli._crash import report
 
@@ -80,18 +88,25 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open("/dev/null", "w"))  # noqa: PTH123, SIM115 - as light as it can be
 
 
-def _end_in_peace() -> None:
-    """Has the process end with its exit code, in the second or two that takes, whatever further ctrl-C comes."""
-    import signal
+def _interrupted(signals: Sequence[int], *, own: bool) -> int:
+    """The exit code of a command that a signal ended; no further one disturbs the end of the process.
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Arguments:
+        signals: those that came and are not ctrl-C.
+        own: whether the process is the command's own.
+    """
+    if own:
+        from orchestrator.cli._signals import ignore
+
+        ignore()
+    return 128 + signals[0] if signals else EXIT_INTERRUPTED
 
 
 def _answer(given: list[str]) -> int:
-    if given in (["--help"], ["-h"]):
+    if given in _HELP:
         sys.stdout.write(help_text())
         return EXIT_OK
-    if given == ["--version"]:
+    if given == _VERSION:
         from orchestrator import __version__
 
         sys.stdout.write(f"orchestrator {__version__}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -275,6 +276,74 @@ def test_an_interrupt_ends_the_command(tmp_path: Path, wat: str, run: str, times
     assert err.endswith("interrupted\n")
     events = [json.loads(line) for line in trace.read_text().splitlines()]
     assert [e["decision"] for e in events if e["kind"] in ("node", "run")] == ["cancelled", "cancelled"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_signal_that_asks_for_the_end_is_what_an_interrupt_is(
+    tmp_path: Path, number: signal.Signals, code: int, times: int
+) -> None:
+    (tmp_path / "part.wat").write_text(NUMBERS)
+    file, trace = tmp_path / "pipeline.yaml", tmp_path / "trace.jsonl"
+    file.write_text(PIPELINE.format(run=f"{NUM}.spin", n=1))
+    with command(tmp_path, "run", str(file), "--trace", str(trace)) as process:
+        await_line(process, "it: started")
+        for _ in range(times):
+            process.send_signal(number)
+            time.sleep(0.2)
+        out, err = process.communicate(timeout=200)
+    assert (process.returncode, out) == (code, "")
+    assert "Traceback" not in err
+    assert err.endswith("interrupted\n")
+    events = [json.loads(line) for line in trace.read_text().splitlines()]
+    assert [e["decision"] for e in events if e["kind"] in ("node", "run")] == ["cancelled", "cancelled"]
+
+
+def began(trace: Path, node: str) -> bool:
+    """Whether the lines of a trace say so."""
+    lines = trace.read_text().splitlines() if trace.exists() else []
+    return any(event["kind"] == "start" and event["node"] == node for event in map(json.loads, lines))
+
+
+def test_a_terminal_that_is_gone_ends_the_command(tmp_path: Path) -> None:
+    """With its trace whole, though nothing can be said on the terminal any more."""
+    (tmp_path / "part.wat").write_text(NUMBERS)
+    file, trace = tmp_path / "pipeline.yaml", tmp_path / "trace.jsonl"
+    file.write_text(PIPELINE.format(run=f"{NUM}.spin", n=1))
+    line = [sys.executable, "-m", "orchestrator", "run", str(file), "--trace", str(trace)]
+    mine, its = os.openpty()
+    with subprocess.Popen(
+        line, stdin=its, stdout=its, stderr=its, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    ) as process:
+        os.close(its)
+        try:
+            seen = b""
+            while b"it" not in seen or not began(trace, "it"):
+                seen += os.read(mine, 4096) if select.select([mine], [], [], 0.05)[0] else b""
+            os.close(mine)
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(200) == 129
+        finally:
+            process.kill()
+    events = [json.loads(line) for line in trace.read_text().splitlines()]
+    assert [e["decision"] for e in events if e["kind"] == "run"] == ["cancelled"]
+
+
+def test_a_command_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    (tmp_path / "part.wat").write_text(NUMBERS)
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(PIPELINE.format(run=f"{NUM}.spin", n=1))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with command(tmp_path, "run", str(file), "--timeout", "2s") as process:
+            signal.signal(signal.SIGHUP, before)
+            await_line(process, "it: started")
+            process.send_signal(signal.SIGHUP)
+            _, err = process.communicate(timeout=200)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert process.returncode == 1
+    assert "longer than its timeout, 2 s" in err
 
 
 @pytest.mark.slow
