@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_args
 from orchestrator.diagnostics import Diagnostic, printable
 from orchestrator.errors import InvalidPipeline
 from orchestrator.interface.types import Type
-from orchestrator.manifest.model import Contract, Each, Grants, Lifetime, Limits, Repeat, Retry
+from orchestrator.manifest.model import Contract, Each, Grants, Lifetime, Limits, Reject, Repeat, Retry, Storage
 from orchestrator.manifest.paths import RESERVED, TextError, kebab, name_fault, read_path, whole
 from orchestrator.manifest.scalars import LONGEST_DURATION
 
@@ -137,6 +137,10 @@ def contract(value: Any) -> Contract:
     """The rules of an edge; none for None. Raises TypeError or ValueError."""
     found = Contract() if value is None else instance(value, Contract, "`contract`")
     seconds(found.timeout, "the timeout of a contract")
+    for key in ("require", "ensure", "redact"):
+        _row(getattr(found, key), str, f"`{key}` of a contract")
+    _row(found.reject, Reject, "`reject` of a contract")
+    _row(found.functions or (), str, "`functions` of a contract")
     return found
 
 
@@ -184,18 +188,38 @@ def _of_node(key: str, value: Any) -> Any:
     if value is None and (key in _EMPTY or key in _OPTIONAL):
         return _EMPTY[key]() if key in _EMPTY else None
     if _NODE[key] is Mapping:
-        return dict(mapping(value, f"`{key}`"))
+        return _by_name(value, f"`{key}`")
     found: Any = instance(value, _NODE[key], f"`{key}`")
     if isinstance(found, Limits):
         seconds(found.timeout, "the timeout of a node")
         count(found.memory, "the memory of a node")
     if key == "lifetime" and found not in get_args(Lifetime):
         raise ValueError(f"`lifetime` is `{printable(found)}`; expected one of {', '.join(get_args(Lifetime))}")
+    if isinstance(found, Grants):
+        _row(found.storage, Storage, "`storage` of grants")
+        _by_name(found.environment, "`environment` of grants")
+    if isinstance(found, Retry):
+        count(found.times, "`times` of a retry")
+        seconds(found.wait or None, "`wait` of a retry")
     return _fed(found) if isinstance(found, Repeat) else found
+
+
+def _by_name(value: Any, what: str) -> dict[str, Any]:
+    return {text(key, f"a name in {what}"): item for key, item in mapping(value, what).items()}
+
+
+def _row(value: Any, wanted: type, what: str) -> None:
+    """A text is a row of texts to Python, which nobody means."""
+    if not isinstance(value, tuple | list):
+        raise TypeError(f"{what} is a tuple, not {_kind(value)}")
+    for item in value:
+        instance(item, wanted, f"what stands in {what}")
 
 
 def _fed(repeat: Repeat) -> Repeat:
     """With the paths of `feed` read that are texts."""
+    text(repeat.until, "`until` of a repeat")
+    count(repeat.max, "`max` of a repeat")
     given = mapping(repeat.feed, "`feed` of a repeat").items()
     return replace(repeat, feed={key: _path(steps) if isinstance(steps, str) else steps for key, steps in given})
 

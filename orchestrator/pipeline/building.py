@@ -77,7 +77,8 @@ class Pipeline:
         """
         from orchestrator.manifest import check_file
 
-        reading = check_file(pipeline_file(path), env=env or {}, allow_python=allow_python)
+        known = arguments.mapping({} if env is None else env, "`env`")
+        reading = check_file(pipeline_file(path), env=known, allow_python=allow_python)
         if reading.manifest is None:
             raise InvalidPipeline(reading.diagnostics)
         found = cls("loaded")  # A name that is refused is among the diagnostics.

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from orchestrator import ClosedError, Contract, Each, Engine, InvalidPipeline, Limits, Pipeline, Repeat
+from orchestrator import ClosedError, Contract, Each, Engine, Grants, InvalidPipeline, Limits, Pipeline, Repeat, Retry
 from orchestrator.engine import Component
 from tests.parts import NUM, NUMBERS
 
 Build = Callable[[Any], Any]
 WORD: Any = "5s"
+NUMBER: Any = 5
 
 
 def empty() -> Any:
@@ -99,6 +100,25 @@ def test_no_node_is_called_inputs() -> None:
         (lambda p: p.disconnect(3), "an edge is a text, not of type int"),
         (lambda p: p.link("engine"), "`engine` is an Engine, not of type str"),
         (lambda p: p.link(recorder=3), "`recorder` is a Recorder, not of type int"),
+        (lambda p: p.node("x", "x.wasm", repeat=Repeat(NUMBER)), "`until` of a repeat is a text, not of type int"),
+        (lambda p: p.node("x", "x.wasm", repeat=Repeat("true", NUMBER)), "`feed` of a repeat is a mapping, not of type "
+                                                                         "int"),
+        (lambda p: p.node("x", "x.wasm", repeat=Repeat("true", max=WORD)), "`max` of a repeat is a whole number, not "
+                                                                           "of type str"),
+        (lambda p: p.node("x", "x.wasm", retry=Retry(WORD)), "`times` of a retry is a whole number, not of type str"),
+        (lambda p: p.node("x", "x.wasm", retry=Retry(1, WORD)), "`wait` of a retry is a number of seconds, not of type "
+                                                                "str"),
+        (lambda p: p.node("x", "x.wasm", args={3: 4}), "a name in `args` is a text, not of type int"),
+        (lambda p: p.node("x", "x.wasm", grants=Grants(NUMBER)), "`storage` of grants is a tuple, not of type int"),
+        (lambda p: p.node("x", "x.wasm", grants=Grants((WORD,))), "what stands in `storage` of grants is a Storage, "
+                                                                  "not of type str"),
+        (lambda p: p.data("a", "b", contract=Contract(require=WORD)), "`require` of a contract is a tuple, not of type "
+                                                                      "str"),
+        (lambda p: p.data("a", "b", contract=Contract(functions=WORD)), "`functions` of a contract is a tuple, not of "
+                                                                        "type str"),
+        (lambda p: p.data("a", "b", contract=Contract(reject=(WORD,))), "what stands in `reject` of a contract is a "
+                                                                        "Reject, not of type str"),
+        (lambda p: p.load("x.yaml", env=3), "`env` is a mapping, not of type int"),
         (lambda p: p.load(3), "a pipeline is loaded from a path, not from what is of type int"),
     ],
 )  # fmt: skip
