@@ -9,7 +9,7 @@ import pytest
 from orchestrator import Engine
 from orchestrator.engine import Component
 from orchestrator.engine._live import LIVE
-from tests import parts
+from tests.support import parts
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator import Engine, LinkedPipeline, OrchestratorError, Pipeline, Result
 from orchestrator.audit import Event, Recorder
-from tests.audit_events import Collected
+from tests.support.audit_events import Collected
 
 
 @dataclass(frozen=True)

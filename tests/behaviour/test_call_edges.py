@@ -13,8 +13,8 @@ from orchestrator import Engine, Grants, LinkedPipeline, Pipeline, Storage
 from orchestrator.engine import Component
 from orchestrator.manifest.model import Lifetime
 from tests.behaviour.stories import play, staged, story
-from tests.parts import NUM, relay
-from tests.resource_guests import API, HOLDER, OWNER, PASSER
+from tests.support.parts import NUM, relay
+from tests.support.resource_guests import API, HOLDER, OWNER, PASSER
 
 A, B, C = "test:a/a", "test:b/b", "test:c/c"
 

@@ -13,7 +13,7 @@ from orchestrator.audit import JsonLines, Recorder
 from orchestrator.engine import Component
 from orchestrator.manifest.model import Reject
 from tests.behaviour.stories import play, staged
-from tests.parts import CHOICE, CHOICE_USER, CHOOSER, NUM, SLEEP, TALKER, TEXT, checker, relay
+from tests.support.parts import CHOICE, CHOICE_USER, CHOOSER, NUM, SLEEP, TALKER, TEXT, checker, relay
 
 A, B = "test:a/a", "test:b/b"
 SECRET = "hunter2-very-secret"

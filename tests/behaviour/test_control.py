@@ -12,7 +12,7 @@ from orchestrator import Contract, Engine, Pipeline
 from orchestrator.engine import Component
 from orchestrator.manifest.model import Each, Reject, Repeat, Retry, SomeStep
 from tests.behaviour.stories import play, staged, story
-from tests.parts import NUM
+from tests.support.parts import NUM
 
 
 class Flaky:

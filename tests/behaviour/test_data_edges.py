@@ -9,7 +9,7 @@ import pytest
 from orchestrator import Engine, Pipeline, RunError, ValueMismatch, Variant
 from orchestrator.engine import Component
 from tests.behaviour.stories import play, staged
-from tests.parts import NUM
+from tests.support.parts import NUM
 
 PERSON = "record { name: string, ages: list<u32>, nick: option<string>, pair: tuple<u8, string> }"
 ANN = {"name": "Ann", "ages": [3, 4], "nick": "A", "pair": (7, "seven")}

@@ -22,8 +22,8 @@ from orchestrator import Cancelled, ClosedError, Contract, Engine, Limits, Pipel
 from orchestrator.engine import Component
 from orchestrator.manifest.model import Each, Lifetime, Retry
 from tests.behaviour.stories import play, staged
-from tests.goldens import PROJECT
-from tests.parts import NUM, NUMBERS, SLEEP, SLEEPER, relay
+from tests.support.goldens import PROJECT
+from tests.support.parts import NUM, NUMBERS, SLEEP, SLEEPER, relay
 
 A = "test:a/a"
 HOUR = 3_600_000
@@ -147,7 +147,7 @@ def test_an_element_that_is_blocked_does_not_hold_up_anothers_error(engine: Engi
 def test_a_process_ends_while_a_guest_is_blocked(tmp_path: Path) -> None:
     code = f"""
 from orchestrator import Engine, Pipeline, TimedOut
-from tests.parts import SLEEP, SLEEPER
+from tests.support.parts import SLEEP, SLEEPER
 from pathlib import Path
 engine = Engine(Path({str(tmp_path)!r}))
 pipeline = Pipeline("one").node("it", engine.from_text(SLEEPER), run=f"{{SLEEP}}.sleep", args={{"n": {HOUR}}})

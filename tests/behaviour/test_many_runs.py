@@ -20,8 +20,8 @@ from orchestrator import (
 )
 from orchestrator.audit import Recorder
 from orchestrator.engine import Component
-from tests.audit_events import Collected
-from tests.parts import NUM, relay
+from tests.support.audit_events import Collected
+from tests.support.parts import NUM, relay
 
 A, B = "test:a/a", "test:b/b"
 KINDS = 6

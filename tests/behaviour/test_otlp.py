@@ -23,7 +23,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from orchestrator.audit import Event, Recorder, exporters_from_environment, new_run
 from orchestrator.audit.otlp import Otlp
-from tests.audit_events import RUN, a_run, call, event
+from tests.support.audit_events import RUN, a_run, call, event
 
 LONG = 60.0
 CALLER = f"00-{RUN}-b7ad6b7169203331-01"
@@ -358,7 +358,7 @@ def test_the_console_exporter_writes_the_tree(
 def test_the_interpreter_exits_cleanly_while_a_collector_hangs(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
     code = """
 from orchestrator.audit import Recorder, exporters_from_environment
-from tests.audit_events import a_run
+from tests.support.audit_events import a_run
 recorder = Recorder(exporters_from_environment())
 for event in a_run():
     recorder.record(event)

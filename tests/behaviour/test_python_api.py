@@ -30,9 +30,9 @@ from orchestrator import (
 from orchestrator.audit import Recorder
 from orchestrator.engine import Component
 from orchestrator.link.model import LinkedGraph
-from tests.audit_events import Collected
-from tests.goldens import PROJECT, ROOT
-from tests.parts import NUM, NUMBERS, relay
+from tests.support.audit_events import Collected
+from tests.support.goldens import PROJECT, ROOT
+from tests.support.parts import NUM, NUMBERS, relay
 
 A = "test:a/a"
 

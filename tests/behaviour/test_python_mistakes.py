@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator import ClosedError, Contract, Each, Engine, Grants, InvalidPipeline, Limits, Pipeline, Repeat, Retry
 from orchestrator.engine import Component
-from tests.parts import NUM, NUMBERS
+from tests.support.parts import NUM, NUMBERS
 
 Build = Callable[[Any], Any]
 WORD: Any = "5s"

@@ -10,7 +10,7 @@ import pytest
 from orchestrator import Contract, Engine, Limits, Pipeline, Variant
 from orchestrator.engine import Component
 from tests.behaviour.stories import Went, play, staged
-from tests.parts import AGENT, NUM, TEXT
+from tests.support.parts import AGENT, NUM, TEXT
 
 CALL = f"{AGENT}.call"
 ERROR = "variant { denied(string), not-found(string), invalid-arguments(string), failed(string) }"
@@ -19,7 +19,7 @@ ERROR = "variant { denied(string), not-found(string), invalid-arguments(string),
 @pytest.fixture
 def agent(engine: Engine) -> Component:
     """A component that hands `list` and `call` of its tools on."""
-    from tests.parts import TOOL_USER
+    from tests.support.parts import TOOL_USER
 
     return engine.from_text(TOOL_USER, "agent")
 
@@ -185,7 +185,7 @@ def test_the_tools_of_a_session_are_kept_by_relink(engine: Engine, pipeline: Pip
 
 def test_tools_may_come_from_another_component(engine: Engine, agent: Component, numbers: Component) -> None:
     """A component that exports `agent:core/tools` stands between an agent and the tools: an edge answers the import."""
-    from tests.parts import TOOL_USER
+    from tests.support.parts import TOOL_USER
 
     between = engine.from_text(TOOL_USER.replace(AGENT, "agent:core/tools@0.1.0"), "between")
     pipeline = (

@@ -12,9 +12,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from orchestrator import Contract, Engine, Limits, Pipeline, RunError
 from orchestrator.audit import JsonLines, Recorder, exporters_from_environment
 from orchestrator.engine import Component
-from tests.audit_events import RUN
 from tests.behaviour.test_otlp import CALLER, grpc_collector, http_collector, silent_collector
-from tests.parts import NUM, relay
+from tests.support.audit_events import RUN
+from tests.support.parts import NUM, relay
 
 A, B = "test:a/a", "test:b/b"
 EVERY = {"kind", "start", "duration", "run", "span", "parent", "node", "edge", "function", "request", "response",

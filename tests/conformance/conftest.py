@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.engine import Component, Engine, Frame, Instance, InstanceSettings, Linker
 from orchestrator.interface.types import Function, Interface, Name, World
-from tests.gates import Pass
+from tests.support.gates import Pass
 
 COMPONENTS = Path(__file__).resolve().parent.parent / "components"
 

@@ -14,7 +14,7 @@ from orchestrator.errors import LimitExceeded
 from orchestrator.interface import Packages, explain_function, explain_interface, parse_packages, show_world
 from orchestrator.interface.types import Function, Interface, Name, Tuple, World
 from tests.conformance.conftest import COMPONENTS, Guest, exported, imported, make
-from tests.strategies import same, values
+from tests.support.strategies import same, values
 
 pytestmark = pytest.mark.slow
 

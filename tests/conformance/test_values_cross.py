@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from orchestrator.engine import Engine, Frame, Instance, Linker
 from orchestrator.interface.sizes import layout, size
 from orchestrator.interface.types import Function, Type, World
-from tests.gates import Pass
-from tests.strategies import same, types, values
-from tests.wat import WIDE, echo, relay, wide
+from tests.support.gates import Pass
+from tests.support.strategies import same, types, values
+from tests.support.wat import WIDE, echo, relay, wide
 
 _SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.audit import Console, Event, Recorder, Thinned, tree
-from tests.audit_events import RUN, a_run, call, event
+from tests.support.audit_events import RUN, a_run, call, event
 
 OTHER = "1" * 32
 

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.audit import new_run, new_trace_id, parse_traceparent, trace_id, traceparent
 from orchestrator.audit.ids import span_id
-from tests.audit_events import RUN
+from tests.support.audit_events import RUN
 
 CALLER = f"00-{RUN}-b7ad6b7169203331-01"
 

@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator.audit import Event, JsonLines, Recorder
 from orchestrator.audit.jsonl import line
-from tests.audit_events import RUN, START, a_run, call
+from tests.support.audit_events import RUN, START, a_run, call
 
 KEYS = [
     "kind",

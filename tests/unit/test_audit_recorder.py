@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from orchestrator.audit import Event, Recorder
-from tests.audit_events import RUN, Collected, a_run, call, event
+from tests.support.audit_events import RUN, Collected, a_run, call, event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -199,7 +199,7 @@ def test_a_forked_child_leaves_the_parents_exporters_alone() -> None:
     code = """
 import os
 from orchestrator.audit import Recorder
-from tests.audit_events import Collected, call
+from tests.support.audit_events import Collected, call
 sink = Collected()
 recorder = Recorder([sink])
 recorder.record(call(2, 1))
@@ -220,7 +220,7 @@ assert [event.span for event in sink.events] == [2, 4], sink.events
 def test_what_is_not_closed_is_closed_when_the_interpreter_exits() -> None:
     code = """
 from orchestrator.audit import Console, Recorder
-from tests.audit_events import a_run
+from tests.support.audit_events import a_run
 recorder = Recorder([Console(print)])
 for event in a_run():
     recorder.record(event)

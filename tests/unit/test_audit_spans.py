@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from orchestrator.audit import Event, names
 from orchestrator.audit.ids import new_run, span_id
 from orchestrator.audit.spans import SpanMaker
-from tests.audit_events import RUN, START, a_run, call, event
+from tests.support.audit_events import RUN, START, a_run, call, event
 
 PARENT = f"00-{RUN}-b7ad6b7169203331-01"
 

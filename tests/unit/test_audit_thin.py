@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.audit import Event, Thinned
-from tests.audit_events import RUN, Collected, a_run, call, event
+from tests.support.audit_events import RUN, Collected, a_run, call, event
 
 OTHER = "1" * 32
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.component_modules import load
+from tests.support.component_modules import load
 
 conversation = load("llm-extractive", "conversation")
 sentences = load("llm-extractive", "sentences")

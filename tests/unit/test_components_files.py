@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.component_modules import load
+from tests.support.component_modules import load
 
 patterns = load("files", "patterns")
 texts = load("files", "texts")

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from tests.component_modules import load
+from tests.support.component_modules import load
 
 words = load("retriever", "words")
 bm25 = load("retriever", "bm25")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.component_modules import load
+from tests.support.component_modules import load
 
 division = load("passages", "division")
 hashing = load("embedder-hashing", "hashing")

@@ -29,7 +29,7 @@ from orchestrator.interface.types import (
     walk,
 )
 from orchestrator.manifest.model import Where
-from tests.strategies import types, values
+from tests.support.strategies import types, values
 
 PAIRS: dict[str, tuple[Type, st.SearchStrategy[Any]]] = {
     "string": (STRING, st.text(max_size=3)),

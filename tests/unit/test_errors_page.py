@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator import manifest
 from orchestrator.link.codes import CODES
-from tests.goldens import PROJECT, matches
+from tests.support.goldens import PROJECT, matches
 
 TABLES = {"Reading a pipeline or a component.yaml": manifest.CODES, "Linking": CODES}
 

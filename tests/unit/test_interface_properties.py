@@ -34,7 +34,7 @@ from orchestrator.interface import (
     write_json,
 )
 from orchestrator.interface import types as t
-from tests.strategies import LABELS, all_types, same, types, values
+from tests.support.strategies import LABELS, all_types, same, types, values
 
 MANY = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 JSON = st.recursive(

@@ -19,8 +19,8 @@ from orchestrator.manifest.model import (
     Ref,
     RunLimits,
 )
-from tests.goldens import cases
-from tests.link_worlds import linking, shown
+from tests.support.goldens import cases
+from tests.support.link_worlds import linking, shown
 
 RUN = "test:worlds/steps.sure"
 

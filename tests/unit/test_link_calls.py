@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.link.model import LinkedGraph
-from tests.link_worlds import linked, shown
+from tests.support.link_worlds import linked, shown
 
 RUN = "run: test:worlds/steps.sure, args: {text: hi}"
 

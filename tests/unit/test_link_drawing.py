@@ -7,7 +7,7 @@ import pytest
 from orchestrator.graph import Arc
 from orchestrator.link.drawing import draw
 from orchestrator.manifest.model import CallEdge, Contract, Manifest, Node, Port
-from tests.link_worlds import linked, reading
+from tests.support.link_worlds import linked, reading
 
 TEXT = """
 pipeline: p

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.goldens import cases, matches
-from tests.link_worlds import linking, reading, shown
+from tests.support.goldens import cases, matches
+from tests.support.link_worlds import linking, reading, shown
 
 
 @pytest.mark.parametrize("path", cases("invalid/link"), ids=lambda path: path.stem)

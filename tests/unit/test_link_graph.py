@@ -12,7 +12,7 @@ from orchestrator.link.linker import link
 from orchestrator.link.model import LinkedGraph
 from orchestrator.manifest import check as check_text
 from orchestrator.wasi import answers
-from tests.link_worlds import linked, linking, load, reading, shipped, shown
+from tests.support.link_worlds import linked, linking, load, reading, shipped, shown
 
 STEP = "component: step, run: test:worlds/steps"
 

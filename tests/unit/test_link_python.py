@@ -17,7 +17,7 @@ from orchestrator.link.linker import Linking
 from orchestrator.link.model import LinkedNode
 from orchestrator.link.signature import parse_signature
 from orchestrator.manifest.model import Manifest, Node, PythonFunction
-from tests.link_worlds import linked, linking, shown
+from tests.support.link_worlds import linked, linking, shown
 
 
 class Mood(enum.Enum):

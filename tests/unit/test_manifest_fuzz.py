@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from orchestrator import manifest
 from orchestrator.errors import InvalidPipeline
 from orchestrator.manifest.scalars import plain_value, read_duration, read_integer, read_rate, read_size
-from tests.goldens import cases
+from tests.support.goldens import cases
 
 SEEDS = [path.read_text(encoding="utf-8-sig") for path in cases("valid")]
 COMPONENTS = [path.read_text() for path in cases("component/valid")]

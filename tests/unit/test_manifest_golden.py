@@ -14,7 +14,7 @@ from orchestrator import manifest
 from orchestrator.errors import InvalidPipeline
 from orchestrator.interface import show_type
 from orchestrator.manifest import model
-from tests.goldens import cases, matches
+from tests.support.goldens import cases, matches
 
 ENV = {"ALLOWED": "allowed/value"}
 

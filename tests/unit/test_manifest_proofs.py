@@ -10,7 +10,7 @@ from orchestrator.manifest.component_keys import COMPONENT
 from orchestrator.manifest.container_shapes import Key
 from orchestrator.manifest.pages import objects
 from orchestrator.manifest.pipeline_keys import PIPELINE
-from tests.goldens import PROJECT
+from tests.support.goldens import PROJECT
 
 
 def keys() -> Iterator[tuple[str, Key]]:

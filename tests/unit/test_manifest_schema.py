@@ -14,7 +14,7 @@ import yaml
 
 from orchestrator import manifest
 from orchestrator.manifest.scalars import plain_value, read_integer
-from tests.goldens import PROJECT, cases, matches
+from tests.support.goldens import PROJECT, cases, matches
 
 BEYOND_A_SCHEMA = {
     "contract-pattern-long": "editors need not count characters",

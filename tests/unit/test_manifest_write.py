@@ -15,7 +15,7 @@ from orchestrator.interface.types import STRING, U32, List
 from orchestrator.interface.values import Variant
 from orchestrator.manifest import model
 from orchestrator.manifest.scalars import read_duration, read_size, show_duration, show_size
-from tests.goldens import cases
+from tests.support.goldens import cases
 
 NODE = model.Node("a", component="a.wasm", run="run")
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests import leftovers
+from tests.support import leftovers
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,8 @@ from orchestrator.engine import Component, Engine, Frame, Instance
 from orchestrator.errors import LimitExceeded
 from orchestrator.interface.types import Function, World
 from orchestrator.runtime.threads import Threads
-from tests.gates import Pass
-from tests.guests import CALLER
+from tests.support.gates import Pass
+from tests.support.guests import CALLER
 
 
 def _function(world: World, name: str) -> Function:

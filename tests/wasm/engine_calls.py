@@ -8,8 +8,8 @@ from typing import Any
 
 from orchestrator.engine import Denial, Engine, Frame, Handle, Instance, InstanceSettings
 from orchestrator.interface.types import Function, Interface, World
-from tests.gates import Pass
-from tests.resource_guests import OWNER
+from tests.support.gates import Pass
+from tests.support.resource_guests import OWNER
 
 
 def function(world: World, name: str) -> Function:

@@ -19,7 +19,7 @@ from orchestrator.engine import _compiler as compiler
 from orchestrator.engine import engine as engine_module
 from orchestrator.errors import ClosedError, ComponentError
 from orchestrator.interface.types import Function
-from tests.guests import plain
+from tests.support.guests import plain
 
 _LOCATION = """(component (core module $m (func (export "f") (result i32) (i32.const {n})))
   (core instance $i (instantiate $m)) (func (export "f") (result u32) (canon lift (core func $i "f"))))"""

@@ -8,9 +8,9 @@ import pytest
 
 from orchestrator.engine import Engine, Frame, Instance, Stop
 from orchestrator.errors import Cancelled, ClosedError, LimitExceeded, RunError, TimedOut, Trapped, ValueMismatch
-from tests.gates import Pass
-from tests.guests import BAD, CALLER, plain
-from tests.leftovers import left_alive
+from tests.support.gates import Pass
+from tests.support.guests import BAD, CALLER, plain
+from tests.support.leftovers import left_alive
 from tests.wasm.engine_calls import TEXT_BACK, TEXT_FRONT, Denies, call, function, instance
 
 

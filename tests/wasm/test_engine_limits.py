@@ -12,9 +12,9 @@ import pytest
 from orchestrator.engine import Engine, Frame, InstanceSettings
 from orchestrator.engine.component import Parts
 from orchestrator.errors import ComponentError, LimitExceeded, RunError, Trapped
-from tests.gates import Pass
-from tests.guests import BAD, CALLER, plain
-from tests.leftovers import left_alive
+from tests.support.gates import Pass
+from tests.support.guests import BAD, CALLER, plain
+from tests.support.leftovers import left_alive
 from tests.wasm.engine_calls import call, function, instance
 
 _PAGE = 65536

@@ -15,9 +15,9 @@ import pytest
 from orchestrator.engine import Engine, Frame, Handle, Instance, Linker, _resources
 from orchestrator.errors import ClosedError, LimitExceeded, Trapped, ValueMismatch
 from orchestrator.interface.types import Borrow, Function, Interface, Name, Own, Resource, World
-from tests.gates import Pass
-from tests.leftovers import left_alive
-from tests.resource_guests import API, HOLDER, OWNER, PASSER
+from tests.support.gates import Pass
+from tests.support.leftovers import left_alive
+from tests.support.resource_guests import API, HOLDER, OWNER, PASSER
 
 _API = Name.parse(API)
 

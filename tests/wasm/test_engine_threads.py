@@ -14,9 +14,9 @@ import pytest
 
 from orchestrator.engine import Engine, Frame, Instance, Stop
 from orchestrator.errors import Cancelled, ClosedError, TimedOut
-from tests.gates import Pass
-from tests.guests import BAD, CALLER
-from tests.leftovers import left_alive
+from tests.support.gates import Pass
+from tests.support.guests import BAD, CALLER
+from tests.support.leftovers import left_alive
 from tests.wasm.engine_calls import call, function, instance
 
 
@@ -242,7 +242,7 @@ _ENDS = """
 import sys, threading, time
 from pathlib import Path
 from orchestrator.engine import Engine, Frame
-from tests.guests import BAD, CALLER
+from tests.support.guests import BAD, CALLER
 from tests.wasm.engine_calls import call, function
 engine = Engine(Path(sys.argv[1]))
 inside = threading.Event()

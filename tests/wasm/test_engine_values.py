@@ -15,11 +15,11 @@ from orchestrator.errors import ComponentError, RunError, ValueMismatch
 from orchestrator.interface import types as t
 from orchestrator.interface.sizes import layout, size
 from orchestrator.interface.values import Variant
-from tests.gates import Pass
-from tests.resource_guests import OWNER
-from tests.strategies import same, values
+from tests.support.gates import Pass
+from tests.support.resource_guests import OWNER
+from tests.support.strategies import same, values
+from tests.support.wat import MEMORY, WIDE, Types, echo, relay, wide
 from tests.wasm.engine_calls import call, function, instance
-from tests.wat import MEMORY, WIDE, Types, echo, relay, wide
 
 _FLAT = {"s64": "i64", "u64": "i64", "f32": "f32", "f64": "f64"}
 _CASES: dict[str, tuple[t.Type, str]] = {

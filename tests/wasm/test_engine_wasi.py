@@ -8,8 +8,8 @@ import pytest
 
 from orchestrator.engine import Engine, Folder, InstanceSettings, WasiSettings
 from orchestrator.errors import ComponentError, Trapped
-from tests.leftovers import left_alive
-from tests.wasi_guests import CLI, CREATE, FILES, READ, TRUNCATE, WRITE, said
+from tests.support.leftovers import left_alive
+from tests.support.wasi_guests import CLI, CREATE, FILES, READ, TRUNCATE, WRITE, said
 from tests.wasm.engine_calls import call, instance
 
 

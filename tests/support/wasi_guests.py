@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.wat import MEMORY
+from tests.support.wat import MEMORY
 
 _ERRORS = [
     "access",

@@ -15,7 +15,7 @@ from orchestrator.manifest import Reading
 from orchestrator.manifest import check as read
 from orchestrator.manifest.model import ComponentManifest, ConfigKey, Manifest, Node
 from orchestrator.wasi import answers
-from tests.goldens import PROJECT, ROOT
+from tests.support.goldens import PROJECT, ROOT
 
 CONFIG = (
     ConfigKey("name", parse_type("string"), description="how it calls itself"),

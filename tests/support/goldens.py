@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-ROOT = Path(__file__).parent / "golden"
-PROJECT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent / "golden"
+PROJECT = Path(__file__).parent.parent.parent
 
 
 def matches(expected: Path, found: str) -> None:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-COMPONENTS = Path(__file__).resolve().parent.parent / "components"
+COMPONENTS = Path(__file__).resolve().parent.parent.parent / "components"
 
 
 def load(component: str, name: str) -> ModuleType:
