@@ -10,6 +10,7 @@ import itertools
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
@@ -182,7 +183,9 @@ class Engine:
             binary = _unchanged(read(), digest, name)
             if size > SMALL:
                 self._progress(f"compiling {name} ({size / 1e6:.1f} MB), once")
+                begun = time.monotonic()
                 known = _compiler.in_another_process(binary, target, name)
+                self._progress(f"compiled {name} in {time.monotonic() - begun:.1f} s")
             else:
                 known = _compiler.here(self._native, binary, target, name)
             self.cache.keep(digest, key, known)

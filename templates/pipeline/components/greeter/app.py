@@ -4,5 +4,8 @@ from wit_world import exports
 
 
 class Greeting(exports.Greeting):
+    """The interface `greeting`."""
+
     def greet(self, name: str) -> str:
+        """The greeting."""
         return f"Hello, {name}!"
