@@ -102,7 +102,7 @@ def _deny(calling: Plan, caller: Instance, denial: Denial, results: int) -> None
 def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any:
     """The fast way: the caller's C values go to the callee where they lie, and the callee's result to the caller.
 
-    One function from the C API's callback to the call, since every function between costs a tenth of the whole.
+    One function from the C API's callback to the call: each one between them would be paid for at every call.
     """
     count, result_count = len(calling.lower), int(calling.lower_result is not None)
     request_size, response_size = calling.request_size, calling.response_size
