@@ -35,7 +35,7 @@ class Ledger:
     def __init__(self, now: Callable[[], int] = time.monotonic_ns) -> None:
         self._now = now
         self._lock = threading.Lock()
-        # One step of a C iterator: threads cannot come between, and it costs a tenth of a lock.
+        # One step of a C iterator: threads cannot come between, and it costs less than a lock.
         self._next = itertools.count(1).__next__
         self._admitted: deque[int] = deque()
 
