@@ -41,16 +41,17 @@ class Subscription:
         return self._closed
 
     def offer(self, events: Sequence[Event]) -> None:
-        """Takes events in; called by the recorder."""
-        mine = [event for event in events if event.run == self.run] if self.run else events
-        ends = bool(self.run) and any(event.kind == "run" for event in mine)
+        """Takes events in, where a run is given those of that run; called by the recorder."""
         with self._changed:
-            if not (self._closed or ends) and len(self._ring) + len(mine) <= self._room:
-                self._ring.extend(mine)  # the usual case, without a look at each
+            if self._closed:
+                return
+            if len(self._ring) + len(events) <= self._room:
+                self._ring.extend(events)  # the usual case, without a look at each
             else:
-                for event in mine:
-                    if not self._closed:
-                        self._take(event)
+                for event in events:
+                    self._take(event)
+            if self.run and any(event.kind == "run" for event in events):
+                self._closed = True
             self._changed.notify_all()
 
     def next(self, timeout: float | None = None) -> Event | None:
@@ -93,8 +94,6 @@ class Subscription:
             self._lost.setdefault(oldest.run, Tallies("slow-reader")).add(oldest)
             self.skipped += 1
         self._ring.append(event)
-        if self.run and event.kind == "run":
-            self._closed = True
 
     def _tell(self) -> None:
         """Puts what was skipped at the head of the ring."""

@@ -12,6 +12,8 @@ import weakref
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from orchestrator.audit.live import Subscription
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from orchestrator.audit.exporter import Exporter
 
 _BATCH = 2048
+_RUN_OF = itemgetter(3)
+"""The run of an event."""
 _TICK = 0.05
 """Seconds between two looks at the queue while events come in: how far a live view lags."""
 _DOZE = 1.0
@@ -112,6 +116,9 @@ class _Core:
         self.left_out = 0
         self._capacity = capacity
         self._views: list[Subscription] = []
+        """Those that see every run."""
+        self._watching: dict[str, list[Subscription]] = {}
+        """By run, those that see it alone."""
         self._raised: dict[int, _Raised] = {}
         self._reset()
 
@@ -157,7 +164,10 @@ class _Core:
         with self._lock:
             if self._closed:
                 view.close()
-            self._views = [v for v in self._views if not v.closed] + [view]
+            if view.run:
+                self._watching[view.run] = [*self._watching.get(view.run, ()), view]
+            else:
+                self._views = [v for v in self._views if not v.closed] + [view]
 
     def flush(self, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
@@ -181,7 +191,7 @@ class _Core:
         for exporter in self.exporters:
             self._guard(exporter, partial(self._end, exporter, deadline))
         self.problems += [str(raised) for raised in self._raised.values()]
-        for view in self._views:
+        for view in (*self._views, *(view for views in self._watching.values() for view in views)):
             view.close()
 
     def _join(self, timeout: float) -> bool:
@@ -232,7 +242,7 @@ class _Core:
         """Hands over what is in the queue now; whether there was anything."""
         asked, queue = self._asked, self._queue
         waiting = there = len(queue)
-        if not self.exporters and not self._views:
+        if not self.exporters and not self._views and not self._watching:
             queue.clear()
             waiting = 0
         while waiting > 0:
@@ -251,6 +261,19 @@ class _Core:
             self._guard(exporter, partial(_export, exporter, batch))
         for view in self._views:
             view.offer(batch)
+        if self._watching:
+            for run, events in groupby(batch, _RUN_OF):
+                if run in self._watching:
+                    self._show(run, list(events))
+
+    def _show(self, run: str, events: list[Event]) -> None:
+        """Offers events to those that see one run; they see nothing after its end, and are forgotten."""
+        for view in self._watching[run]:
+            view.offer(events)
+        if events[-1].kind == "run":
+            with self._lock:
+                if all(view.closed for view in self._watching[run]):
+                    del self._watching[run]
 
     def _rest_before(self, event: Event) -> Iterable[Event]:
         if event.kind != "run":
@@ -277,7 +300,7 @@ class _Core:
 
     def after_fork(self) -> None:
         """Empties the recorder in a forked child, where its thread is not: the parent's files stay the parent's."""
-        self.exporters, self._views = [], []
+        self.exporters, self._views, self._watching = [], [], {}
         self._reset()
 
 

@@ -15,6 +15,9 @@ from orchestrator.engine._native import VALUE
 MEMORY = memoryview((ctypes.c_ubyte * sys.maxsize).from_address(0)).cast("B")
 """The lower half of the address space, where a process has its own memory. Nothing is read by making it."""
 
+QUADS = MEMORY[: sys.maxsize - 7].cast("Q")
+"""The same as words of eight bytes: `QUADS[address >> 3]` is the word at an address that is a multiple of eight."""
+
 WORDS = struct.Struct("<QQ")
 _words = WORDS.unpack_from
 _word = struct.Struct("<Q").unpack_from

@@ -8,39 +8,45 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._live import LIVE
+from orchestrator.engine._memory import QUADS
 from orchestrator.engine._plan import Plan, plan
 from orchestrator.interface.convert import check
+from orchestrator.interface.sizes import layout
+from orchestrator.interface.types import Enum, Flags, List, Primitive
 
 if TYPE_CHECKING:
+    from orchestrator.engine.frame import Frame
     from orchestrator.engine.instance import Instance
-    from orchestrator.interface.types import Function, Name
+    from orchestrator.interface.types import Function, Name, Type
 
 
 class Gate(Protocol):
     """What decides over one function of a call edge. Asked on the calling guest's thread, at each call.
 
-    `enter` gives the instance to call, entered; after it either `leave` or `fail` is called with it, which leaves it.
-    When `leave` itself raises, `fail` is asked with no callee. A value that `enter`, `leave` or `fail` returns in
-    place of the call's own is a denial: the caller's result.
+    `begin` lets a call through as a stay in the callee, the engine enters the callee with it, calls, leaves, and asks
+    `end`. What goes wrong on the way goes to `fail`. A `Denial` that any of them returns is what the caller gets.
     """
 
     needs_args: bool
-    """Whether `enter` wants the arguments as Python values."""
+    """Whether `begin` wants the arguments as Python values."""
     needs_result: bool
-    """Whether `leave` wants the result as a Python value."""
+    """Whether `end` wants the result as a Python value."""
 
-    def enter(self, caller: Instance, size: int, args: Mapping[str, Any] | None) -> Instance | Denial:
-        """The callee, entered; or what the caller gets instead."""
+    def begin(self, caller: Frame | None, size: int, args: Mapping[str, Any] | None) -> Frame | Denial:
+        """The stay that the call is, out of the stay of the caller; or what the caller gets instead."""
 
-    def leave(self, callee: Instance, size: int, result: Any) -> Denial | None:
-        """The call returned; None lets its result through."""
+    def arrive(self, frame: Frame) -> Instance:
+        """The callee, entered (`enter_nested`); asked where `frame.instance` is none, or cannot be entered at once."""
 
-    def fail(self, caller: Instance, callee: Instance | None, problem: BaseException) -> Denial:
-        """The call failed (before it, if there is no callee); raises what the caller fails with, or denies."""
+    def end(self, frame: Frame, size: int, result: Any) -> Denial | None:
+        """The call returned, and its instance was left; None lets its result through."""
+
+    def fail(self, caller: Instance, frame: Frame | None, problem: BaseException) -> Denial:
+        """The call failed, or `begin` or `end` did, without a frame; raises what the caller fails with, or denies."""
 
 
 class Denial:
@@ -99,41 +105,89 @@ def _deny(calling: Plan, caller: Instance, denial: Denial, results: int) -> None
         ctypes.memmove(results, value, c.VALUE)
 
 
-def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any:
-    """The fast way: the caller's C values go to the callee where they lie, and the callee's result to the caller.
-
-    One function from the C API's callback to the call: each one between them would be paid for at every call.
-    """
-    count, result_count = len(calling.lower), int(calling.lower_result is not None)
-    request_size, response_size = calling.request_size, calling.response_size
-    key, needs_args, live = (target, name), gate.needs_args, LIVE
-    lift_result = calling.lift_result if gate.needs_result else None
-    enter, leave, call = gate.enter, gate.leave, c.call
-
-    def callback(
-        _env: int, context: int, _type: int, arguments: int, _count: int, results: int, _result_count: int
-    ) -> int | None:
-        caller = live[context]
-        callee: Instance | None = None
+_FORWARD = """
+def callback(_env, context, _type, arguments, _count, results, _result_count):
+    caller = live[context]
+    frame = callee = None
+    try:
+        frame = begin(caller.frame, {request}, {args})
+        if frame.__class__ is Denial:
+            return denied(calling, caller, frame, results)
+        callee = frame.instance
+        if callee is None or callee.gone or not callee.take(False):
+            callee = None
+            callee = arrive(frame)
+        else:
+            callee.turn.holder = caller.turn.holder
+            callee.frame = frame
+            if callee.gone:
+                callee.leave_nested()
+                callee = None
+                callee = arrive(frame)
         try:
-            args = _named(calling, arguments, caller) if needs_args else None
-            entered = enter(caller, request_size(arguments), args)
-            if entered.__class__ is Denial:
-                return _denied(calling, caller, entered, results)
-            callee = cast("Instance", entered)
-            found = callee.functions.get(key)
-            address = found[0] if found else callee.function(target, name)
-            error = call(address, callee.context, arguments, count, results, result_count)
-            if error:
-                raise callee.failed(error)
-            value = lift_result(results, callee.handles) if lift_result else None
-            leaving, callee = callee, None
-            denial = leave(leaving, response_size(results), value)
-            return None if denial is None else _denied(calling, caller, denial, results)
-        except BaseException as problem:
-            return _failed(calling, gate, caller, callee, problem, results)
+            function = callee.functions[key]
+        except KeyError:
+            function = callee.find(target, name)
+        error = call(function, callee.context, arguments, {count}, results, {result_count})
+        if error:
+            raise callee.failed(error)
+        size = {response}
+        {value}
+        leaving, callee = callee, None
+        leaving.leave_nested()
+        if frame.fresh:
+            leaving.close()
+        ending, frame = frame, None
+        denial = end(ending, size, value)
+        return None if denial is None else denied(calling, caller, denial, results)
+    except BaseException as problem:
+        return failed(calling, gate, caller, frame, callee, problem, results)
+"""
+"""One function from the C API's callback to the call: each one between them would be paid for at every call."""
 
-    return c.HostCallback(callback)
+
+def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any:
+    """The fast way: the caller's C values go to the callee where they lie, and the callee's result to the caller."""
+    from orchestrator.engine.instance import function_key
+
+    function = calling.function
+    source = _FORWARD.format(
+        request=_size_of(tuple(field.type for field in function.params), "arguments", "request_size"),
+        response=_size_of(() if function.result is None else (function.result,), "results", "response_size"),
+        args="named(calling, arguments, caller)" if gate.needs_args else None,
+        value="value = lift(results, callee.handles)" if gate.needs_result and function.result else "value = None",
+        count=len(calling.lower),
+        result_count=int(calling.lower_result is not None),
+    )
+    names = {
+        "calling": calling, "gate": gate, "begin": gate.begin, "arrive": gate.arrive, "end": gate.end, "call": c.call, "live": LIVE,
+        "key": function_key(target, name), "target": target, "name": name, "Denial": Denial, "denied": _denied, "failed": _failed, "named": _named,
+        "lift": calling.lift_result, "request_size": calling.request_size, "response_size": calling.response_size,
+        "quads": QUADS,
+    }  # fmt: skip
+    exec(compile(source, f"<forward {name}>", "exec"), names)
+    return c.HostCallback(names["callback"])
+
+
+def _size_of(types: tuple[Type, ...], address: str, otherwise: str) -> str:
+    """The expression for the size of the C values of those types at an address.
+
+    Where nothing but strings and lists of plain numbers is outside the flat form, it is read without a call.
+    """
+    flat, places = 0, []
+    for index, type_ in enumerate(types):
+        flat += layout(type_)[0]
+        match type_:
+            case Primitive("string"):
+                places.append((index, 1))
+            case List(Primitive(element)) if element != "string":
+                places.append((index, layout(type_.element)[0]))
+            case Primitive() | Enum() | Flags():
+                pass
+            case _:
+                return f"{otherwise}({address})"
+    words = [f"{unit} * quads[({address} >> 3) + {4 * index + 1}]" for index, unit in places]
+    return " + ".join([str(flat), *words])
 
 
 def _denied(calling: Plan, caller: Instance, denial: Any, results: int) -> int | None:
@@ -146,37 +200,58 @@ def _denied(calling: Plan, caller: Instance, denial: Any, results: int) -> int |
 
 
 def _failed(
-    calling: Plan, gate: Gate, caller: Instance, callee: Instance | None, problem: BaseException, results: int
+    calling: Plan,
+    gate: Gate,
+    caller: Instance,
+    frame: Any,
+    callee: Instance | None,
+    problem: BaseException,
+    results: int,
 ) -> int | None:
     """What a callback returns when the call failed: the gate denies, or the caller fails too."""
     try:
-        denial = gate.fail(caller, callee, problem)
+        if callee is not None:
+            _leave(callee, frame)
+        denial = gate.fail(caller, frame, problem)
     except BaseException as raised:
         return caller.raise_in_guest(raised)
     return _denied(calling, caller, denial, results)
 
 
+def _leave(callee: Instance, frame: Frame) -> None:
+    """Leaves a callee; one that was made for the call alone is closed."""
+    callee.leave_nested()
+    if frame.fresh:
+        callee.close()
+
+
 class _Translated:
-    """The way for handles, which mean something in one store only, and for rules that look at the result."""
+    """The way for handles, which mean something in one store only."""
 
     def __init__(self, calling: Plan, answering: Plan, target: Name | None, gate: Gate) -> None:
         self.calling, self.answering, self.target, self.gate = calling, answering, target, gate
 
     def cross(self, caller: Instance, arguments: int, results: int) -> None:
+        frame: Frame | None = None
         callee: Instance | None = None
+        gate = self.gate
         try:
             args = _named(self.calling, arguments, caller)
             size = self.calling.request_size(arguments)
-            entered = self.gate.enter(caller, size, args if self.gate.needs_args else None)
-            if isinstance(entered, Denial):
-                return _deny(self.calling, caller, entered, results)
-            callee = entered
-            function = self.answering.function
-            value, response = callee.call_sized(self.target, function, tuple(args.values()))
+            begun = gate.begin(caller.frame, size, args if gate.needs_args else None)
+            if isinstance(begun, Denial):
+                return _deny(self.calling, caller, begun, results)
+            frame = begun
+            callee = gate.arrive(frame)
+            value, response = callee.call_sized(self.target, self.answering.function, tuple(args.values()))
             leaving, callee = callee, None
-            denial = self.gate.leave(leaving, response, value)
+            _leave(leaving, frame)
+            ending, frame = frame, None
+            denial = gate.end(ending, response, value)
         except BaseException as problem:
-            denial, value = self.gate.fail(caller, callee, problem), None
+            if callee is not None and frame is not None:
+                _leave(callee, frame)
+            denial, value = gate.fail(caller, frame, problem), None
         _deny(self.calling, caller, denial or Denial(value), results)
         return None
 

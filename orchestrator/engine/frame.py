@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import RunError, TimedOut
+
+if TYPE_CHECKING:
+    from orchestrator.engine.instance import Instance
 
 
 class Stop:
@@ -43,10 +47,14 @@ class Frame:
         limit: what set the deadline, for the message: "node `x`: timeout 5s".
     """
 
-    __slots__ = ("deadline", "limit", "stop")
+    __slots__ = ("deadline", "fresh", "instance", "limit", "stop")
 
     def __init__(self, stop: Stop | None = None, deadline: float = math.inf, limit: str = "") -> None:
         self.stop, self.deadline, self.limit = stop or Stop(), deadline, limit
+        self.instance: Instance | None = None
+        """The instance that the last call of this frame entered, if the next one may."""
+        self.fresh = False
+        """Whether the instance that it is in is for this stay alone, and closed after it."""
 
     def problem(self) -> RunError | None:
         """Why the guest must not go on, or None."""

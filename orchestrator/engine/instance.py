@@ -10,6 +10,7 @@ import ctypes
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -44,10 +45,15 @@ class Instance:
         self.pending: BaseException | None = None
         self.ended = ""
         """Why the instance answers no further call; empty while it does."""
+        self.gone = False
+        """Whether it answers no further call: it trapped, or was closed."""
         self.closed = self._closing = self._calling = False
         self.turn = Turn()
+        self.take = self.turn.take
         self.handles = Handles(self, linker.resources)
-        self.functions: dict[tuple[Name | None, str], tuple[int, Any]] = {}
+        self.functions: dict[str, int] = {}
+        """The addresses of exported functions that were looked up, by `function_key`."""
+        self._found: list[Any] = []
         self._drops: list[int] = []
         self._store = c.store_new(linker.engine.address, None, None)
         self.context: int = c.store_context(self._store)
@@ -55,11 +61,6 @@ class Instance:
         self._output = 0
         self._words = LastWords(settings.output or (lambda _stream, _data: None))
         self._unfinished = self._words.unfinished
-
-    @property
-    def gone(self) -> bool:
-        """Whether it answers no further call: it trapped, or was closed."""
-        return bool(self.ended) or self._closing
 
     def start(self, frame: Frame, linker: int) -> None:
         """Instantiates the component in the store; called once, by the linker.
@@ -97,10 +98,8 @@ class Instance:
         """
         self.turn.acquire(frame)
         try:
-            if self._closing:
-                raise ClosedError("the instance was closed")
-            if self.ended:
-                raise self._over()
+            if self.gone:
+                raise ClosedError("the instance was closed") if self._closing else self._over()
             self._ticker.enter(self)
         except BaseException:
             self._release()
@@ -108,13 +107,9 @@ class Instance:
         self.frame = frame
 
     def enter_nested(self, frame: Frame) -> None:
-        """`enter`, for a call out of an instance that is entered itself: the epoch ticks already. The hot path."""
-        turn = self.turn
-        if turn.take(False):
-            turn.holder = get_ident()
-        else:
-            turn.acquire(frame)
-        if self._closing or self.ended:
+        """`enter`, for a call out of an instance that is entered itself: the epoch ticks already."""
+        self.turn.acquire(frame)
+        if self.gone:
             self._release()
             raise ClosedError("the instance was closed") if self._closing else self._over()
         self.frame = frame
@@ -126,7 +121,14 @@ class Instance:
         if self._unfinished:
             self._words.flush()
         self.frame = None
-        self.turn.release()
+        turn = self.turn
+        if turn.waiting:
+            turn.release()
+        else:
+            turn.holder = 0
+            turn.give_back()
+            if turn.waiting:
+                turn.hand_over()
         if self._closing or self._drops:
             self._after_release()
 
@@ -247,16 +249,18 @@ class Instance:
 
     def function(self, interface: Name | None, name: str) -> int:
         """The address of an exported function, looked up once an instance."""
-        found = self.functions.get((interface, name))
-        return found[0] if found else self._find(interface, name)
+        found = self.functions.get(function_key(interface, name))
+        return self.find(interface, name) if found is None else found
 
-    def _find(self, interface: Name | None, name: str) -> int:
+    def find(self, interface: Name | None, name: str) -> int:
+        """Looks an exported function up."""
         index = self.linker.code.index(interface, name)
         out = (ctypes.c_uint64 * 4)()
         if not c.instance_function(ctypes.addressof(self._native), self.context, index, ctypes.addressof(out)):
             raise Trapped(f"the component has no export {f'{interface}.' if interface else ''}{name}")
-        self.functions[interface, name] = (ctypes.addressof(out), out)
-        return ctypes.addressof(out)
+        self._found.append(out)
+        self.functions[function_key(interface, name)] = found = ctypes.addressof(out)
+        return found
 
     # Ending
 
@@ -267,7 +271,7 @@ class Instance:
         if pending is not None:
             c.error_delete(error)
         said = next(iter(str(problem).splitlines()), "") or type(problem).__name__
-        self.ended = said.removeprefix(_OVER)
+        self.ended, self.gone = said.removeprefix(_OVER), True
         return problem
 
     def _reason(self) -> Reason | None:
@@ -303,7 +307,7 @@ class Instance:
             if not self.closed:
                 self._ticker.enter(self)
         except BaseException as problem:  # the engine was closed: nothing runs any more
-            self.ended = self.ended or str(problem)
+            self.ended, self.gone = self.ended or str(problem), True
         else:
             self.frame = frame or Frame(deadline=time.monotonic() + _DESTRUCTOR, limit="a destructor took too long")
         self.leave()
@@ -321,7 +325,7 @@ class Instance:
 
     def close(self) -> None:
         """Ends the instance and frees its store: at once if it is idle, else when it is left."""
-        self._closing = True
+        self._closing = self.gone = True
         if not self.turn.try_acquire():
             return
         try:
@@ -344,3 +348,9 @@ def _free(values: ctypes.Array[ctypes.c_uint8], count: int) -> None:
     at = ctypes.addressof(values)
     for index in range(count):
         c.value_delete(at + index * c.VALUE)
+
+
+@lru_cache(maxsize=4096)
+def function_key(interface: Name | None, name: str) -> str:
+    """What an exported function is looked up by: a text, whose hash is known."""
+    return f"{interface or ''}#{name}"

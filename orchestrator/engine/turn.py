@@ -18,17 +18,18 @@ _LOOK = 0.02
 class Turn:
     """A fair lock that is not re-entrant: the thread that holds it is told so instead of waiting for itself.
 
-    `take(False)` is the quick way when nobody has it; who takes it so sets `holder`.
+    `take(False)` is the quick way when nobody has it; who takes it so sets `holder`. `give_back` is the quick way back,
+    after setting `holder` to 0 while nobody is `waiting`; who came to wait meanwhile is let in by `hand_over`.
     """
 
-    __slots__ = ("_lock", "_mutex", "_waiting", "holder", "take")
+    __slots__ = ("_lock", "_mutex", "give_back", "holder", "take", "waiting")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._mutex = threading.Lock()
-        self._waiting: deque[tuple[int, threading.Event]] = deque()
+        self.waiting: deque[tuple[int, threading.Event]] = deque()
         self.holder = 0
-        self.take = self._lock.acquire
+        self.take, self.give_back = self._lock.acquire, self._lock.release
 
     def acquire(self, frame: Frame) -> None:
         """Waits for the turn.
@@ -45,9 +46,9 @@ class Turn:
             raise Trapped("a component cannot be called while it is calling out: the call would enter it again")
         ready = threading.Event()
         with self._mutex:
-            self._waiting.append((me, ready))
+            self.waiting.append((me, ready))
         try:
-            self._hand_over()  # it may have been given back before this thread stood in the queue
+            self.hand_over()  # it may have been given back before this thread stood in the queue
             self._wait(ready, frame)
         except BaseException:  # a ctrl-C among them: a turn given to a thread that went away would be lost
             if not self._give_up(ready):
@@ -66,17 +67,17 @@ class Turn:
         with self._mutex:
             if ready.is_set():
                 return False
-            self._waiting = deque(entry for entry in self._waiting if entry[1] is not ready)
+            self.waiting = deque(entry for entry in self.waiting if entry[1] is not ready)
             return True
 
-    def _hand_over(self) -> None:
+    def hand_over(self) -> None:
         """Gives a turn that nobody has to the thread that waits longest."""
         with self._mutex:
-            if self._waiting and self._lock.acquire(False):
+            if self.waiting and self._lock.acquire(False):
                 self._give()
 
     def _give(self) -> None:
-        self.holder, ready = self._waiting.popleft()
+        self.holder, ready = self.waiting.popleft()
         ready.set()
 
     def try_acquire(self) -> bool:
@@ -92,12 +93,12 @@ class Turn:
 
     def release(self) -> None:
         """Gives the turn to the thread that waits longest, without letting another come between."""
-        if self._waiting:
+        if self.waiting:
             with self._mutex:
-                if self._waiting:
+                if self.waiting:
                     self._give()
                     return
         self.holder = 0
         self._lock.release()
-        if self._waiting:
-            self._hand_over()
+        if self.waiting:
+            self.hand_over()

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from orchestrator.contract import Checks
     from orchestrator.interface.types import Function
 
+Begin = Callable[["Visit", int, "Mapping[str, Any] | None"], "Visit | Denial"]
+"""(the caller's visit, the size of the request, the arguments by name where a rule sees them) -> the callee's visit."""
+End = Callable[["Visit", int, Any], "Denial | None"]
+"""(the callee's visit, the size of the response, the result where a rule sees it) -> what the caller gets instead."""
 Denied = Callable[[str], Any]
 """The value that tells a caller it was denied; raises ValueError where its type has no room for one."""
 
@@ -50,7 +54,7 @@ class Crossing:
     ) -> None:
         self.edge, self.caller, self.callee, self.function, self._denied = edge, caller, callee, function, denied
         self._checks, self._timeout = checks, timeout
-        self._about: dict[str, Any] = {"caller": caller, "tool": tool} if tool else {"caller": caller}
+        self.about: dict[str, Any] = {"caller": caller, "tool": tool} if tool else {"caller": caller}
         """What every event says; one mapping for all of them, never changed."""
         self._edge_timeout = checks.timeout if checks is not None else None
         self.needs_args = checks is not None and checks.needs_args
@@ -60,18 +64,22 @@ class Crossing:
             f"node `{callee}` took longer than its timeout, {timeout or 0:g} s",
             f"a call of `{callee}` took longer than the {self._edge_timeout or 0:g} s that its edge allows",
         )
-
-    def begin(self, caller: Visit, size: int, args: Mapping[str, Any] | None) -> Visit | Denial:
+        self._returned = _returned(self)
+        plain = checks is None and not self._timed
+        self.begin: Begin = _plain_begin(self) if plain else self._begin
         """Lets a call through, as a visit of the callee with its deadline; or says what the caller gets instead."""
+        self.end: End = self._returned if plain else self._end
+        """The call returned: checked, and recorded."""
+
+    def _begin(self, caller: Visit, size: int, args: Mapping[str, Any] | None) -> Visit | Denial:
+        visit = self.visit(caller)
+        run = visit.run
+        visit.request, visit.span, visit.parent, visit.start = size, run.span(), caller.span, time.perf_counter_ns()
         try:
-            run = caller.run
-        except AttributeError:  # a destructor that runs when its handle is dropped from outside belongs to no run
-            raise Trapped("a component cannot call over an edge while no run is going on") from None
-        visit = Visit(run, self.callee, caller.span, caller)
-        visit.request = size
-        try:
-            run.count_call()
+            if run.next_call() > run.most_calls:
+                raise run.spend()
             if self._timed:
+                visit.deadline, visit.limit = caller.deadline, caller.limit
                 visit.within(self._timeout, self._limits[0])
                 visit.own_limit = visit.within(self._edge_timeout, self._limits[1])
             if self._checks is None:
@@ -81,15 +89,25 @@ class Crossing:
             return self.failed(visit, problem)
         return visit if violation is None else self._violated(visit, violation, -1)
 
+    def visit(self, caller: Visit) -> Visit:
+        """The visit that calls out of `caller` over this edge are, one at a time."""
+        try:
+            run, inner = caller.run, caller.inner
+        except AttributeError:  # a destructor that runs when its handle is dropped from outside belongs to no run
+            raise Trapped("a component cannot call over an edge while no run is going on") from None
+        found = inner.get(self)
+        if found is None:
+            found = inner[self] = Visit(run, self.callee, caller.span, caller)
+        return found
+
     def refused(self, caller: Visit, size: int, why: str) -> None:
         """Records a call that is none: its arguments do not fit."""
         visit = Visit(caller.run, self.callee, caller.span, caller)
         visit.request = size
-        detail = {**self._about, "error": why, "error_type": ValueMismatch.__name__}
+        detail = {**self.about, "error": why, "error_type": ValueMismatch.__name__}
         self._record(visit, -1, "failed", "", detail)
 
-    def end(self, visit: Visit, size: int, result: Any) -> Denial | None:
-        """The call returned: checked, and recorded."""
+    def _end(self, visit: Visit, size: int, result: Any) -> Denial | None:
         if self._timed and visit.remaining() <= 0:
             return self.failed(visit, TimedOut(visit.limit, deadline=visit.deadline))
         if self._checks is not None:
@@ -99,17 +117,7 @@ class Crossing:
                 return self.failed(visit, problem)
             if violation is not None:
                 return self._violated(visit, violation, size)
-        run, start = visit.run, visit.start
-        run.record(
-            _event(
-                Event,
-                (
-                    "call", run.epoch + start, _clock() - start, run.id, visit.span, visit.parent, self.callee,
-                    self.edge, self.function, visit.request, size, "allowed", "", self._about,
-                ),
-            )
-        )  # fmt: skip
-        return None
+        return self._returned(visit, size, result)
 
     def failed(self, visit: Visit, problem: BaseException) -> Denial:
         """The call failed: the edge's timeout is a rule that was broken; all else is raised, told where it happened."""
@@ -119,14 +127,14 @@ class Crossing:
         found = problem if isinstance(problem, RunError) else explained(problem)
         found = run.placed(found, self.callee, self.edge, visit=visit)
         over = isinstance(found, Cancelled) or run.ended_by(found)
-        detail = {**self._about, "error": found.message, "error_type": type(found).__name__}
+        detail = {**self.about, "error": found.message, "error_type": type(found).__name__}
         self._record(visit, -1, "cancelled" if over else "failed", "", detail)
         raise found from found.__cause__
 
     def _violated(self, visit: Visit, violation: Violation, response: int) -> Denial:
         run = visit.run
         denies = self._checks is not None and self._checks.denies
-        decision, detail = "denied" if denies else "failed", {**self._about, "error": violation.message}
+        decision, detail = "denied" if denies else "failed", {**self.about, "error": violation.message}
         self._record(visit, response, decision, violation.rule, detail)
         run.event("violation", visit, edge=self.edge, function=self.function, rule=violation.rule, decision=decision,
                   detail={"message": violation.message})  # fmt: skip
@@ -159,6 +167,45 @@ class Crossing:
                         response=response, decision=decision, rule=rule, detail=detail)  # fmt: skip
 
 
+def _plain_begin(crossing: Crossing) -> Begin:
+    """`begin` of an edge whose calls are counted and recorded, and no more: the hot path."""
+    visit_of, clock = crossing.visit, time.perf_counter_ns
+
+    def begin(caller: Visit, request: int, _args: object) -> Visit | Denial:
+        try:
+            visit = caller.inner[crossing]
+        except (KeyError, AttributeError):
+            visit = visit_of(caller)
+        run = visit.run
+        visit.request, visit.span, visit.parent = request, run.span(), caller.span
+        if run.next_call() > run.most_calls:
+            return crossing.failed(visit, run.spend())
+        visit.start = clock()
+        return visit
+
+    return begin
+
+
+def _returned(crossing: Crossing) -> Callable[[Visit, int, object], None]:
+    """What records a call that returned, in one event."""
+    callee, edge, function, about = crossing.callee, crossing.edge, crossing.function, crossing.about
+    clock, new = time.perf_counter_ns, tuple.__new__
+
+    def returned(visit: Visit, response: int, _result: object) -> None:
+        run, start = visit.run, visit.start
+        run.record(
+            new(
+                Event,
+                (
+                    "call", run.epoch + start, clock() - start, run.id, visit.span, visit.parent, callee, edge,
+                    function, visit.request, response, "allowed", "", about,
+                ),
+            )
+        )  # fmt: skip
+
+    return returned
+
+
 def explained(problem: BaseException) -> RunError:
     """An error that is none of a run's own, as one; it is the cause."""
     found = RunError(f"{type(problem).__name__}: {problem}")
@@ -175,7 +222,3 @@ def denied_by(function: Function) -> Denied:
         raise ValueError("no room")
 
     return no_room
-
-
-_event = tuple.__new__
-_clock = time.perf_counter_ns

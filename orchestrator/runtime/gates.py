@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.contract.redact import HIDDEN
 from orchestrator.engine import Denial
-from orchestrator.errors import ClosedError, PythonNodeFailed, Trapped, ValueMismatch
+from orchestrator.errors import PythonNodeFailed, ValueMismatch
 from orchestrator.interface.convert import check
 from orchestrator.interface.sizes import size
 from orchestrator.runtime.visit import Visit
@@ -15,7 +15,7 @@ from orchestrator.runtime.visit import Visit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.engine import Instance
+    from orchestrator.engine import Frame, Instance
     from orchestrator.interface.types import Function
     from orchestrator.runtime.crossing import Crossing
 
@@ -23,50 +23,28 @@ if TYPE_CHECKING:
 class EdgeGate:
     """One function of a call edge between two components."""
 
-    __slots__ = ("_begin", "_crossing", "_end", "needs_args", "needs_result")
+    __slots__ = ("_crossing", "begin", "end", "needs_args", "needs_result")
 
     def __init__(self, crossing: Crossing) -> None:
-        self._crossing, self._begin, self._end = crossing, crossing.begin, crossing.end
+        self._crossing = crossing
         self.needs_args, self.needs_result = crossing.needs_args, crossing.needs_result
+        self.begin: Callable[[Any, int, Mapping[str, Any] | None], Visit | Denial] = crossing.begin
+        self.end: Callable[[Any, int, Any], Denial | None] = crossing.end
 
-    def enter(self, caller: Instance, request: int, args: Mapping[str, Any] | None) -> Instance | Denial:
-        """The callee's instance in the caller's run, entered."""
-        visit = self._begin(cast(Visit, caller.frame), request, args)
-        if visit.__class__ is Denial:
-            return visit
-        visit = cast(Visit, visit)
-        try:
-            rooms = visit.run.rooms
-            instance = rooms.instances.get(visit.node)
-            if instance is None or instance.ended:
-                return rooms.entered(visit, nested=True)
-            try:
-                instance.enter_nested(visit)
-            except (Trapped, ClosedError):
-                if not instance.gone:
-                    raise
-                return rooms.entered(visit, nested=True)
-        except BaseException as problem:
-            return self._crossing.failed(visit, problem)
+    def arrive(self, frame: Frame) -> Instance:
+        """The callee's instance in the caller's run, entered; the next call of the visit finds it there."""
+        visit = cast(Visit, frame)
+        visit.instance = None
+        instance = visit.run.rooms.entered(visit, nested=True)
+        if not visit.fresh:
+            visit.instance = instance
         return instance
 
-    def leave(self, callee: Instance, response: int, result: Any) -> Denial | None:
-        """The call returned."""
-        visit = cast(Visit, callee.frame)
-        callee.leave_nested()
-        if visit.fresh:
-            callee.close()
-        return self._end(visit, response, result)
-
-    def fail(self, caller: Instance, callee: Instance | None, problem: BaseException) -> Denial:
+    def fail(self, caller: Instance, frame: Frame | None, problem: BaseException) -> Denial:
         """The call failed, in the callee or before it."""
-        if callee is None:
+        if frame is None:
             raise problem
-        visit = cast(Visit, callee.frame)
-        callee.leave_nested()
-        if visit.fresh:
-            callee.close()
-        return self._crossing.failed(visit, problem)
+        return self._crossing.failed(cast(Visit, frame), problem)
 
 
 def python_host(

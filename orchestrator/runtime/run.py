@@ -61,19 +61,18 @@ class Run:
         self.record: Callable[[Event], None] = program.recorder.record
         self.span = itertools.count(RUN_SPAN + 1).__next__
         self.rooms = Rooms(self)
-        self.calls = 0
-        """Calls over call and tool edges so far."""
         self.spent: RunError | None = None
         """A limit of the run that it has used up."""
         self.open: dict[int, Visit] = {}
         """By span, the executions of nodes that have not ended."""
         self._ledgers: dict[str, Ledger] = {}
-        self._calls = itertools.count(1).__next__
+        self.next_call = itertools.count(1).__next__
+        """Counts one call over a call or tool edge; their number so far. More than `most_calls` are not let through."""
         self._lock = threading.Lock()
         self.began, self.start = time.time_ns(), time.perf_counter_ns()
         self.epoch = self.began - self.start
         """What added to `time.perf_counter_ns()` gives nanoseconds since the epoch."""
-        self._most_calls = math.inf if program.graph.limits.calls is None else program.graph.limits.calls
+        self.most_calls = math.inf if program.graph.limits.calls is None else program.graph.limits.calls
         timeout = program.graph.limits.timeout
         limit = "" if timeout is None else f"the run took longer than its timeout, {timeout:g} s"
         self.frame = Frame(self.stop, math.inf if timeout is None else time.monotonic() + timeout, limit)
@@ -118,16 +117,10 @@ class Run:
             return problem.deadline == self.frame.deadline
         return problem is self.stop.reason
 
-    def count_call(self) -> None:
-        """Counts one call over a call or tool edge.
-
-        Raises:
-            LimitExceeded: the run made as many as it may.
-        """
-        self.calls = calls = self._calls()
-        if calls > self._most_calls:
-            self.spent = LimitExceeded(f"the run made more than the {self._most_calls} calls it may make")
-            raise self.spent
+    def spend(self) -> LimitExceeded:
+        """Notes that the run made more calls than it may, and gives the error for it."""
+        self.spent = LimitExceeded(f"the run made more than the {self.most_calls} calls it may make")
+        return self.spent
 
     def event(
         self,
@@ -179,7 +172,7 @@ class Run:
                 left = {"error": "the run ended while it was blocked", "error_type": Cancelled.__name__}
                 self.event("node", visit, decision="cancelled", detail=left)
         took = time.perf_counter_ns() - self.start
-        detail = {**detail, "calls": self._calls() - 1}
+        detail = {**detail, "calls": self.next_call() - 1}
         self.record(Event("run", self.began, took, self.id, RUN_SPAN, 0, decision=decision, detail=detail))
         self.record = _forget
 

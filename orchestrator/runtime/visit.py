@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.engine.frame import Frame
 
 if TYPE_CHECKING:
+    from orchestrator.runtime.crossing import Crossing
     from orchestrator.runtime.run import Run
 
 
@@ -19,15 +20,17 @@ class Visit(Frame):
         around: what it is part of: it ends when that ends, and not later.
     """
 
-    __slots__ = ("fresh", "node", "own_limit", "parent", "request", "run", "span", "start")
+    __slots__ = ("inner", "node", "own_limit", "parent", "request", "run", "span", "start")
 
     def __init__(self, run: Run, node: str, parent: int, around: Frame) -> None:
         self.stop, self.deadline, self.limit = around.stop, around.deadline, around.limit
         self.run, self.node, self.span, self.parent = run, node, run.span(), parent
         self.start = time.perf_counter_ns()
         self.request = -1
+        self.inner: dict[Crossing, Visit] = {}
+        """By what it calls over, the visits that its calls are: each serves one call after the other."""
+        self.instance = None
         self.fresh = False
-        """Whether the instance is for this visit alone, and closed after it."""
         self.own_limit = False
         """Whether the deadline is the crossed edge's own timeout."""
 

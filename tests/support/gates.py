@@ -24,18 +24,19 @@ class Pass:
         self.result: Any = None
         self.problems: list[str] = []
 
-    def enter(self, caller: Instance, size: int, args: Mapping[str, Any] | None) -> Instance | Denial:
+    def begin(self, caller: Frame | None, size: int, args: Mapping[str, Any] | None) -> Frame | Denial:
         self.request, self.args = size, args
-        self.callee.enter(caller.frame or Frame())
+        around = caller or Frame()
+        return Frame(around.stop, around.deadline, around.limit)
+
+    def arrive(self, frame: Frame) -> Instance:
+        self.callee.enter_nested(frame)
         return self.callee
 
-    def leave(self, callee: Instance, size: int, result: Any) -> Denial | None:
+    def end(self, frame: Frame, size: int, result: Any) -> Denial | None:
         self.response, self.result = size, result if self.needs_result else None
-        callee.leave()
         return None
 
-    def fail(self, caller: Instance, callee: Instance | None, problem: BaseException) -> Denial:
+    def fail(self, caller: Instance, frame: Frame | None, problem: BaseException) -> Denial:
         self.problems.append(f"{type(problem).__name__}: {problem}")
-        if callee is not None:
-            callee.leave()
         raise problem

@@ -43,18 +43,16 @@ class Denies(Pass):
         super().__init__(callee)
         self.where, self.value = where, value
 
-    def enter(self, caller: Instance, size: int, args: Any) -> Instance | Denial:
-        return Denial(self.value) if self.where == "enter" else super().enter(caller, size, args)
+    def begin(self, caller: Frame | None, size: int, args: Any) -> Frame | Denial:
+        return Denial(self.value) if self.where == "enter" else super().begin(caller, size, args)
 
-    def leave(self, callee: Instance, size: int, result: Any) -> Denial | None:
-        super().leave(callee, size, result)
+    def end(self, frame: Frame, size: int, result: Any) -> Denial | None:
+        super().end(frame, size, result)
         if self.where == "raise":
             raise RuntimeError("leaving")
         return Denial(self.value) if self.where == "leave" else None
 
-    def fail(self, caller: Instance, callee: Instance | None, problem: BaseException) -> Denial:
-        if callee is not None:
-            callee.leave()
+    def fail(self, caller: Instance, frame: Frame | None, problem: BaseException) -> Denial:
         return Denial(self.value)
 
 

@@ -59,7 +59,7 @@ class _Door:
 def _waiting(made: Instance, count: int) -> None:
     """Waits until that many threads wait for the instance's turn."""
     until = time.monotonic() + 30
-    while len(made.turn._waiting) < count:
+    while len(made.turn.waiting) < count:
         assert time.monotonic() < until
         time.sleep(0.001)
 
