@@ -18,9 +18,13 @@ from typing import TYPE_CHECKING
 from orchestrator._lazy import lazily
 
 if TYPE_CHECKING:
+    from orchestrator.engine._prepared import Exported as Exported
+    from orchestrator.engine._prepared import exported as exported
     from orchestrator.engine._resources import Handle as Handle
     from orchestrator.engine._serve import Denial as Denial
     from orchestrator.engine._serve import Gate as Gate
+    from orchestrator.engine.carried import Carried as Carried
+    from orchestrator.engine.carried import python_of as python_of
     from orchestrator.engine.component import Component as Component
     from orchestrator.engine.engine import Engine as Engine
     from orchestrator.engine.frame import Frame as Frame
@@ -34,8 +38,10 @@ if TYPE_CHECKING:
 __all__, __getattr__, __dir__ = lazily(
     __name__,
     {
+        "_prepared": ["Exported", "exported"],
         "_resources": ["Handle"],
         "_serve": ["Denial", "Gate"],
+        "carried": ["Carried", "python_of"],
         "component": ["Component"],
         "engine": ["Engine"],
         "frame": ["Frame", "Stop"],

@@ -14,6 +14,7 @@ from orchestrator.engine import _native as c
 from orchestrator.engine._live import LIVE
 from orchestrator.engine._memory import QUADS
 from orchestrator.engine._plan import Plan, plan
+from orchestrator.engine._prepared import function_key
 from orchestrator.interface.convert import check
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Enum, Flags, List, Primitive
@@ -148,8 +149,6 @@ def callback(_env, context, _type, arguments, _count, results, _result_count):
 
 def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any:
     """The fast way: the caller's C values go to the callee where they lie, and the callee's result to the caller."""
-    from orchestrator.engine.instance import function_key
-
     function = calling.function
     source = _FORWARD.format(
         request=_size_of(tuple(field.type for field in function.params), "arguments", "request_size"),
@@ -159,7 +158,7 @@ def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any
         count=len(calling.lower),
         result_count=int(calling.lower_result is not None),
     )
-    names = {
+    names: dict[str, Any] = {
         "calling": calling, "gate": gate, "begin": gate.begin, "arrive": gate.arrive, "end": gate.end, "call": c.call, "live": LIVE,
         "key": function_key(target, name), "target": target, "name": name, "Denial": Denial, "denied": _denied, "failed": _failed, "named": _named,
         "lift": calling.lift_result, "request_size": calling.request_size, "response_size": calling.response_size,

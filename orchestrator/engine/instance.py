@@ -10,7 +10,6 @@ import ctypes
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,9 @@ from orchestrator.engine import _native as c
 from orchestrator.engine._failure import failure
 from orchestrator.engine._last_words import LastWords, Reason
 from orchestrator.engine._live import LIVE, release, watch
-from orchestrator.engine._plan import Plan, plan
+from orchestrator.engine._prepared import Exported, Prepared, exported, free, function_key
 from orchestrator.engine._resources import Handles
+from orchestrator.engine.carried import Carried, Owned
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, Trapped
@@ -54,6 +54,8 @@ class Instance:
         self.functions: dict[str, int] = {}
         """The addresses of exported functions that were looked up, by `function_key`."""
         self._found: list[Any] = []
+        self.prepared: dict[str, Prepared] = {}
+        """The exported functions that were called from Python, by `function_key`."""
         self._drops: list[int] = []
         self._store = c.store_new(linker.engine.address, None, None)
         self.context: int = c.store_context(self._store)
@@ -190,36 +192,49 @@ class Instance:
 
     def call_sized(self, interface: Name | None, function: Function, values: Sequence[Any]) -> tuple[Any, int]:
         """The same with checked values; also the size of the result in canonical form, bytes."""
+        target = exported(interface, function)
+        if target.plan.has_handles:
+            return self._call_lifted(target, values)
+        carried = self.call_carried(target, values)
+        return (None, 0) if carried is None else (carried.python(), carried.size())
+
+    def call_carried(self, target: Exported, values: Sequence[Any]) -> Carried | None:
+        """`call` of a function without handles: its result as it came, None for a function without one.
+
+        Arguments:
+            values: checked ones in their Python forms, or results of other calls whose types are the parameters'.
+        """
         self._mine()
-        calling = plan(function)
-        arguments = self._lowered(calling, values)
-        results = (ctypes.c_uint8 * c.VALUE)()
-        at = ctypes.addressof(results)
+        prepared = self.prepared.get(target.key) or self._prepare(target)
+        owned = Owned(prepared.owns_result)
+        made = prepared.fill(values, self.handles)
         try:
-            found, count = self.function(interface, function.name), int(calling.lift_result is not None)
-            self.invoke(found, ctypes.addressof(arguments), len(values), at, count)
-            return self._take_result(calling, at)
+            self._run(c.call, prepared.function, self.context, prepared.arguments, prepared.count, owned.at,
+                      prepared.results)  # fmt: skip
         finally:
-            _free(arguments, len(values))
+            if made:
+                free(made)
+        return None if prepared.result is None else Carried(prepared.result, owned.at, owned)
+
+    def _call_lifted(self, target: Exported, values: Sequence[Any]) -> tuple[Any, int]:
+        """`call_sized` of a function with handles, which are told apart while the call goes on."""
+        self._mine()
+        prepared, calling = self.prepared.get(target.key) or self._prepare(target), target.plan
+        owned = Owned(prepared.owns_result)
+        made = prepared.fill(values, self.handles)
+        try:
+            self._run(c.call, prepared.function, self.context, prepared.arguments, prepared.count, owned.at,
+                      prepared.results)  # fmt: skip
+            if calling.lift_result is None:
+                return None, 0
+            return calling.lift_result(owned.at, self.handles), calling.response_size(owned.at)
+        finally:
+            free(made)
             self.handles.end_of_call()
 
-    def _lowered(self, calling: Plan, values: Sequence[Any]) -> ctypes.Array[ctypes.c_uint8]:
-        """The arguments as C values; on an error in the middle those made so far are freed."""
-        arguments = (ctypes.c_uint8 * (c.VALUE * max(1, len(values))))()
-        made = 0
-        try:
-            for lower, value in zip(calling.lower, values, strict=True):
-                ctypes.memmove(ctypes.addressof(arguments) + made * c.VALUE, lower(value, self.handles), c.VALUE)
-                made += 1
-        except BaseException:
-            _free(arguments, made)
-            raise
-        return arguments
-
-    def invoke(self, function: int, arguments: int, count: int, results: int, result_count: int) -> None:
-        """Calls a function with C values where they lie; the engine's own."""
-        self._mine()
-        self._run(c.call, function, self.context, arguments, count, results, result_count)
+    def _prepare(self, target: Exported) -> Prepared:
+        found = self.prepared[target.key] = Prepared(target, self.function(target.interface, target.function.name))
+        return found
 
     def _run(self, function: Callable[..., int | None], *arguments: Any) -> None:
         """Has the C API run the guest."""
@@ -237,15 +252,6 @@ class Instance:
             raise ClosedError("the instance is not entered by this thread")
         if self._calling:
             raise Trapped("a component cannot be called while it is calling out: the call would enter it again")
-
-    def _take_result(self, calling: Plan, at: int) -> tuple[Any, int]:
-        """Lifts and frees the C value of a result."""
-        if calling.lift_result is None:
-            return None, 0
-        try:
-            return calling.lift_result(at, self.handles), calling.response_size(at)
-        finally:
-            c.value_delete(at)
 
     def function(self, interface: Name | None, name: str) -> int:
         """The address of an exported function, looked up once an instance."""
@@ -343,14 +349,3 @@ class Instance:
         c.store_delete(self._store)
         release(self._output)
 
-
-def _free(values: ctypes.Array[ctypes.c_uint8], count: int) -> None:
-    at = ctypes.addressof(values)
-    for index in range(count):
-        c.value_delete(at + index * c.VALUE)
-
-
-@lru_cache(maxsize=4096)
-def function_key(interface: Name | None, name: str) -> str:
-    """What an exported function is looked up by: a text, whose hash is known."""
-    return f"{interface or ''}#{name}"

@@ -1,4 +1,4 @@
-"""How much stack a thread needs so that no chain of calls can run off its end.
+"""How much stack a thread needs so that no chain of calls can run off its end, and how much the present one has left.
 
 Each store that is entered lets its guest use `MAX_WASM_STACK` below where it was entered. Between two stores lie a
 callback of the C API and the interpreter's frames: 4.1 KiB were measured, with a gate, over an edge that forwards, one
@@ -8,16 +8,81 @@ top of the deepest only. A chain that is deeper than `MAX_DEPTH` is refused when
 
 from __future__ import annotations
 
+import ctypes
+import platform
+import sys
+import threading
+from functools import cache
+from typing import Any
+
 from orchestrator.engine._config import MAX_WASM_STACK
 
 MAX_DEPTH = 64
 """Stores that one chain of calls may enter."""
-_CROSSING = 256 << 10
-"""Bytes between two stores, with room for what evaluates expressions and regular expressions."""
-_BASE = 2 << 20
-"""Bytes for what a thread does before it enters the first store: building, compiling, converting values."""
+_CROSSING = 16 << 10
+"""Bytes between two stores."""
+_DEEPEST = 1 << 20
+"""Bytes for what a thread does below all stores: evaluating expressions and regular expressions, converting values."""
+_SPARE = 4 << 20
+"""Bytes more for a thread that is made, which costs nothing until it is used."""
+_STACK_POINTER = {"x86_64": 160, "aarch64": 432}
+"""Where glibc's `ucontext_t` has the stack pointer. Source: `sys/ucontext.h` of glibc for each processor."""
+
+
+def needed_stack(depth: int) -> int:
+    """Bytes of stack that chains of `depth` stores need below where the first is entered."""
+    return _DEEPEST + (min(depth, MAX_DEPTH) + 1) * (MAX_WASM_STACK + _CROSSING)
 
 
 def thread_stack(depth: int) -> int:
     """Bytes of stack for a thread on which chains of `depth` stores run."""
-    return _BASE + (min(depth, MAX_DEPTH) + 1) * (MAX_WASM_STACK + _CROSSING)
+    return _SPARE + needed_stack(depth)
+
+
+def stack_left() -> int:
+    """Bytes of stack that the calling thread has left; 0 where that cannot be told."""
+    place = _STACK_POINTER.get(platform.machine())
+    get_context = _get_context()
+    if place is None or get_context is None:
+        return 0
+    context = _local.context
+    if get_context(ctypes.addressof(context)):
+        return 0
+    return max(0, int.from_bytes(bytes(context[place : place + 8]), sys.byteorder) - _local.end)
+
+
+class _Local(threading.local):
+    """Of each thread the end of its stack, which does not change, and room for its context."""
+
+    def __init__(self) -> None:
+        self.context = (ctypes.c_ubyte * 4096)()
+        self.end = _end_of_stack()
+
+
+@cache
+def _get_context() -> Any:
+    """The C library's `getcontext`; None where it has none."""
+    if not sys.platform.startswith("linux") or platform.libc_ver()[0] != "glibc":
+        return None
+    found = ctypes.CDLL(None).getcontext
+    found.argtypes, found.restype = [ctypes.c_void_p], ctypes.c_int
+    return found
+
+
+def _end_of_stack() -> int:
+    """The lowest address of the calling thread's stack; above every stack where it cannot be told."""
+    libc = ctypes.CDLL(None)
+    attributes = (ctypes.c_uint64 * 64)()
+    start, size = ctypes.c_void_p(), ctypes.c_size_t()
+    libc.pthread_self.restype = ctypes.c_void_p
+    if libc.pthread_getattr_np(ctypes.c_void_p(libc.pthread_self()), attributes):
+        return sys.maxsize
+    try:
+        if libc.pthread_attr_getstack(attributes, ctypes.byref(start), ctypes.byref(size)):
+            return sys.maxsize
+    finally:
+        libc.pthread_attr_destroy(attributes)
+    return start.value or sys.maxsize
+
+
+_local = _Local()

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit import Recorder, trace_id
-from orchestrator.engine import Engine, Linker
+from orchestrator.engine import Engine, Linker, python_of
 from orchestrator.engine.frame import Frame
+from orchestrator.engine.imports import is_wasi
+from orchestrator.engine.stack import needed_stack, stack_left
 from orchestrator.errors import Cancelled, ClosedError, LimitExceeded, RunError, TimedOut, ValueMismatch
 from orchestrator.interface.convert import check, has_json
 from orchestrator.interface.sizes import size
@@ -23,14 +25,17 @@ from orchestrator.link.answers import TOOLS
 from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.gates import EdgeGate, python_host
 from orchestrator.runtime.homes import Home
+from orchestrator.runtime.interrupts import on_main_thread, only_interrupts
 from orchestrator.runtime.run import Outcome, Run
 from orchestrator.runtime.schedule import GRACE, Schedule
-from orchestrator.runtime.states import Skipped, source_value
+from orchestrator.runtime.states import SKIPPED, source_value
+from orchestrator.runtime.steps import steps_of
 from orchestrator.runtime.threads import Threads
 from orchestrator.runtime.tools import Tool, denied, tool_functions
 from orchestrator.wasi import config_store, is_config_store
 
 if TYPE_CHECKING:
+    from orchestrator.engine.component import Component
     from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedNode, LinkedTool
 _CLOSED = "the linked pipeline was closed"
 _LOOK = 0.05
@@ -50,11 +55,14 @@ class Program:
         self.graph, self.engine, self.recorder = graph, engine, recorder
         self.threads = Threads(graph.depth)
         self.homes = {name: Home(node, self._linker(node)) for name, node in graph.nodes.items() if node.component}
-        references = [edge.source for edge in graph.data] + [output.source for output in graph.outputs]
-        self.errors_taken = frozenset(ref.name for ref in references if ref.kind == "error")
-        """Nodes whose error something takes."""
+        self.steps = steps_of(graph)
+        """The nodes that run."""
+        self.needs = {name: len(graph.nodes[name].after) for name in self.steps}
+        """How many nodes each of them waits for."""
         self.hushed = _hushed(graph)
         """Nodes that are given or give what an edge redacts: what they say of a failure is not shown."""
+        self._unblocked = all(node.component is not None and not _blocks(node.component) for node in graph.nodes.values())
+        self._stack = needed_stack(graph.depth)
         self._closed = False
         self._running: set[Run] = set()
         self._ended = threading.Condition()
@@ -161,7 +169,7 @@ class Program:
         detail: dict[str, Any] = {"pipeline": self.graph.name, "inputs": sizes}
         if run.traceparent:
             detail["traceparent"] = run.traceparent
-        run.event("start", detail={"pipeline": self.graph.name})
+        run.started()
         decision, detail["outcome"] = "failed", "failed"
         try:
             states = Schedule(run).carry_out()
@@ -186,6 +194,15 @@ class Program:
         finally:
             run.rooms.close()
             run.end(decision, detail)
+
+    def can_run_here(self, run: Run) -> bool:
+        """Whether the guests of a run may run on the calling thread: handing a run over costs more than a small one.
+
+        Only where none of them can block in the host, so that a deadline or an interrupt ends each at its next tick.
+        """
+        if not self._unblocked or stack_left() < self._stack:
+            return False
+        return not on_main_thread() or only_interrupts()
 
     def spread(self, work: Callable[[int], None], count: int, parallel: int, frame: Frame) -> None:
         """Does `work` for 0 … count-1, `parallel` at a time, until the frame has a problem.
@@ -247,6 +264,11 @@ def _acquired(done: threading.Semaphore, frame: Frame) -> bool:
     return True
 
 
+def _blocks(component: Component) -> bool:
+    """Whether a component can wait for something in the host: wasmtime's own WASI lets it sleep, and wait for files."""
+    return any(map(is_wasi, component.world.imports))
+
+
 def _identity(graph: LinkedGraph, name: str) -> tuple[Any, ...]:
     """What an instance of a node depends on."""
     node = graph.nodes[name]
@@ -294,4 +316,4 @@ def _offered(edge: LinkedCall, wanted: Function) -> Function:
 
 
 def _output(value: Any) -> Any:
-    return None if isinstance(value, Skipped) else value
+    return None if value is SKIPPED else python_of(value)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 RUN_SPAN = 1
 """The span of the run itself."""
 
-_SPANS = frozenset({"start", "node", "call", "data"})
+_SPANS = frozenset({"node", "call"})
 """The kinds of events that are a visit; the others are a moment in one."""
 _event = tuple.__new__
 
@@ -134,16 +134,16 @@ class Run:
         response: int = -1,
         decision: str = "allowed",
         rule: str = "",
+        parent: int = RUN_SPAN,
         detail: dict[str, Any] | None = None,
     ) -> None:
-        """Records an event: of a visit that ends now, or a moment in it or in the run."""
+        """Records an event: of a visit that ends now, or a moment in it, in the span `parent`, or in the run."""
         if kind in _SPANS and visit is not None:
-            start, duration = visit.began, 0 if kind == "start" else time.perf_counter_ns() - visit.start
+            start, duration = visit.began, time.perf_counter_ns() - visit.start
             span, parent = visit.span, visit.parent
         else:
-            begins = kind == "start"
-            start, duration, span = time.time_ns(), 0, RUN_SPAN if begins else self.span()
-            parent = visit.span if visit is not None else 0 if begins else RUN_SPAN
+            start, duration, span = time.time_ns(), 0, self.span()
+            parent = visit.span if visit is not None else parent
         node = node or (visit.node if visit is not None else "")
         self.record(
             _event(
@@ -152,6 +152,55 @@ class Run:
                  detail),
             )
         )  # fmt: skip
+
+    def started(self, visit: Visit | None = None) -> None:
+        """Records that a node's execution began, or without a visit that the run did."""
+        if visit is None:
+            start, span, parent, node = self.began, RUN_SPAN, 0, ""
+            detail: dict[str, Any] | None = {"pipeline": self.graph.name}
+        else:
+            start, span, parent, node, detail = self.epoch + visit.start, visit.span, visit.parent, visit.node, None
+        self.record(
+            _event(Event, ("start", start, 0, self.id, span, parent, node, "", "", -1, -1, "allowed", "", detail))
+        )
+
+    def ended(
+        self, visit: Visit, function: str, request: int, response: int, well: bool, detail: dict[str, Any]
+    ) -> None:
+        """Records an execution of a node that gave a result; not `well`: the error of its result."""
+        start, decision = visit.start, "allowed" if well else "failed"
+        self.record(
+            _event(
+                Event,
+                (
+                    "node", self.epoch + start, time.perf_counter_ns() - start, self.id, visit.span, visit.parent,
+                    visit.node, "", function, request, response, decision, "", detail,
+                ),
+            )
+        )  # fmt: skip
+
+    def crossed(
+        self,
+        node: str,
+        edge: str,
+        start: int,
+        bytes_: int,
+        decision: str = "allowed",
+        rule: str = "",
+        detail: dict[str, Any] | None = None,
+    ) -> int:
+        """Records a value that came to a node over a data edge, or was stopped there; its span."""
+        span, took = self.span(), time.perf_counter_ns() - start
+        self.record(
+            _event(
+                Event,
+                (
+                    "data", self.epoch + start, took, self.id, span, RUN_SPAN, node, edge, "", bytes_, -1, decision,
+                    rule, detail,
+                ),
+            )
+        )  # fmt: skip
+        return span
 
     def placed(self, problem: RunError, node: str = "", edge: str = "", *, visit: Visit | None = None) -> RunError:
         """The error, told where it happened if it does not know; a limit that was hit in the visit is recorded then."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.engine import python_of
 from orchestrator.interface.types import List, Result, Type
 from orchestrator.runtime.paths import walk
 
@@ -15,18 +16,22 @@ if TYPE_CHECKING:
     from orchestrator.runtime.run import Run
 
 
-@dataclass(frozen=True, slots=True)
 class Done:
-    """The node gave a result, unwrapped of `result<T, E>`."""
+    """The node gave a result, unwrapped of `result<T, E>`: a Python value or a carried one."""
 
-    value: Any
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
 
-@dataclass(frozen=True, slots=True)
 class Erred:
     """The node answered with the error of its result, and something takes it."""
 
-    value: Any
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +49,28 @@ class Failed:
 
 State = Done | Erred | Skipped | Failed
 States = Mapping[str, State]
+SKIPPED = Skipped()
 
 
 def source_value(source: Ref, run: Run, states: States) -> Any:
-    """The value that a reference stands for; `Skipped` where its node did not run or ended the other way."""
-    found = _source(source, run, states)
-    if isinstance(found, Skipped) or not source.steps:
-        return found.value if isinstance(found, Done) else found
-    return walk(found.value, _source_type(source, run), source.steps, str(replace(source, steps=())))
+    """The value that a reference stands for, as it came; `Skipped` where its node did not run or ended otherwise."""
+    found = run.inputs[source.name] if source.kind == "input" else _given(source, run, states)
+    if found is SKIPPED or not source.steps:
+        return found
+    return walk(python_of(found), _source_type(source, run), source.steps, str(replace(source, steps=())))
 
 
-def _source(source: Ref, run: Run, states: States) -> Done | Skipped:
-    """The whole value that a reference goes into."""
-    if source.kind == "input":
-        return Done(run.inputs[source.name])
+def _given(source: Ref, run: Run, states: States) -> Any:
+    """The whole value that a reference to a node goes into."""
     state = states[source.name]
     if source.kind == "error":
         erred = state.erred if isinstance(state, Failed) else state
-        return Done(erred.value) if isinstance(erred, Erred) else Skipped()
+        return erred.value if isinstance(erred, Erred) else SKIPPED
     name = source.name
     while isinstance(state, Failed):
         name = run.graph.nodes[name].fallback
         state = states[name]
-    return state if isinstance(state, Done) else Skipped()
+    return state.value if isinstance(state, Done) else SKIPPED
 
 
 def _source_type(source: Ref, run: Run) -> Type:

@@ -1,0 +1,109 @@
+"""The arguments of one execution of a node: taken from where they come, across the edges that carry them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine import Carried, python_of
+from orchestrator.errors import ContractViolated, RunError
+from orchestrator.interface.sizes import size
+from orchestrator.interface.types import Option
+from orchestrator.runtime.states import SKIPPED, States, source_value
+
+if TYPE_CHECKING:
+    from orchestrator.contract import Checks, Violation
+    from orchestrator.link.model import LinkedData
+    from orchestrator.runtime.run import Run
+    from orchestrator.runtime.steps import Edge, Step
+
+
+def bind(run: Run, step: Step, states: States) -> list[Any] | None:
+    """The arguments by place; None when the node is skipped. Nothing crosses an edge until all of them are there.
+
+    A list that is taken apart stands whole where its elements go: each of them crosses by itself.
+    """
+    bound: list[Any] = [None] * len(step.parameters)
+    crossing: list[tuple[int, Edge, Any]] = []
+    for place, constant, edges in step.edges:
+        if not edges:
+            bound[place] = constant
+            continue
+        chosen = _chosen(run, step, place, edges, states)
+        if chosen is None:
+            return None
+        crossing.append(chosen)
+    for place, edge, value in crossing:
+        if edge.edge.each is None and not crosses(run, step, edge, value):
+            return None
+        bound[place] = value if edge.is_plain or edge.edge.each else wrapped(edge.edge, value)
+    return bound
+
+
+def _chosen(
+    run: Run, step: Step, place: int, edges: tuple[Edge, ...], states: States
+) -> tuple[int, Edge, Any] | None:
+    """The one edge into a parameter whose source is there and whose condition holds, and its value."""
+    if len(edges) == 1 and edges[0].is_plain and edges[0].is_whole:
+        value = source_value(edges[0].source, run, states)
+        return None if value is SKIPPED else (place, edges[0], value)
+    found = [(place, edge, value) for edge in edges for value in _offered(run, step, edge.edge, states)]
+    if len(found) > 1:
+        both = " and ".join(f"`{edge.edge.id}`" for _, edge, _ in found)
+        name = step.function.params[place].name
+        raise RunError(f"the parameter `{name}` has several values at once: from {both}")
+    return found[0] if found else None
+
+
+def _offered(run: Run, step: Step, edge: LinkedData, states: States) -> list[Any]:
+    """The value at the end of an edge's path, as a list of one; empty where there is none."""
+    try:
+        value = source_value(edge.source, run, states)
+        if value is SKIPPED:
+            return []
+        return [value] if edge.when is None or edge.when(python_of(value)) else []
+    except RunError as problem:
+        raise run.placed(problem, step.name, edge.id) from None
+
+
+def crosses(run: Run, step: Step, edge: Edge, value: Any) -> bool:
+    """Whether the edge's contract lets the value through; a violation ends the run, or skips the node."""
+    start, linked = time.perf_counter_ns(), edge.edge
+    if not edge.measured:
+        bytes_ = -1
+    elif value.__class__ is Carried:
+        bytes_ = value.size()
+    else:
+        bytes_ = size(linked.source_type if linked.each is None else linked.type, value)
+    checks = linked.checks
+    if checks is None:
+        run.crossed(step.name, linked.id, start, bytes_)
+        return True
+    seen = python_of(value) if checks.needs_args else None
+    violation = checks.before(run.ledger(linked.id), bytes_, {"value": seen})
+    if violation is None:
+        run.crossed(step.name, linked.id, start, bytes_)
+        return True
+    return _violated(run, step, linked, checks, violation, start, bytes_)
+
+
+def _violated(
+    run: Run, step: Step, edge: LinkedData, checks: Checks, violation: Violation, start: int, bytes_: int
+) -> bool:
+    """Records a violation; False where the node is skipped for it."""
+    decision, rule, said = "denied" if checks.denies else "failed", violation.rule, violation.message
+    span = run.crossed(step.name, edge.id, start, bytes_, decision, rule, {"error": said})
+    run.event("violation", parent=span, node=step.name, edge=edge.id, rule=rule, decision=decision,
+              detail={"message": said})  # fmt: skip
+    if checks.denies:
+        return False
+    message = f"the contract's rule `{rule}` is broken: {said}"
+    raise ContractViolated(message, rule=rule, node=step.name, edge=edge.id)
+
+
+def wrapped(edge: LinkedData, value: Any) -> Any:
+    """The value as the parameter takes it: one for an option is a Python value, nested ones have a form of their own."""
+    if not edge.wrap:
+        return value
+    plain = python_of(value)
+    return {"some": plain} if isinstance(edge.type, Option) else plain
