@@ -32,7 +32,9 @@ class Subscription:
         self._room = room
         self._ring: deque[Event] = deque()
         self._lost: dict[str, Tallies] = {}
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._reader: threading.Event | None = None
+        """Set when something came for the reader that waits."""
         self._closed = False
 
     @property
@@ -42,7 +44,7 @@ class Subscription:
 
     def offer(self, events: Sequence[Event]) -> None:
         """Takes events in, where a run is given those of that run; called by the recorder."""
-        with self._changed:
+        with self._lock:
             if self._closed:
                 return
             if len(self._ring) + len(events) <= self._room:
@@ -52,26 +54,32 @@ class Subscription:
                     self._take(event)
             if self.run and any(event.kind == "run" for event in events):
                 self._closed = True
-            self._changed.notify_all()
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._reader is not None:
+            self._reader.set()
 
     def next(self, timeout: float | None = None) -> Event | None:
         """The next event, or None when `timeout` seconds pass without one or the stream has ended."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        with self._changed:
-            while not self._ring and not self._lost:
+        while True:
+            with self._lock:
+                if self._lost:
+                    self._tell()
+                if self._ring:
+                    return self._ring.popleft()
                 left = None if deadline is None else deadline - time.monotonic()
                 if self._closed or (left is not None and left <= 0):
                     return None
-                self._changed.wait(left)
-            if self._lost:
-                self._tell()
-            return self._ring.popleft()
+                self._reader = reader = threading.Event()
+            reader.wait(left)
 
     def close(self) -> None:
         """Ends the stream after what is in the ring."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._wake()
 
     def __iter__(self) -> Iterator[Event]:
         return self

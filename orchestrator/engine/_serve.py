@@ -159,11 +159,25 @@ def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any
         result_count=int(calling.lower_result is not None),
     )
     names: dict[str, Any] = {
-        "calling": calling, "gate": gate, "begin": gate.begin, "arrive": gate.arrive, "end": gate.end, "call": c.call, "live": LIVE,
-        "key": function_key(target, name), "target": target, "name": name, "Denial": Denial, "denied": _denied, "failed": _failed, "named": _named,
-        "lift": calling.lift_result, "request_size": calling.request_size, "response_size": calling.response_size,
+        "calling": calling,
+        "gate": gate,
+        "begin": gate.begin,
+        "arrive": gate.arrive,
+        "end": gate.end,
+        "call": c.call,
+        "live": LIVE,
+        "key": function_key(target, name),
+        "target": target,
+        "name": name,
+        "Denial": Denial,
+        "denied": _denied,
+        "failed": _failed,
+        "named": _named,
+        "lift": calling.lift_result,
+        "request_size": calling.request_size,
+        "response_size": calling.response_size,
         "quads": QUADS,
-    }  # fmt: skip
+    }
     exec(compile(source, f"<forward {name}>", "exec"), names)
     return c.HostCallback(names["callback"])
 

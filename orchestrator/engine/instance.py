@@ -98,7 +98,10 @@ class Instance:
             Trapped: the instance ended by an earlier trap, or is calling out on this very thread.
             ClosedError: the instance or its engine was closed.
         """
-        self.turn.acquire(frame)
+        if self.take(False):
+            self.turn.holder = get_ident()
+        else:
+            self.turn.acquire(frame)
         try:
             if self.gone:
                 raise ClosedError("the instance was closed") if self._closing else self._over()
@@ -348,4 +351,3 @@ class Instance:
         LIVE.pop(self.context, None)
         c.store_delete(self._store)
         release(self._output)
-

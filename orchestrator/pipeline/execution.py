@@ -23,7 +23,8 @@ class Execution:
         self._linked, self._program, self._run = linked, program, run
         self._events = linked.recorder.subscribe(run.id)
         self._watched: Subscription | None = None
-        self._done = threading.Event()
+        self._done: threading.Event | None = None
+        """Set when a run in the background has ended."""
         self._after: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._result: Result | None = None
@@ -38,6 +39,7 @@ class Execution:
 
     def begin(self) -> None:
         """Begins the run on a thread of its own."""
+        self._done = threading.Event()
         self._watched = self._linked.recorder.subscribe(self._run.id)
         threading.Thread(target=self._carry_out_here, name="orchestrator-run", daemon=True).start()
 
@@ -52,15 +54,20 @@ class Execution:
         except BaseException as problem:
             self._problem = problem
         with self._lock:
-            self._done.set()
+            self._ended.set()
             after, self._after = self._after, []
         for tell in after:
             tell()
 
+    @property
+    def _ended(self) -> threading.Event:
+        assert self._done is not None, "the run was not begun in the background"
+        return self._done
+
     def when_done(self, tell: Callable[[], None]) -> None:
         """Has `tell` called when the run has ended, on its thread; at once if it has."""
         with self._lock:
-            if not self._done.is_set():
+            if not self._ended.is_set():
                 self._after.append(tell)
                 return
         tell()
@@ -72,7 +79,7 @@ class Execution:
     @property
     def done(self) -> bool:
         """Whether the run has ended."""
-        return self._done.is_set()
+        return self._ended.is_set()
 
     def result(self, timeout: float | None = None) -> Result:
         """Waits for the run.
@@ -81,7 +88,7 @@ class Execution:
             TimeoutError: it has not ended after `timeout` seconds; it goes on.
             RunError: it did not end well.
         """
-        if not self._done.wait(timeout):
+        if not self._ended.wait(timeout):
             raise TimeoutError(f"the run has not ended after {timeout} s")
         if self._problem is not None:
             raise self._problem

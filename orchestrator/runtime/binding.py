@@ -40,9 +40,7 @@ def bind(run: Run, step: Step, states: States) -> list[Any] | None:
     return bound
 
 
-def _chosen(
-    run: Run, step: Step, place: int, edges: tuple[Edge, ...], states: States
-) -> tuple[int, Edge, Any] | None:
+def _chosen(run: Run, step: Step, place: int, edges: tuple[Edge, ...], states: States) -> tuple[int, Edge, Any] | None:
     """The one edge into a parameter whose source is there and whose condition holds, and its value."""
     if len(edges) == 1 and edges[0].is_plain and edges[0].is_whole:
         value = source_value(edges[0].source, run, states)
@@ -102,7 +100,7 @@ def _violated(
 
 
 def wrapped(edge: LinkedData, value: Any) -> Any:
-    """The value as the parameter takes it: one for an option is a Python value, nested ones have a form of their own."""
+    """The value as the parameter takes it: for an option a Python one, nested options having a form of their own."""
     if not edge.wrap:
         return value
     plain = python_of(value)

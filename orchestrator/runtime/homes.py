@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.capability import Authority, prepare
@@ -29,6 +30,9 @@ class Home:
 
     def __init__(self, node: LinkedNode, linker: Linker) -> None:
         self.node, self.linker = node, linker
+        grants = node.grants
+        self.authority = None if grants.storage else prepare(grants, {}, Path(), node.name)
+        """What the node may reach, where that is the same in every run: no folder is looked for."""
         self._session: Instance | None = None
         self._authority: Authority | None = None
         self._users = 1
@@ -45,6 +49,11 @@ class Home:
         made = self.linker.instantiate(visit, given)
         printed.instance = made
         return made
+
+    def kept(self) -> Instance | None:
+        """The instance that outlives runs, where it can be told at once that it serves this one too."""
+        kept = self._session
+        return kept if kept is not None and not kept.gone and self.authority is not None else None
 
     def session(self, visit: Visit, authority: Authority) -> Instance:
         """The instance that outlives runs; a new one when it trapped, or when its grants mean other folders.
@@ -164,6 +173,10 @@ class Rooms:
         if found is not None and not found.gone:
             return found
         home = self._run.program.homes[visit.node]
+        found = home.kept()
+        if found is not None and not self._closed:
+            self.instances[visit.node] = found
+            return found
         return self.fresh(visit) if home.node.lifetime == "call" else self._make(visit, home)
 
     def fresh(self, visit: Visit) -> Instance:
@@ -174,6 +187,8 @@ class Rooms:
 
     def _authority(self, home: Home) -> Authority:
         """What the node may reach in this run, looked up once."""
+        if home.authority is not None:
+            return home.authority
         name, run = home.node.name, self._run
         found = self._authorities.get(name)
         if found is None:

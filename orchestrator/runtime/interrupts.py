@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import signal
 import threading
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
 
 # `signal` wraps these in conversions to enumerations, which cost more than all else that a small run does.
 from _signal import getsignal  # type: ignore[import-not-found]
 from _signal import signal as set_signal
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import Cancelled
 

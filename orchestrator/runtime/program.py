@@ -57,11 +57,15 @@ class Program:
         self.homes = {name: Home(node, self._linker(node)) for name, node in graph.nodes.items() if node.component}
         self.steps = steps_of(graph)
         """The nodes that run."""
+        self._declared = {item.name: item for item in graph.inputs}
+        self._measured = tuple(item for item in graph.inputs if has_json(item.type))
         self.needs = {name: len(graph.nodes[name].after) for name in self.steps}
         """How many nodes each of them waits for."""
         self.hushed = _hushed(graph)
         """Nodes that are given or give what an edge redacts: what they say of a failure is not shown."""
-        self._unblocked = all(node.component is not None and not _blocks(node.component) for node in graph.nodes.values())
+        self._unblocked = all(
+            node.component is not None and not _blocks(node.component) for node in graph.nodes.values()
+        )
         self._stack = needed_stack(graph.depth)
         self._closed = False
         self._running: set[Run] = set()
@@ -129,7 +133,7 @@ class Program:
         return Run(self, self._inputs(inputs), traceparent)
 
     def _inputs(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        declared = {item.name: item for item in self.graph.inputs}
+        declared = self._declared
         for name in given:
             if name not in declared:
                 known = ", ".join(declared) or "none"
@@ -165,7 +169,7 @@ class Program:
                 self._ended.notify_all()
 
     def _carried_out(self, run: Run) -> Outcome:
-        sizes = {i.name: size(i.type, run.inputs[i.name]) for i in self.graph.inputs if has_json(i.type)}
+        sizes = {item.name: size(item.type, run.inputs[item.name]) for item in self._measured}
         detail: dict[str, Any] = {"pipeline": self.graph.name, "inputs": sizes}
         if run.traceparent:
             detail["traceparent"] = run.traceparent
