@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
@@ -137,8 +138,11 @@ def peer(module: str) -> Any:
     Raises:
         Missing: it is not installed.
     """
+    # Haystack keeps the tracebacks of imports that failed in it, and so every frame that waited for it with all that the
+    # frame names: stores and engines would live until the interpreter ends. For a thread of its own, no frame waits.
     try:
-        return import_module(module)
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(import_module, module).result()
     except ImportError as problem:
         raise Missing(f"{problem}; `make peers` installs what the benchmarks compare with") from None
 

@@ -79,9 +79,10 @@ def _threads(engine: Engine, kind: str, amount: int, workers: int, stack: ExitSt
 
 def _processes(engine: Engine, kind: str, amount: int, stack: ExitStack) -> Way:
     """Processes that do the same, told through their standard input how often."""
-    workers = [_Worker(engine, kind, amount) for _ in range(WORKERS)]
-    for worker in workers:
-        stack.callback(worker.close)
+    workers: list[_Worker] = []
+    for _ in range(WORKERS):
+        workers.append(_Worker(engine, kind, amount))
+        stack.callback(workers[-1].close)
 
     def way(times: int) -> None:
         for worker in workers:
