@@ -138,8 +138,8 @@ def peer(module: str) -> Any:
     Raises:
         Missing: it is not installed.
     """
-    # Haystack keeps the tracebacks of imports that failed in it, and so every frame that waited for it with all that the
-    # frame names: stores and engines would live until the interpreter ends. For a thread of its own, no frame waits.
+    # Haystack keeps the tracebacks of imports that failed in it, and so every frame that waited for it, with all that
+    # the frame names: stores and engines would live until the interpreter ends. No frame waits above a thread's own.
     try:
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(import_module, module).result()
