@@ -8,7 +8,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 QUESTION ?= What is a contract?
 
-.PHONY: setup demo test lint bench bless build lock clean
+.PHONY: setup demo test lint peers bench bless build lock clean
 
 setup: $(STAMP)
 
@@ -34,6 +34,13 @@ lint: $(STAMP)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy orchestrator tests benchmarks
 	@$(BIN)/lint-imports --no-logo
+
+# What the benchmarks compare with, beside what requirements.lock lists, of which nothing changes.
+peers: $(STAMP)
+	@sed -e '/^ *--hash=/d' -e 's/ *\\$$//' requirements.lock > .venv/constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+	    --constraint .venv/constraints.txt --editable '.[peers]'
+	@$(BIN)/python -m pip check --disable-pip-version-check
 
 # Every benchmark, or `make bench NAME=startup`.
 bench: $(STAMP)

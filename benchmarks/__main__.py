@@ -1,7 +1,9 @@
 """`python -m benchmarks` lists the benchmarks; `python -m benchmarks NAME... [--json]` runs them; `all` runs every one.
 
 A benchmark is a module of this folder with a function `run() -> dict[str, object]`: figures by name, each name with its
-unit at its end (`_us`, `_ms`, `_ratio`). The first line of the module's docstring says what it measures.
+unit in it (`_us`, `_ms`, `_ratio`), None for what could not be measured here: `null` in JSON, `-` in a table; standard
+error says why. The first line of the module's docstring says what it measures. `make peers` installs what the runtime
+is compared with and does not need itself.
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ from importlib import import_module
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+DIGITS = 3
+UNITS = {"ratio": "x", "us": "us", "ms": "ms", "kb": "KB", "mb": "MB"}
+"""What a part of a figure's name stands for in a table."""
 
 
 def main(arguments: list[str]) -> int:
@@ -54,11 +59,24 @@ def _list(known: dict[str, str], *, as_json: bool) -> int:
 
 def _table(name: str, title: str, figures: dict[str, object]) -> str:
     width = max((len(key) for key in figures), default=0)
-    rows = [
-        f"  {key:<{width}}  {value:g}" if isinstance(value, int | float) else f"  {key:<{width}}  {value}"
-        for key, value in figures.items()
-    ]
+    shown = {key: _figure(value) for key, value in figures.items()}
+    column = max((len(value) for value in shown.values()), default=0)
+    rows = [f"  {key:<{width}}  {value:>{column}} {_unit(key)}".rstrip() for key, value in shown.items()]
     return "\n".join([f"{name}: {title}", *rows])
+
+
+def _figure(value: object) -> str:
+    """A figure with its point where the others have theirs; `-` for one that could not be measured."""
+    if value is None:
+        return f"-{' ' * (1 + DIGITS)}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:,.{DIGITS}f}"
+    return str(value)
+
+
+def _unit(key: str) -> str:
+    """What stands behind a figure: the part of its name that is a unit."""
+    return next((UNITS[part] for part in reversed(key.split("_")) if part in UNITS), "")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""Pipelines of the benchmarks' guests; not for measuring them."""
+
+from __future__ import annotations
+
+import inspect
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from benchmarks._guests import Payload, caller, echo
+from benchmarks._ways import Missing
+from orchestrator import Pipeline
+
+if TYPE_CHECKING:
+    from orchestrator import Engine, LinkedPipeline
+
+
+@contextmanager
+def own_engine() -> Iterator[Engine]:
+    """An engine whose cache goes when it does."""
+    from orchestrator import Engine
+
+    with tempfile.TemporaryDirectory() as folder, Engine(folder) as engine:
+        yield engine
+
+
+def linked(pipeline: Pipeline, engine: Engine, stack: ExitStack) -> LinkedPipeline:
+    """The pipeline linked, for as long as the stack is open."""
+    return stack.enter_context(pipeline.link(engine))
+
+
+def connect(pipeline: Pipeline, front: str, back: str, *, fused: bool) -> Pipeline:
+    """The pipeline with a call edge.
+
+    Raises:
+        Missing: edges cannot be fused.
+    """
+    if not fused:
+        return pipeline.call(front, back)
+    if "fuse" not in inspect.signature(pipeline.call).parameters:
+        raise Missing("Pipeline.call has no `fuse`")
+    return pipeline.call(front, back, fuse=True)  # type: ignore[call-arg, unused-ignore]
+
+
+def loop_over_edge(engine: Engine, payload: Payload, *, fused: bool = False) -> Pipeline:
+    """A guest that calls another's `echo` with a payload, `times` times in a run."""
+    front, back = engine.from_text(caller(payload), "caller"), engine.from_text(echo(payload), "echo")
+    pipeline = (
+        Pipeline("loop")
+        .input("times", "u32")
+        .node("front", front, run="bench:guest/looping.loop", lifetime="session")
+        .node("back", back, lifetime="session")
+        .data("inputs.times", "front.times")
+        .output("count", "front")
+    )
+    return connect(pipeline, "front", "back", fused=fused)

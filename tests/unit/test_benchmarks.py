@@ -1,0 +1,195 @@
+"""The benchmarks run, answer right, and say what they miss; what is done is too little for figures to mean much."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import _guests, _ways, bulk, chain, hop, parallel
+from benchmarks._ours import own_engine
+from benchmarks._stock import stock
+from benchmarks._ways import Effort, Missing, Way
+
+TINY = Effort(seconds=0.002, rounds=2)
+PEERS = ("langgraph", "langgraph.graph", "haystack", "numpy")
+
+ITEM = {
+    "id": 1 << 40, "name": "one of ten", "score": 0.25, "kind": 200, "active": True, "initial": "ж", "change": -7,
+    "weight": 1.5,
+}  # fmt: skip
+
+
+@pytest.fixture
+def no_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where `make peers` was never called."""
+    for name in PEERS:
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+def figures(found: Mapping[str, object]) -> set[str]:
+    """The names of the figures, each of which is a number or missing."""
+    assert {type(value) for value in found.values()} <= {float, type(None)}
+    return set(found)
+
+
+@pytest.mark.parametrize("name", command.benchmarks())
+def test_every_benchmark_says_what_it_measures_and_can_be_run(name: str) -> None:
+    line = command.benchmarks()[name]
+    assert line.endswith(".")
+    assert callable(import_module(f"benchmarks.{name}").run)
+
+
+@pytest.mark.usefixtures("no_peers")
+def test_a_node_is_measured_and_peers_that_are_not_installed_are_null(capsys: pytest.CaptureFixture[str]) -> None:
+    found = chain.run(TINY)
+    assert figures(found) == {
+        "langgraph_us", "haystack_us", "networkx_us", "call_us", "fused_us", "data_us", "data_fresh_us",
+        "langgraph_to_call_ratio", "langgraph_to_data_ratio", "haystack_to_call_ratio", "haystack_to_data_ratio",
+    }  # fmt: skip
+    missing = {name for name, value in found.items() if value is None} - {"fused_us"}
+    assert missing == {name for name in found if name.startswith(("langgraph", "haystack"))}
+    for_langgraph, for_haystack, *_ = capsys.readouterr().err.splitlines()
+    ending = "None in sys.modules; `make peers` installs what the benchmarks compare with"
+    assert for_langgraph == f"langgraph: not measured: import of langgraph.graph halted; {ending}"
+    assert for_haystack == f"haystack: not measured: import of haystack halted; {ending}"
+
+
+@pytest.mark.parametrize(("package", "make"), [("langgraph", chain._langgraph), ("haystack", chain._haystack)])
+@pytest.mark.filterwarnings("default")
+def test_a_peer_that_is_installed_adds_ten(package: str, make: Any) -> None:
+    pytest.importorskip(package)
+    with ExitStack() as stack:
+        assert make(stack)(1) is None
+
+
+def test_a_hop_is_measured_for_each_row() -> None:
+    found = hop.run(TINY)
+    ways = ("stock", "forward", "fused")
+    figure = {f"{way}{ending}" for way in ways for ending in ("_us", "_p90_us")}
+    figure |= {"stock_to_forward_ratio", "stock_to_fused_ratio"}
+    assert figures(found) == {f"{row}{name}" for row in ("", "record_", "list_") for name in figure}
+    assert [name for name, value in found.items() if value is None and "fused" not in name] == []
+
+
+@pytest.mark.usefixtures("no_peers")
+def test_every_way_of_a_list_is_measured() -> None:
+    found = bulk.run(TINY, {"1kb": 1024, "1mb": 2048})
+    echoed = {"stock", "ours", "edge", "f32_stock", "f32_ours"}
+    full = echoed | {f"{way}{peer}" for way in ("in", "out", "host") for peer in ("", "_stock")} | {"edge_stock"}
+    assert figures(found) == {f"{way}_us_1kb" for way in echoed} | {f"{way}_us_1mb" for way in full}
+    assert {name for name, value in found.items() if value is None} == {"f32_ours_us_1kb", "f32_ours_us_1mb"}
+
+
+@pytest.mark.filterwarnings("default")
+def test_an_array_comes_back_as_it_went() -> None:
+    pytest.importorskip("numpy")
+    with own_engine() as engine, ExitStack() as stack:
+        assert bulk._array(engine, 1024, stack)(1) is None
+
+
+def test_more_than_stock_carries_is_not_tried() -> None:
+    with ExitStack() as stack, pytest.raises(Missing) as caught:
+        bulk._stock_echo("u8", bulk.STOCK_CARRIES + 1, stack)
+    assert str(caught.value) == "wasmtime's C API carries no list of that many elements"
+
+
+def test_threads_and_processes_are_measured() -> None:
+    found = parallel.run(TINY, {"work": 10, "chatty": 2})
+    ratios = {"threads_ratio", "processes_ratio", "threads_to_processes_ratio"}
+    times = {f"{kind}_{way}_ms" for kind in ("work", "chatty") for way in ("thread", "threads", "processes")}
+    assert figures(found) == ratios | {f"chatty_{name}" for name in ratios} | times
+    assert None not in found.values()
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (_guests.text(10), "xxxxxxxxxx"),
+        (_guests.items(), ITEM),
+        (_guests.items(100), [ITEM] * 100),
+        (_guests.numbers("u8", 3, 1), b"\0\0\0"),
+        (_guests.numbers("f32", 3, 4), [0.0, 0.0, 0.0]),
+    ],
+    ids=["string", "record", "records", "bytes", "numbers"],
+)
+def test_a_guest_passes_its_payload_and_gets_it_back(payload: _guests.Payload, expected: object) -> None:
+    back = stock(_guests.echo(payload), "bench:guest/echoing", "echo")
+    seen = []
+
+    def serve(value: Any) -> Any:
+        seen.append(value)
+        seen.append(back(value))
+        return value
+
+    loop = stock(_guests.caller(payload), "bench:guest/looping", "loop", serve)
+    assert loop(1) == 1
+    assert [plain(value) for value in seen] == [expected, expected]
+
+
+def plain(value: Any) -> Any:
+    """wasmtime-py's records as mappings."""
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return vars(value) if hasattr(value, "__dict__") else value
+
+
+def test_ways_take_turns_and_a_missing_one_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    order: list[str] = []
+
+    def making(name: str) -> Any:
+        def way(_times: int) -> None:
+            order.append(name)
+
+        def make(_stack: ExitStack) -> Way:
+            return way
+
+        return make
+
+    def never(_stack: ExitStack) -> Way:
+        raise Missing("there is none")
+
+    found = _ways.measure({"a": making("a"), "none": never, "b": making("b")}, Effort(seconds=1e-9, rounds=3))
+    assert order == ["a", "b"] + ["a", "b"] * 2  # Warmed up; calls that take longer than they may have two rounds.
+    assert capsys.readouterr().err == "none: not measured: there is none\n"
+    assert {name: each and len(each) for name, each in found.items()} == {"a": 2, "none": None, "b": 2}
+
+
+def test_figures_of_what_is_missing_are_missing() -> None:
+    found = {"a": [3.0, 1.0, 2.0], "b": [8.0, 8.0], "none": None}
+    assert _ways.medians(found, per=2) == {"a_us": 1.0, "b_us": 4.0, "none_us": None}
+    assert _ways.tails(found) == {"a_p90_us": 3.6, "b_p90_us": 8.0, "none_p90_us": None}
+    assert _ways.ratio(found, "b", "a") == 4.0
+    assert _ways.ratio(found, "b", "none") is None
+    assert _ways.ratio(found, "none", "b") is None
+
+
+def test_a_way_that_answers_wrong_is_no_way() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        _ways.expect(2, 3, "the loop")
+    assert str(caught.value) == "the loop answered 2, not 3"
+
+
+def test_a_table_has_its_points_below_each_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"stock_us_1mb": 1676604.872, "fused_us": None, "stock_to_forward_ratio": 6.05, "help_ms": 7, "note": "x"}
+    monkeypatch.setattr(hop, "run", lambda: given)
+    assert command.main(["hop"]) == 0
+    title = command.benchmarks()["hop"]
+    assert capsys.readouterr().out == (
+        f"hop: {title}\n"
+        "  stock_us_1mb            1,676,604.872 us\n"
+        "  fused_us                        -     us\n"
+        "  stock_to_forward_ratio          6.050 x\n"
+        "  help_ms                         7.000 ms\n"
+        "  note                                x\n"
+    )
+    assert command.main(["hop", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == given
