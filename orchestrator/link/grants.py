@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from orchestrator.capability import validate
 from orchestrator.interface.types import Interface
 from orchestrator.link.draft import Draft, Work
+from orchestrator.link.fusing import Groups
 from orchestrator.link.report import place_of_node
 from orchestrator.manifest.model import Limits, RunLimits
 
@@ -15,7 +16,7 @@ PAGE = 65_536
 _NEEDS = (("storage", "wasi:filesystem/"), ("environment", "wasi:cli/environment"))
 
 
-def check_grants(work: Work) -> None:
+def check_grants(work: Work, groups: Groups) -> None:
     """Checks the grants and limits of every node and of the run."""
     inputs = {name: found for name, found in work.inputs.items() if found is not None}
     for draft in work.drafts.values():
@@ -24,7 +25,7 @@ def check_grants(work: Work) -> None:
         if not unknown:
             where = node.where.at("grants")
             work.report.add(validate(node.grants, node.name, where, inputs))
-        _unused(work, draft)
+        _unused(work, draft, [work.drafts[name] for name in groups.around(draft.name)])
         for key, message in _wrong_limits(node.limits):
             work.report.error("limit", f"`{key}` of `{node.name}` {message}", node.where.at("limits", key), place)
     for key, message in _wrong_run_limits(work.manifest.limits):
@@ -32,13 +33,14 @@ def check_grants(work: Work) -> None:
         work.report.error("limit", f"`{key}` of the run {message}", where, f"pipeline `{work.manifest.name}`")
 
 
-def _unused(work: Work, draft: Draft) -> None:
-    """Warns of a grant that the component has no import to use."""
-    if draft.component is None:
+def _unused(work: Work, draft: Draft, sharing: list[Draft]) -> None:
+    """Warns of a grant that the component has no import to use, nor any that shares its store and so its grants."""
+    if not all(other.component for other in sharing):
         return
+    imports = [item for other in sharing for item in other.imports]
     for key, prefix in _NEEDS:
         granted = getattr(draft.node.grants, key)
-        if granted and not any(isinstance(i, Interface) and str(i.name).startswith(prefix) for i in draft.imports):
+        if granted and not any(isinstance(i, Interface) and str(i.name).startswith(prefix) for i in imports):
             where, place = draft.node.where.at("grants", key), place_of_node(draft.name)
             message = f"`{draft.name}` is granted `{key}` and cannot use it: it does not import `{prefix.rstrip('/')}`"
             work.report.warn("unused-grant", message, where, place, help=("remove the grant",))
