@@ -12,7 +12,7 @@ from orchestrator import Contract, Engine, InvalidPipeline, Limits, Pipeline
 from orchestrator.manifest.model import Lifetime
 from tests.behaviour.stories import play, staged
 from tests.support.parts import NUM, NUMBERS, TALKER, TEXT, TEXTS, checker, relay
-from tests.support.resource_guests import API, HOLDER, OWNER
+from tests.support.resource_guests import API, HOLDER, OWNER, PASSER
 
 A, B, C = "test:a/a", "test:b/b", "test:c/c"
 
@@ -124,6 +124,30 @@ def test_resources_of_the_edges_own_interface_cross(engine: Engine, fuse: bool, 
         .output("handle", "holder")
     )
     assert play(pipeline, engine, n=5).outputs == play(pipeline, engine, n=7).outputs == {"handle": 1}
+
+
+def test_resources_of_another_node_do_not(engine: Engine) -> None:
+    pipeline = (
+        Pipeline("resources")
+        .node("passer", engine.from_text(PASSER, "passer"), run="show", args={"n": 1})
+        .node("holder", engine.from_text(HOLDER, "holder"))
+        .node("owner", engine.from_text(OWNER, "owner"))
+        .call("passer", "owner", interface=API)
+        .call("holder", "owner", interface=API)
+        .call("passer.take", "holder.take")
+        .call("passer.peek", "holder.peek", fuse=True)
+        .call("passer.give", "holder.give")
+    )
+    with pytest.raises(InvalidPipeline) as caught:
+        pipeline.link(engine)
+    said = [(found.code, found.place, found.causes[0]) for found in caught.value.diagnostics]
+    resource = "function `peek`, parameter `c`: resource `counter` of `test:res/api`"
+    between = "`passer` calls `holder` over `passer.{0} -> holder.{0}`"
+    assert said == [
+        ("fuse-type", "edge `passer.peek -> holder.peek`", resource),
+        ("fuse-return", "edge `passer.take -> holder.take`", between.format("take")),
+        ("fuse-return", "edge `passer.give -> holder.give`", between.format("give")),
+    ]
 
 
 @both
