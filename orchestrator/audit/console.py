@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.audit.ids import trace_id
 from orchestrator.audit.tally import Tally, key_of
 from orchestrator.diagnostics import Paint, plain, printable
-from orchestrator.wording import duration, size
+from orchestrator.wording import counted, duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,8 +27,9 @@ _PRINTED = 10
 def tree(events: Iterable[Event], paint: Paint = plain) -> list[str]:
     """The runs among the events, each as a tree: nodes, crossings, what went wrong, what guests printed.
 
-    Crossings of the same edge and function in the same place are one line with their number. Times are sums of
-    durations. Everything that a component or a manifest named is escaped.
+    Crossings of the same edge and function in the same place are one line with their number; calls over a fused edge
+    have `~` in front and no time. Times are sums of durations. Everything that a component or a manifest named is
+    escaped.
 
     Arguments:
         events: of runs that have ended, or not: a run without its own event is shown as unfinished.
@@ -110,7 +111,7 @@ def _run_lines(run: str, events: list[Event], paint: Paint) -> list[str]:
 
 def _within(events: list[Event]) -> dict[int, list[Event]]:
     """The events by the span that they happened in; sums that belong to no one place stand by one of their kind."""
-    places = {key_of(event): event.parent for event in events if event.kind != "rest"}
+    places = {key_of(event): event.parent for event in events if event.kind != "rest" or event.span > 0}
     within: dict[int, list[Event]] = defaultdict(list)
     for event in events:
         if event.kind not in ("run", "start"):
@@ -158,6 +159,8 @@ def _group(group: list[Event], within: dict[int, list[Event]], gutter: str, belo
         yield from _output(group, gutter, below)
     elif kind in ("violation", "limit", "retry", "fallback"):
         yield _Line(gutter, (("error", _trouble(first, kind)), *_times(total)))
+    elif total.fused:
+        yield _Line(gutter, (("gutter", "~"), *_name(first, kind), ("size", f"{counted(total.count, 'call')}, fused")))
     else:
         sizes = tuple(("size", text) for text in (_size(total),) if text)
         ending = _ending(first) if first.decision != "allowed" else ()

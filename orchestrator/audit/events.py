@@ -19,8 +19,11 @@ Kind = Literal[
     "retry",  # a node is run again after a failure; `detail` has because, left
     "fallback",  # another node stands in for one that failed; `detail` has to, because
     "output",  # what a guest printed, cut at a limit; `detail` has stream, text, cut
-    "rest",  # several events of a kind summed up, made by this room only; its span is negative. `detail` has of (the
-    # kind), count, busy (the sum of durations, nanoseconds) and why: chatty, overload or slow-reader
+    "rest",  # several events of a kind summed up; `detail` has of (the kind), count, busy (the sum of durations,
+    # nanoseconds) and why. Of those made by this room (chatty, overload, slow-reader) the span is negative. Calls over
+    # a fused edge are counted where they happen, and the runtime makes one event for each function that was called
+    # during a stay in the store that is shared (fused): its span is one of the run's, its parent what entered the
+    # store, `node` the one that was called, and `busy` 0, since nobody looks at a clock in there
 ]
 Decision = Literal["allowed", "denied", "failed", "cancelled"]
 

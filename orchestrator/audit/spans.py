@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit import names
 from orchestrator.audit.ids import parse_traceparent, span_id, trace_id
+from orchestrator.audit.tally import is_fused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -138,6 +139,10 @@ def attributes(event: Event) -> Attributes:
     if event.response >= 0:
         found[names.RESPONSE_SIZE] = event.response
     _more(found, detail, _REST if event.kind == "rest" else _DETAILS)
+    if is_fused(event):
+        # Nobody measured how long they took.
+        found.pop(names.REST_BUSY, None)
+        found[names.FUSED] = True
     if event.decision != "allowed":
         found.setdefault(names.ERROR_TYPE, event.decision)
     return found
@@ -200,6 +205,10 @@ def _call_operation(event: Event) -> Attributes:
     return {names.OPERATION: names.EXECUTE_TOOL, names.TOOL: tool, names.TOOL_TYPE: "function"}
 
 
+def _rest_name(event: Event) -> str:
+    return names.FUSED_CALLS if is_fused(event) else names.REST
+
+
 def _run_operation(event: Event) -> Attributes:
     return {names.OPERATION: names.INVOKE_WORKFLOW, names.WORKFLOW: _text(_detail(event, "pipeline", event.function))}
 
@@ -217,7 +226,7 @@ _NAMES: dict[str, Callable[[Event], str]] = {
     "node": lambda event: f"{names.INVOKE_AGENT} {event.node}",
     "call": _call_name,
     "data": lambda event: f"{names.DATA} {event.edge}",
-    "rest": lambda event: f"{names.REST} {event.edge or event.function or event.node}".rstrip(),
+    "rest": lambda event: f"{_rest_name(event)} {event.edge or event.function or event.node}".rstrip(),
 }
 _OPERATIONS: dict[str, Callable[[Event], Attributes]] = {
     "run": _run_operation,

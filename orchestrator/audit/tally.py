@@ -10,7 +10,7 @@ from orchestrator.audit.events import Event
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-Reason = Literal["chatty", "overload", "slow-reader"]
+Reason = Literal["chatty", "overload", "slow-reader", "fused"]
 Key = tuple[str, str, str, str, str, str]
 """kind, node, edge, function, decision, rule: what is summed up together."""
 
@@ -22,6 +22,11 @@ def key_of(event: Event) -> Key:
     """The key under which the event is summed up."""
     of = event.detail["of"] if event.kind == "rest" and event.detail else event.kind
     return (of, event.node, event.edge, event.function, event.decision, event.rule)
+
+
+def is_fused(event: Event) -> bool:
+    """Whether the event counts calls over a fused edge, which were never events of their own."""
+    return event.kind == "rest" and (event.detail or {}).get("why") == "fused"
 
 
 def bounded(key: Key, known: Collection[Key]) -> Key:
@@ -39,6 +44,7 @@ class Tally:
         busy: the sum of their durations in nanoseconds.
         request, response: the sums of the sizes that are known, in bytes; -1 where none is.
         parent: the span that all of them happened in; 1, the run's, where they differ.
+        fused: all of them count calls over a fused edge; their sum does too, whatever it was made for.
     """
 
     count: int = 0
@@ -48,6 +54,7 @@ class Tally:
     request: int = -1
     response: int = -1
     parent: int = 1
+    fused: bool = False
 
     def add(self, event: Event) -> None:
         """Adds an event, which may itself be a sum."""
@@ -55,6 +62,7 @@ class Tally:
         self.first = min(self.first, event.start) if self.count else event.start
         self.last = max(self.last, event.start + event.duration)
         self.parent = event.parent if self.parent == event.parent or not self.count else 1
+        self.fused = is_fused(event) and (self.fused or not self.count)
         self.count += rest.get("count", 1)
         self.busy += rest.get("busy", event.duration)
         self.request = _sum(self.request, event.request)
@@ -63,7 +71,7 @@ class Tally:
     def event(self, run: str, span: int, key: Key, why: Reason) -> Event:
         """The sum as an event of kind `rest`."""
         kind, node, edge, function, decision, rule = key
-        detail = {"of": kind, "count": self.count, "busy": self.busy, "why": why}
+        detail = {"of": kind, "count": self.count, "busy": self.busy, "why": "fused" if self.fused else why}
         times = (self.first, self.last - self.first)
         sizes = (self.request, self.response)
         return Event("rest", *times, run, span, self.parent, node, edge, function, *sizes, decision, rule, detail)

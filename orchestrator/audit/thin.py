@@ -100,7 +100,7 @@ class _Run:
         if event.kind == "run":
             self.finish(event.run)
             self.out.append(event)
-        elif event.kind == "rest":
+        elif event.kind == "rest" and event.span < 0:
             self._overload.add(event)
         elif event.kind != "start":
             self._count(event)

@@ -23,7 +23,7 @@ class Node:
 
     Arguments:
         state: `waiting` for a node that has done nothing yet; one that only answers calls stays so until it is called.
-        runs: how often its `run` ended. calls: how often it was called.
+        runs: how often its `run` ended. calls: how often it was called. fused: how many of the calls were fused.
         busy: nanoseconds that its runs took together.
         remark: what went wrong.
     """
@@ -32,6 +32,7 @@ class Node:
     state: State = "waiting"
     runs: int = 0
     calls: int = 0
+    fused: int = 0
     busy: int = 0
     remark: str = ""
 
@@ -41,6 +42,7 @@ class Node:
         parts += [duration(self.busy)] if self.runs else []
         parts += [f"{self.runs} runs"] if self.runs > 1 else []
         parts += [counted(self.calls, "call")] if self.calls else []
+        parts += ["fused" if self.fused == self.calls else f"{self.fused} of them fused"] if self.fused else []
         return ", ".join(parts) + (f": {self.remark}" if self.remark else "")
 
 
@@ -88,7 +90,9 @@ def _called(node: Node, event: Event) -> None:
     if event.kind == "call":
         node.calls += 1
     elif detail.get("of") == "call":
-        node.calls += int(detail.get("count", 0))
+        count = int(detail.get("count", 0))
+        node.calls += count
+        node.fused += count if detail.get("why") == "fused" else 0
     if node.state == "waiting":
         node.state = "done"
 

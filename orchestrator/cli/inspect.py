@@ -12,12 +12,16 @@ from orchestrator.cli import _terminal as terminal
 from orchestrator.cli._command import define
 from orchestrator.diagnostics import printable
 from orchestrator.interface import types as t
+from orchestrator.interface.crossing import carried
 from orchestrator.interface.show import show_function, show_type, show_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestrator.engine import Component
+
+
+_LEGEND = "bulk: values get in and out through memory that the host owns; values: one by one; `bulk:` of a node decides"
 
 
 @define(
@@ -57,15 +61,18 @@ def _document(component: Component) -> dict[str, Any]:
 
 def _item(item: t.Interface | t.Function) -> dict[str, Any]:
     if isinstance(item, t.Function):
-        return {"kind": "function", "name": item.name, "functions": [_function(item)]}
-    return {"kind": "interface", "name": str(item.name), "functions": [_function(each) for each in item.functions]}
+        return {"kind": "function", "name": item.name, "functions": [_function(item, item)]}
+    functions = [_function(each, item) for each in item.functions]
+    return {"kind": "interface", "name": str(item.name), "functions": functions}
 
 
-def _function(function: t.Function) -> dict[str, Any]:
+def _function(function: t.Function, home: t.Interface | t.Function) -> dict[str, Any]:
     return {
         "name": function.name,
         "parameters": [{"name": each.name, "type": show_type(each.type)} for each in function.params],
         "result": show_type(function.result) if function.result is not None else None,
+        # What the host serves of WASI is carried by no shim of ours.
+        "carried": None if _is_wasi(home) else carried(function),
     }
 
 
@@ -81,7 +88,11 @@ def _page(component: Component) -> str:
     imports += _wasi(item for item in component.world.imports if _is_wasi(item))
     lines += ["", paint("name", "imports"), *(imports or ["  nothing"])]
     lines += ["", paint("name", "exports"), *(_listed(component.world.exports) or ["  nothing"])]
-    lines += ["", paint("dim", "--wit prints the whole world as WIT, --json all of this as data")]
+    lines += [
+        "",
+        paint("dim", _LEGEND),
+        paint("dim", "--wit prints the whole world as WIT, --json all of this as data"),
+    ]
     return "\n".join(lines)
 
 
@@ -103,7 +114,11 @@ def _listed(items: Iterable[t.Interface | t.Function]) -> list[str]:
     lines: list[str] = []
     for item in items:
         if isinstance(item, t.Function):
-            lines.append(f"  {show_function(item)}")
+            lines.append(f"  {_line(item)}")
         else:
-            lines += [f"  {item.name}", *(f"    {show_function(function)}" for function in item.functions)]
+            lines += [f"  {item.name}", *(f"    {_line(function)}" for function in item.functions)]
     return lines
+
+
+def _line(function: t.Function) -> str:
+    return f"{carried(function):6}  {show_function(function)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 from orchestrator.graph.measure import shown
 from orchestrator.graph.model import Arc, ArcKind, Graph, Vertex, VertexKind
@@ -31,11 +31,20 @@ def as_dot(graph: Graph) -> str:
         f"  graph [label={_quoted([graph.name])}, labelloc=t, fontname=Helvetica];",
         "  node [fontname=Helvetica, fontsize=11];",
         "  edge [fontname=Helvetica, fontsize=9];",
-        *(_vertex(vertex, names[vertex.id]) for vertex in graph.vertices),
+        *(_vertex(vertex, names[vertex.id]) for vertex in graph.vertices if not vertex.group),
+        *(line for at, group in enumerate(graph.groups.values()) for line in _frame(at, group, names)),
         *(_arc(arc, names[arc.source], names[arc.target]) for arc in graph.arcs),
         "}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _frame(at: int, group: Iterable[Vertex], names: Mapping[str, str]) -> Iterator[str]:
+    """A frame around the vertices that share a store."""
+    yield f"  subgraph cluster_{at} {{"
+    yield f'    graph [label="fused", style="rounded", color="{LIGHT.arcs["call"]}", fontsize=9];'
+    yield from (f"  {_vertex(vertex, names[vertex.id])}" for vertex in group)
+    yield "  }"
 
 
 def _vertex(vertex: Vertex, name: str) -> str:
@@ -46,7 +55,8 @@ def _vertex(vertex: Vertex, name: str) -> str:
 
 def _arc(arc: Arc, source: str, target: str) -> str:
     label = _quoted((arc.label, arc.types, *arc.terms))
-    return f'  {source} -> {target} [label={label}, color="{LIGHT.arcs[arc.kind]}"{_STYLES[arc.kind]}];'
+    style = ", style=bold" if arc.fused else _STYLES[arc.kind]
+    return f'  {source} -> {target} [label={label}, color="{LIGHT.arcs[arc.kind]}"{style}];'
 
 
 def _quoted(parts: Iterable[str]) -> str:

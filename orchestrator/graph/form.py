@@ -38,7 +38,13 @@ def to_networkx(graph: Graph) -> Networkx:
 
 
 def _of_vertex(vertex: Vertex) -> dict[str, Any]:
-    return {"kind": vertex.kind, "label": vertex.label, "type": vertex.type, "detail": list(vertex.detail)}
+    return {
+        "kind": vertex.kind,
+        "label": vertex.label,
+        "type": vertex.type,
+        "detail": list(vertex.detail),
+        "group": vertex.group,
+    }
 
 
 def _of_arc(arc: Arc) -> dict[str, Any]:
@@ -49,4 +55,5 @@ def _of_arc(arc: Arc) -> dict[str, Any]:
         "contract": list(arc.contract),
         "condition": arc.condition,
         "each": arc.each,
+        "fused": arc.fused,
     }

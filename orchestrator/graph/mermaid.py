@@ -24,10 +24,16 @@ def as_mermaid(graph: Graph) -> str:
     """The graph as the text of a flowchart, ending with a line end."""
     names = {vertex.id: f"v{at}" for at, vertex in enumerate(graph.vertices)}
     lines = ["flowchart TD", f"  accTitle: {_title(graph.name)}"]
-    lines += [_vertex(vertex, names[vertex.id]) for vertex in graph.vertices]
+    lines += [_vertex(vertex, names[vertex.id]) for vertex in graph.vertices if not vertex.group]
+    for at, group in enumerate(graph.groups.values()):
+        lines += [
+            f'  subgraph g{at}["fused"]',
+            *(f"  {_vertex(vertex, names[vertex.id])}" for vertex in group),
+            "  end",
+        ]
     lines += [_arc(arc, names[arc.source], names[arc.target]) for arc in graph.arcs]
     lines += [_class(kind) for kind in VERTEX_KINDS]
-    lines += [f"  linkStyle {at} stroke:{LIGHT.arcs[arc.kind]}" for at, arc in enumerate(graph.arcs)]
+    lines += [f"  linkStyle {at} {_style(arc)}" for at, arc in enumerate(graph.arcs)]
     return "\n".join(lines) + "\n"
 
 
@@ -42,6 +48,10 @@ def _arc(arc: Arc, source: str, target: str) -> str:
         text = "runs before"
     said = f'|"{text}"| ' if text else ""
     return f"  {source} {_LINES[arc.kind]} {said}{target}"
+
+
+def _style(arc: Arc) -> str:
+    return f"stroke:{LIGHT.arcs[arc.kind]}" + (",stroke-width:5px" if arc.fused else "")
 
 
 def _class(kind: VertexKind) -> str:

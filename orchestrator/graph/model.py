@@ -26,6 +26,7 @@ class Vertex:
         label: the name to show.
         type: the WIT type of an input or output.
         detail: short lines to show under the name: component, what it runs, grants, limits.
+        group: the first name of the group of nodes that it shares a store with; empty where it shares none.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Vertex:
     label: str
     type: str = ""
     detail: tuple[str, ...] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Arc:
         contract: the rules, a line each.
         condition: the CEL text of `when`.
         each: how a list is taken apart: `each, 4 at a time`.
+        fused: calls stay in the store that both ends share.
     """
 
     id: str
@@ -60,12 +63,14 @@ class Arc:
     contract: tuple[str, ...] = ()
     condition: str = ""
     each: str = ""
+    fused: bool = False
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """When, how often and under which rules something crosses, a line each."""
+        """How, when, how often and under which rules something crosses, a line each."""
+        fused = "fused" if self.fused else ""
         when = f"when {self.condition}" if self.condition else ""
-        return tuple(filter(None, (when, self.each, *self.contract)))
+        return tuple(filter(None, (fused, when, self.each, *self.contract)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,12 @@ class Graph:
             for end in (arc.source, arc.target):
                 if end not in ids:
                     raise ValueError(f"arc {arc.id!r} ends at {end!r}, which is no vertex of the graph")
+
+    @property
+    def groups(self) -> dict[str, tuple[Vertex, ...]]:
+        """The vertices that share a store, by the name of their group."""
+        names = dict.fromkeys(vertex.group for vertex in self.vertices if vertex.group)
+        return {name: tuple(vertex for vertex in self.vertices if vertex.group == name) for name in names}
 
     def pairs(self, *kinds: ArcKind) -> tuple[tuple[str, str], ...]:
         """Source and target of each arc of these kinds (all kinds when none is given), as `graph.order` takes them."""

@@ -91,6 +91,26 @@ def longest_chain(names: Sequence[str], pairs: Pairs) -> tuple[str, ...]:
     return tuple(chain)
 
 
+def clusters(names: Sequence[str], pairs: Pairs) -> tuple[tuple[str, ...], ...]:
+    """The names in sets that no arrow joins to each other, whichever way it points; names and sets in their order."""
+    near: dict[str, list[str]] = {name: [] for name in names}
+    for source, target in _among(dict.fromkeys(names, 0), pairs):
+        near[source].append(target)
+        near[target].append(source)
+    first: dict[str, str] = {}
+    for name in names:
+        left = [] if name in first else [name]
+        while left:
+            here = left.pop()
+            if here not in first:
+                first[here] = name
+                left += near[here]
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(first[name], []).append(name)
+    return tuple(map(tuple, found.values()))
+
+
 def reachable(starts: Iterable[str], pairs: Pairs) -> frozenset[str]:
     """The names that a walk along the arrows from `starts` comes to, `starts` included."""
     following = _following(pairs)

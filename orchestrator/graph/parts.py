@@ -74,6 +74,8 @@ def note_lines(arc: Arc) -> tuple[Line, ...]:
     lines = [_line(arc.label, "path", _WIDEST_NOTE)] if arc.label else []
     if arc.types:
         lines.append(_line(arc.types, "type", _WIDEST_NOTE))
+    if arc.fused:
+        lines.append(Line("fused", "when"))
     if arc.condition:
         lines.append(_line(f"when {arc.condition}", "when", _WIDEST_NOTE))
     if arc.each:

@@ -83,7 +83,7 @@ def describe(graph: Graph) -> str:
         "grant": "is used by a grant of",
         "implied": "runs before",
     }
-    said = [f"{arc.source} {words[arc.kind]} {arc.target}." for arc in graph.arcs]
+    said = [f"{arc.source} {words[arc.kind]} {arc.target}{', fused' if arc.fused else ''}." for arc in graph.arcs]
     return " ".join(map(shown, (f"{tally(graph)}.", *said)))
 
 
@@ -117,9 +117,13 @@ def _arc(arc: Arc, layout: Layout) -> str:
     way = layout.ways[arc.id]
     path = _path(way, layout.direction) if way else _loop(layout.boxes[arc.source])
     return (
-        f'<path class="og-arc og-{arc.kind}" d="{path}" marker-end="url(#og-{arc.kind})">'
-        f"<title>{_text(arc.id)}</title></path>"
+        f'<path class="{_look(arc)}" d="{path}" marker-end="url(#og-{arc.kind})"><title>{_text(arc.id)}</title></path>'
     )
+
+
+def _look(arc: Arc) -> str:
+    """The classes of an arc's line."""
+    return f"og-arc og-{arc.kind}{' og-fused' if arc.fused else ''}"
 
 
 def _path(way: Sequence[Point], direction: Direction) -> str:
@@ -179,7 +183,7 @@ def _vertex(vertex: Vertex, box: Box) -> str:
 
 def _note(arc: Arc, box: Box) -> str:
     lines = note_lines(arc)
-    said = (arc.types, arc.condition, arc.each, *arc.contract)
+    said = (arc.types, "fused" if arc.fused else "", arc.condition, arc.each, *arc.contract)
     drawn = [
         f'<g class="og-note og-note-{arc.kind}"><title>{_text(arc.id, *filter(None, said))}</title>',
         _rect(box, 6),
@@ -213,6 +217,7 @@ def _key(graph: Graph) -> list[tuple[str, str, str]]:
     arcs = {arc.kind for arc in graph.arcs}
     key: list[tuple[str, str, str]] = [("box", kind, KEY_VERTICES[kind]) for kind in VERTEX_KINDS if kind in boxes]
     key += [("arc", kind, KEY_ARCS[kind]) for kind in ARC_KINDS if kind in arcs]
+    key += [("arc", "call og-fused", "fused call")] if any(arc.fused for arc in graph.arcs) else []
     return key + ([("chip", "rule", "contract")] if any(arc.contract for arc in graph.arcs) else [])
 
 
@@ -241,7 +246,8 @@ def _drawn_key(rows: Sequence[Sequence[tuple[str, str, str]]], y: float) -> Iter
 
 def _symbol(shape: str, kind: str, x: float, y: float) -> str:
     if shape == "arc":
-        return f'<path class="og-arc og-{kind}" d="M{_n(x)} {_n(y)} h19" marker-end="url(#og-{kind})"/>'
+        tip = kind.partition(" ")[0]
+        return f'<path class="og-arc og-{kind}" d="M{_n(x)} {_n(y)} h19" marker-end="url(#og-{tip})"/>'
     if shape == "chip":
         return f'<rect class="og-chip" x="{_n(x)}" y="{_n(y - 6)}" width="26" height="12" rx="6"/>'
     round_ = 7 if kind in ("input", "output") else 4

@@ -113,6 +113,7 @@ STYLE = (
     ".og-note>rect{stroke-width:1;stroke-opacity:.38}"
     ".og-note>.og-chip{stroke-opacity:1}"
     ".og-arc{fill:none;stroke-width:1.8;stroke-linejoin:round}"
+    ".og-arc.og-fused{stroke-width:4}"
     ".og-arc.og-tool{stroke-dasharray:7 4}"
     ".og-arc.og-grant{stroke-dasharray:3 3}"
     ".og-arc.og-implied{stroke-dasharray:1.5 4;stroke-linecap:round}"

@@ -10,6 +10,7 @@
     convert.py       values: checked, to JSON, from JSON
     schema.py        the JSON Schema of a type
     sizes.py         sizes in the canonical ABI
+    crossing.py      whether a function's values cross in bulk or one by one
     serial.py        worlds as plain data, for caches
 
 Not for binaries: the engine reflects those into the values of this room. What is named below is imported when first

@@ -9,7 +9,8 @@
     control.py           repeat, fallback                       tools.py       tool edges
     config.py            configuration                          grants.py      grants and limits
     python_nodes.py, annotations.py, signature.py               Python functions as nodes
-    shape.py             order, cycles, depth, reach            drawing.py     a pipeline as a graph to draw
+    fusing.py            nodes that share a store               shape.py       order, cycles, depth, reach
+    drawing.py           a pipeline as a graph to draw
 
 Everything that can be refused is refused here, before anything runs. Not for running, and not for text: places come
 with the manifest. What is named below is imported when first used.

@@ -170,9 +170,8 @@ def _join(
     id_ = unique(ids, _id(edge, wanted))
     if _fits(work, edge, caller, callee, wanted, offered):
         checks = checks_of_functions(work, edge, functions_of(wanted), id_)
-        caller.calls.append(
-            LinkedCall(id_, caller.name, callee.name, wanted, offered, edge.contract, checks, edge.where)
-        )
+        ends = (caller.name, callee.name, wanted, offered)
+        caller.calls.append(LinkedCall(id_, *ends, edge.contract, checks, edge.fuse, edge.where))
 
 
 def _line(where: Where) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from orchestrator.graph import Arc, Graph, Vertex
+from orchestrator.graph import Arc, Graph, Vertex, VertexKind
 from orchestrator.interface import show_type
 from orchestrator.link.draft import answering, unique
+from orchestrator.link.fusing import groups_of
 from orchestrator.link.items import functions_of
 from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedTool
 from orchestrator.link.shape import implied_pairs
@@ -51,11 +52,18 @@ def _vertices(manifest: Manifest, linked: LinkedGraph | None) -> Iterator[Vertex
     for input_ in manifest.inputs:
         type_ = "path" if input_.is_path else show_type(inputs.get(input_.name, input_.type))
         yield Vertex(f"inputs.{input_.name}", "input", input_.name, type_)
+    group = {name: names[0] for names in _groups(manifest) for name in names}
     for node in manifest.nodes:
-        yield Vertex(node.name, "python" if node.python else "node", node.name, "", tuple(_details(node)))
+        kind: VertexKind = "python" if node.python else "node"
+        yield Vertex(node.name, kind, node.name, "", tuple(_details(node)), group.get(node.name, ""))
     outputs = {found.name: show_type(found.type) for found in linked.outputs} if linked else {}
     for output in manifest.outputs:
         yield Vertex(f"outputs.{output.name}", "output", output.name, outputs.get(output.name, ""))
+
+
+def _groups(manifest: Manifest) -> tuple[tuple[str, ...], ...]:
+    calls = (edge for edge in manifest.edges if isinstance(edge, CallEdge))
+    return groups_of(list(dict.fromkeys(node.name for node in manifest.nodes)), calls)
 
 
 def _details(node: Node) -> Iterator[str]:
@@ -68,6 +76,8 @@ def _details(node: Node) -> Iterator[str]:
         yield f"run {node.run}"
     if node.lifetime != "run":
         yield f"lifetime {node.lifetime}"
+    if node.bulk != "auto":
+        yield f"bulk {node.bulk}"
     yield from _grants(node.grants)
     yield from _limits(node.limits)
     if node.repeat:
@@ -149,7 +159,7 @@ def _call(edge: CallEdge | ToolEdge, linked: LinkedCall | LinkedTool | None) -> 
         label = str(linked.wanted.name)
         types = ", ".join(function.name for function in functions_of(linked.wanted))
     id_ = linked.id if linked else str(edge)
-    return Arc(id_, edge.caller.node, edge.callee.node, "call", label, types, rules)
+    return Arc(id_, edge.caller.node, edge.callee.node, "call", label, types, rules, fused=edge.fuse)
 
 
 def _rules(contract: Contract) -> Iterator[str]:

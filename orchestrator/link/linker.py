@@ -15,6 +15,7 @@ from orchestrator.link.config import link_config
 from orchestrator.link.control import link_control
 from orchestrator.link.data import link_data, mark_each
 from orchestrator.link.draft import Draft, HostImports, Work, unique
+from orchestrator.link.fusing import Groups, link_fused
 from orchestrator.link.grants import check_grants
 from orchestrator.link.inputs import link_inputs
 from orchestrator.link.model import LinkedGraph, LinkedNode, LinkedOutput
@@ -91,11 +92,12 @@ def check(
     bind(work)
     link_control(work)
     link_config(work)
-    check_grants(work)
-    shape = find_shape(work)
+    groups = link_fused(work)
+    check_grants(work, groups)
+    shape = find_shape(work, groups)
     outputs = link_outputs(work, shape.skippable)
     diagnostics = work.report.diagnostics()
-    return Linking(None if partial or work.report.failed else _graph(work, shape, outputs), diagnostics)
+    return Linking(None if partial or work.report.failed else _graph(work, shape, groups, outputs), diagnostics)
 
 
 def _name_edges(work: Work) -> None:
@@ -105,8 +107,8 @@ def _name_edges(work: Work) -> None:
         work.ids[at] = str(edge) if isinstance(edge, CallEdge) else unique(taken, str(edge))
 
 
-def _graph(work: Work, shape: Shape, outputs: tuple[LinkedOutput, ...]) -> LinkedGraph:
-    nodes = {name: _node(draft, shape) for name, draft in work.drafts.items()}
+def _graph(work: Work, shape: Shape, groups: Groups, outputs: tuple[LinkedOutput, ...]) -> LinkedGraph:
+    nodes = {name: _node(draft, shape, groups) for name, draft in work.drafts.items()}
     return LinkedGraph(
         name=work.manifest.name,
         manifest=work.manifest,
@@ -116,11 +118,12 @@ def _graph(work: Work, shape: Shape, outputs: tuple[LinkedOutput, ...]) -> Linke
         order=shape.order,
         limits=work.manifest.limits,
         depth=max(shape.depths.values(), default=1),
+        groups=groups.members,
         warnings=work.report.diagnostics(),
     )
 
 
-def _node(draft: Draft, shape: Shape) -> LinkedNode:
+def _node(draft: Draft, shape: Shape, groups: Groups) -> LinkedNode:
     node = draft.node
     return LinkedNode(
         name=node.name,
@@ -133,8 +136,9 @@ def _node(draft: Draft, shape: Shape) -> LinkedNode:
         calls=tuple(draft.calls),
         tools=tuple(draft.tools),
         grants=node.grants,
-        limits=node.limits,
+        limits=groups.limits.get(node.name, node.limits),
         lifetime=node.lifetime,
+        bulk=node.bulk,
         repeat=node.repeat,
         until=draft.until,
         retry=node.retry,
@@ -142,5 +146,6 @@ def _node(draft: Draft, shape: Shape) -> LinkedNode:
         fallback_for=shape.stands_for.get(node.name, ""),
         config=MappingProxyType(dict(draft.config)),
         depth=shape.depths[node.name],
+        group=groups.group(node.name),
         where=node.where,
     )

@@ -15,6 +15,7 @@ from orchestrator.engine.component import Component
 from orchestrator.interface.types import Field, Function, Interface, Name, Type
 from orchestrator.manifest.model import (
     EMPTY,
+    Bulk,
     Contract,
     Each,
     Grants,
@@ -87,6 +88,7 @@ class LinkedCall:
         wanted: the interface or function as the caller imports it.
         offered: the same as the callee exports it (its version may be newer, it may have more functions).
         checks: the compiled contract for each function, by the function's name; a function without rules is absent.
+        fused: caller and callee are in one group: calls stay in the store that they share.
     """
 
     id: str
@@ -96,6 +98,7 @@ class LinkedCall:
     offered: Interface | Function
     contract: Contract = Contract()
     checks: Mapping[str, Checks] = field(default_factory=dict, compare=False)
+    fused: bool = False
     where: Where = field(default=Where(), compare=False, repr=False)
 
 
@@ -133,8 +136,11 @@ class LinkedNode:
         fallback: the node that stands in when this one fails; it takes part in `order` and waits for this one.
         fallback_for: the node that this one stands in for: it runs only when that one failed, and counts as left out
             when it did not; whatever waits for that node waits for this one too.
+        limits: of the store that it runs in: of a node that is fused, those of its group.
+        bulk: how values get in and out of its component.
         config: what `wasi:config/store` answers: texts by key.
-        depth: how many stores its longest chain of calls enters, itself included.
+        depth: how many stores its longest chain of calls enters, its own included; a group has one.
+        group: the first name of the group that it shares a store with; empty where it is in none.
     """
 
     name: str
@@ -149,6 +155,7 @@ class LinkedNode:
     grants: Grants = Grants()
     limits: Limits = Limits()
     lifetime: Lifetime = "run"
+    bulk: Bulk = "auto"
     repeat: Repeat | None = None
     until: Callable[[Any], bool] | None = None
     retry: Retry | None = None
@@ -156,6 +163,7 @@ class LinkedNode:
     fallback_for: str = ""
     config: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     depth: int = 1
+    group: str = ""
     where: Where = field(default=Where(), compare=False, repr=False)
 
 
@@ -182,7 +190,13 @@ class LinkedOutput:
 
 @dataclass(frozen=True, slots=True)
 class LinkedGraph:
-    """A whole pipeline, checked. `order` holds the nodes that run, each after what it needs."""
+    """A whole pipeline, checked.
+
+    Arguments:
+        order: the nodes that run, each after what it needs.
+        depth: how many stores the longest chain of calls enters.
+        groups: the nodes that share a store, by fused edges; in each a callee stands before its callers.
+    """
 
     name: str
     manifest: Manifest
@@ -192,6 +206,7 @@ class LinkedGraph:
     order: tuple[str, ...]
     limits: RunLimits
     depth: int
+    groups: tuple[tuple[str, ...], ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
 
     @property

@@ -52,6 +52,9 @@ def load_python(work: Work, draft: Draft) -> None:
     python = draft.node.python
     assert python is not None
     where, place = draft.node.where.at("python"), place_of_node(draft.name)
+    if draft.node.bulk != "auto":
+        message = f"`bulk` of `{draft.name}` is about a component's values, and those of a function are Python's own"
+        work.report.error("python-node", message, draft.node.where.at("bulk"), place, help=("remove it",))
     if isinstance(python.target, str) and not work.python_nodes:
         if not work.partial:
             message = f"node `{draft.name}` runs Python in the host, without a sandbox"

@@ -8,23 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from orchestrator.graph.order import cycles, depths, longest_chain, reachable, topological_order, unreachable
 from orchestrator.link.draft import Work
+from orchestrator.link.fusing import Groups
 from orchestrator.link.report import place_of_edge, place_of_node
 from orchestrator.manifest.model import CallEdge, ToolEdge, Where
 from orchestrator.manifest.substitution import inputs_of
+from orchestrator.wording import listed
 
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """That one node comes before another, or calls it: why, as a line for a person, and where it is written."""
+    """That one node comes before another, or calls it: why, as a line for a person, and where it is written.
+
+    `kind` says of a call how it crosses: over a tool edge, or without leaving the store that both share.
+    """
 
     source: str
     target: str
     why: str
     where: Where
     place: str
+    kind: Literal["order", "call", "tool", "fused"] = "order"
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -51,12 +58,17 @@ class Shape:
     stands_for: dict[str, str]
 
 
-def find_shape(work: Work) -> Shape:
-    """The shape; cycles and chains too deep are reported, and the shape is then of no use."""
+def find_shape(work: Work, groups: Groups) -> Shape:
+    """The shape; cycles and chains too deep are reported, and the shape is then of no use.
+
+    Arguments:
+        groups: the nodes that share a store, which calls enter as one.
+    """
     calls = _calls(work)
     recursive = cycles(arrow.pair for arrow in calls)
     for cycle in recursive:
         _recursion(work, cycle, calls)
+    returning = not recursive and _returning(work, groups, calls)
     waits = _data(work) + ([] if recursive else _implied_arrows(work, calls))
     waits += _fallbacks(work, waits)
     circular = cycles(arrow.pair for arrow in waits)
@@ -70,7 +82,7 @@ def find_shape(work: Work) -> Shape:
     return Shape(
         () if circular else topological_order(running, pairs),
         _after(work, pairs),
-        dict.fromkeys(work.drafts, 1) if recursive else _depths(work, calls),
+        dict.fromkeys(work.drafts, 1) if recursive or returning else _depths(work, groups, calls),
         _skippable(work),
         {d.node.fallback: d.name for d in work.drafts.values() if d.node.fallback},
     )
@@ -89,10 +101,11 @@ def _calls(work: Work) -> list[Arrow]:
         if isinstance(edge, CallEdge | ToolEdge):
             caller = edge.caller.node if isinstance(edge, CallEdge) else edge.caller
             if caller in work.drafts and edge.callee.node in work.drafts:
-                key = "call" if isinstance(edge, CallEdge) else "tool"
+                key: Literal["call", "tool"] = "call" if isinstance(edge, CallEdge) else "tool"
                 place = place_of_edge(work.ids[at])
                 why = f"`{caller}` calls `{edge.callee.node}` over `{edge}`{_line(edge.where)}"
-                found.append(Arrow(caller, edge.callee.node, why, edge.where.at(key), place))
+                kind = "fused" if isinstance(edge, CallEdge) and edge.fuse else key
+                found.append(Arrow(caller, edge.callee.node, why, edge.where.at(key), place, kind))
     return found
 
 
@@ -208,18 +221,66 @@ def _circle(work: Work, cycle: tuple[str, ...], waits: list[Arrow]) -> None:
     work.report.error("cycle", message, last.where, last.place, causes=causes, help=help_)
 
 
-def _depths(work: Work, calls: list[Arrow]) -> dict[str, int]:
-    names, pairs = list(work.drafts), [arrow.pair for arrow in calls]
-    found = depths(names, pairs)
-    if names and max(found.values()) > work.stack_budget:
-        chain = longest_chain(names, pairs)
-        first = next(arrow for arrow in calls if arrow.pair == chain[:2])
-        most = f"at most {work.stack_budget} fit on the stack"
-        message = f"a chain of calls enters {len(chain)} nodes, one within the other; {most}"
-        way = " -> ".join(f"`{name}`" for name in chain)
-        help_ = ("pass values over data edges where a call is not needed",)
-        work.report.error("deep-chain", message, first.where, first.place, causes=(way,), help=help_)
+def _returning(work: Work, groups: Groups, calls: list[Arrow]) -> bool:
+    """Whether calls come back into a store that they left, or never left: it is busy with whoever calls. Reported."""
+    inner = [a for a in calls if a.kind != "fused" and groups.store(a.source) == groups.store(a.target)]
+    for arrow in inner:
+        _inside(work, groups, arrow)
+    entered = _entered(groups, calls)
+    around = cycles(pair for pair in entered if pair[0] != pair[1])
+    for cycle in around:
+        _comes_back(work, groups, [entered[step] for step in zip(cycle, (*cycle[1:], cycle[0]), strict=True)])
+    return bool(inner or around)
+
+
+def _entered(groups: Groups, calls: list[Arrow]) -> dict[tuple[str, str], Arrow]:
+    """The first call from each store into each other one."""
+    found: dict[tuple[str, str], Arrow] = {}
+    for arrow in calls:
+        if arrow.kind != "fused":
+            found.setdefault((groups.store(arrow.source), groups.store(arrow.target)), arrow)
     return found
+
+
+def _inside(work: Work, groups: Groups, arrow: Arrow) -> None:
+    message = f"`{arrow.source}` and `{arrow.target}` share a store, and an edge between them is not fused"
+    causes = (arrow.why, _sharing(groups, arrow.source), "a call over it would enter the store while it is busy")
+    help_ = (
+        ("a tool is found while its caller runs and cannot be fused; remove this edge, or `fuse` from the others",)
+        if arrow.kind == "tool"
+        else ("add `fuse: true` to this edge too, or fuse none of them",)
+    )
+    work.report.error("fuse-return", message, arrow.where, arrow.place, causes=causes, help=help_)
+
+
+def _comes_back(work: Work, groups: Groups, along: list[Arrow]) -> None:
+    way = [along[0].source, along[0].target]
+    for arrow in along[1:]:
+        way += [arrow.target] if arrow.source == way[-1] else [arrow.source, arrow.target]
+    shared = dict.fromkeys(_sharing(groups, arrow.source) for arrow in along if len(groups.around(arrow.source)) > 1)
+    message = "calls come back into a store while it is busy: " + " -> ".join(f"`{name}`" for name in way)
+    causes = (*(arrow.why for arrow in along), *shared)
+    help_ = ("remove one of these edges; fuse what the calls lead through as well; or fuse less",)
+    work.report.error("fuse-return", message, along[-1].where, along[-1].place, causes=causes, help=help_)
+
+
+def _sharing(groups: Groups, name: str) -> str:
+    return f"{listed(groups.around(name))} are fused: they share one store"
+
+
+def _depths(work: Work, groups: Groups, calls: list[Arrow]) -> dict[str, int]:
+    stores = list(dict.fromkeys(map(groups.store, work.drafts)))
+    entered = _entered(groups, calls)
+    found = depths(stores, entered)
+    if stores and max(found.values()) > work.stack_budget:
+        chain = longest_chain(stores, entered)
+        first = entered[chain[0], chain[1]]
+        what = "stores" if groups.members else "nodes"
+        message = f"a chain of calls enters {len(chain)} {what}, one within the other; at most {work.stack_budget} fit"
+        way = " -> ".join(" + ".join(f"`{one}`" for one in groups.around(name)) for name in chain)
+        help_ = ("pass values over data edges where a call is not needed",)
+        work.report.error("deep-chain", f"{message} on the stack", first.where, first.place, causes=(way,), help=help_)
+    return {name: found[groups.store(name)] for name in work.drafts}
 
 
 def _unreachable(work: Work, calls: list[Arrow]) -> None:

@@ -6,7 +6,7 @@ from orchestrator.manifest import pipeline_build as build
 from orchestrator.manifest.container_shapes import Anything, Key, ListOf, Object
 from orchestrator.manifest.forms import CEL, DURATION, PORT_PATTERN, RATE, REF_PATTERN, SIZE, TARGET_PATTERN, TEXT
 from orchestrator.manifest.paths import FUNCTION, INTERFACE, LABEL, NAME
-from orchestrator.manifest.scalar_shapes import Choice, Parsed, Text, Whole
+from orchestrator.manifest.scalar_shapes import Choice, Flag, Parsed, Text, Whole
 
 _CONTRACTS = "tests/behaviour/test_contracts.py"
 _CONTROL = "tests/behaviour/test_control.py"
@@ -172,6 +172,11 @@ _INTERFACE_ONLY = {
     "tool": "write it in the edge: `tool: a -> b.package:name/interface.function`",
 }
 
+_FUSE_ONLY = {
+    "data": "a data edge hands over a value, and its two nodes run one after the other: there is nothing to fuse",
+    "tool": "a tool is found by name while the caller runs; fuse a call edge, `call: a -> b`",
+}
+
 EDGE = Object(
     "an edge",
     (
@@ -239,8 +244,18 @@ EDGE = Object(
             proof=_CONTROL,
         ),
         Key("contract", CONTRACT, "Rules on what crosses.", "none", enforced="contract", proof=_RULES),
+        Key(
+            "fuse",
+            Flag(),
+            "Whether the two nodes share one store, and with it memory, limits and fate, so that calls need no host.",
+            "`false`",
+            only=("call",),
+            instead=_FUSE_ONLY,
+            enforced="link, runtime",
+            proof="tests/behaviour/test_fuse.py",
+        ),
         Key("description", TEXT, "What it is for, for a person."),
-        *(Key(name, Anything(), "", later=True) for name in ("fuse", "declassify")),
+        Key("declassify", Anything(), "", later=True),
     ),
     build.read_edge,
     kinds=("data", "call", "tool"),

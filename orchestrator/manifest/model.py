@@ -57,6 +57,7 @@ class Where:
 NOWHERE = Where()
 
 Lifetime = Literal["run", "call", "session"]
+Bulk = Literal["auto", "always", "never"]
 Access = Literal["read", "write"]
 Stdio = Literal["none", "captured", "inherit"]
 Violation = Literal["fail", "deny"]
@@ -208,7 +209,11 @@ class PythonFunction:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A component (or a Python function) in the pipeline, with its grants and limits."""
+    """A component (or a Python function) in the pipeline, with its grants and limits.
+
+    `bulk` says how values get in and out of its component: through memory that the host owns where its functions have
+    lists and no handles (`auto`), wherever they have no handles (`always`), or one by one (`never`).
+    """
 
     name: str
     component: str = ""
@@ -219,6 +224,7 @@ class Node:
     grants: Grants = Grants()
     limits: Limits = Limits()
     lifetime: Lifetime = "run"
+    bulk: Bulk = "auto"
     repeat: Repeat | None = None
     retry: Retry | None = None
     fallback: str = ""
@@ -279,12 +285,13 @@ class DataEdge:
 
 @dataclass(frozen=True, slots=True)
 class CallEdge:
-    """A node's import answered by another node's export."""
+    """A node's import answered by another node's export; with `fuse` the two nodes share one store."""
 
     caller: Port
     callee: Port
     interface: str = ""
     contract: Contract = Contract()
+    fuse: bool = False
     description: str = ""
     where: Where = field(default=NOWHERE, compare=False, repr=False)
 

@@ -215,6 +215,8 @@ _CONFIG_OF_PYTHON = {"python": "a Python function takes its values as parameters
 
 _NO_SANDBOX = {"python": "a Python function runs in the host, without a sandbox: nothing would enforce it"}
 
+_BULK_OF_PYTHON = {"python": "the values of a Python function are Python's own already: remove it"}
+
 _ITS_FUNCTION = {"python": "the function is what it runs"}
 
 NODE = Object(
@@ -300,6 +302,17 @@ NODE = Object(
             instead=_NO_SANDBOX,
             enforced="runtime",
             proof="tests/behaviour/test_call_edges.py",
+        ),
+        Key(
+            "bulk",
+            Choice(("auto", "always", "never")),
+            "How values get in and out of it: through memory that the host owns, or one by one. `auto`: through memory"
+            " where a function has lists and no handles; `always`: wherever it has no handles; `never`: one by one.",
+            "`auto`",
+            only=("component",),
+            instead=_BULK_OF_PYTHON,
+            enforced="engine",
+            proof="tests/behaviour/test_bulk.py",
         ),
         Key(
             "repeat",

@@ -269,6 +269,7 @@ def read_node(context: Context, fields: Fields) -> model.Node:
         grants=fields.get("grants", model.Grants()),
         limits=fields.get("limits", model.Limits()),
         lifetime=fields.get("lifetime", "run"),
+        bulk=fields.get("bulk", "auto"),
         repeat=fields.get("repeat"),
         retry=fields.get("retry"),
         fallback=fields.get("fallback", ""),
@@ -289,7 +290,8 @@ def read_edge(context: Context, fields: Fields) -> Any:
     if "call" in fields.values:
         caller, callee = fields.get("call")
         _interface_once(context, fields, caller, callee)
-        return model.CallEdge(caller, callee, fields.get("interface", ""), contract, description, where)
+        interface, fuse = fields.get("interface", ""), fields.get("fuse", False)
+        return model.CallEdge(caller, callee, interface, contract, fuse, description, where)
     if "tool" in fields.values:
         caller, callee = fields.get("tool")
         return model.ToolEdge(caller, callee, contract, description, where)

@@ -1,4 +1,4 @@
-"""The forms of one text or number: a name, a word of a few, a whole number, a duration, a text that is taken apart."""
+"""The forms of one text or number: a name, a word of a few, a flag, a whole number, a duration, a text taken apart."""
 
 from __future__ import annotations
 
@@ -140,6 +140,35 @@ class Choice:
     def show(self) -> str:
         """As `Shape.show`."""
         return joined(self.options)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Flag:
+    """`true` or `false`."""
+
+    def read(self, context: Context, tree: Tree, spot: Spot) -> bool | Bad:
+        """Which of the two."""
+        plain = isinstance(tree, Scalar) and isinstance(scalars.scalar_value(tree), bool)
+        if not isinstance(tree, Scalar) or not (plain or "${" in tree.text):
+            return refuse(context, tree, spot, self.show(), self._hint(tree))
+        filled = context.text(tree, spot)
+        if isinstance(filled, Bad):
+            return BAD
+        if filled.text not in ("true", "false"):
+            message = f"{spot} must be {self.show()}, not {describe(tree)}"
+            return context.error("wrong-kind", message, tree, label=substituted(tree))
+        return filled.text == "true"
+
+    def _hint(self, tree: Tree) -> str:
+        return "leave out the quotes" if isinstance(tree, Scalar) and tree.text in ("true", "false") else ""
+
+    def schema(self) -> Schema:
+        """As `Shape.schema`."""
+        return {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": SUBSTITUTED}]}
+
+    def show(self) -> str:
+        """As `Shape.show`."""
+        return "`true` or `false`"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

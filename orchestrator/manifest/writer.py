@@ -79,6 +79,7 @@ class _Writer:
         yield "grants", _given(self.grants(node.grants))
         yield "limits", _given([("memory", _size(node.limits.memory)), ("timeout", _duration(node.limits.timeout))])
         yield "lifetime", None if node.lifetime == "run" else node.lifetime
+        yield "bulk", None if node.bulk == "auto" else node.bulk
         yield "repeat", node.repeat and _given(self.repeat(node.repeat))
         yield "retry", node.retry and _given(self.retry(node.retry))
         yield "fallback", node.fallback
@@ -119,6 +120,8 @@ class _Writer:
             yield "when", escape(edge.when)
             yield "each", edge.each and {"parallel": edge.each.parallel}
         yield "contract", _given(self.contract(edge.contract, f"edge `{edge}`"))
+        if isinstance(edge, model.CallEdge):
+            yield "fuse", edge.fuse or None
         yield "description", escape(edge.description)
 
     def contract(self, rules: model.Contract, place: str) -> Iterator[tuple[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_args
 from orchestrator.diagnostics import Diagnostic, printable
 from orchestrator.errors import InvalidPipeline
 from orchestrator.interface.types import Type
-from orchestrator.manifest.model import Contract, Each, Grants, Lifetime, Limits, Reject, Repeat, Retry, Storage
+from orchestrator.manifest.model import Bulk, Contract, Each, Grants, Lifetime, Limits, Reject, Repeat, Retry, Storage
 from orchestrator.manifest.paths import RESERVED, TextError, kebab, name_fault, read_path, whole
 from orchestrator.manifest.scalars import LONGEST_DURATION
 
@@ -21,12 +21,13 @@ T = TypeVar("T")
 
 _NODE: dict[str, Any] = {
     "signature": str, "run": str, "args": Mapping, "config": Mapping, "grants": Grants, "limits": Limits,
-    "lifetime": str, "repeat": Repeat, "retry": Retry, "fallback": str, "description": str,
+    "lifetime": str, "bulk": str, "repeat": Repeat, "retry": Retry, "fallback": str, "description": str,
 }  # fmt: skip
 """What a node is given besides its name and what it runs."""
 _EMPTY: dict[str, Callable[[], Any]] = {"args": dict, "config": dict, "grants": Grants, "limits": Limits}
 """What stands for None."""
 _OPTIONAL = {"repeat", "retry"}
+_CHOICES: dict[str, tuple[str, ...]] = {"lifetime": get_args(Lifetime), "bulk": get_args(Bulk)}
 
 
 def text(value: Any, what: str) -> str:
@@ -193,8 +194,8 @@ def _of_node(key: str, value: Any) -> Any:
     if isinstance(found, Limits):
         seconds(found.timeout, "the timeout of a node")
         count(found.memory, "the memory of a node")
-    if key == "lifetime" and found not in get_args(Lifetime):
-        raise ValueError(f"`lifetime` is `{printable(found)}`; expected one of {', '.join(get_args(Lifetime))}")
+    if key in _CHOICES and found not in _CHOICES[key]:
+        raise ValueError(f"`{key}` is `{printable(found)}`; expected one of {', '.join(_CHOICES[key])}")
     if isinstance(found, Grants):
         _row(found.storage, Storage, "`storage` of grants")
         _by_name(found.environment, "`environment` of grants")
@@ -244,6 +245,8 @@ def _number(value: float) -> str:
 
 
 def _called(wanted: type) -> str:
+    if wanted is bool:
+        return "True or False"
     return "a text" if wanted is str else f"{'an' if wanted.__name__[0] in 'AEIOU' else 'a'} {wanted.__name__}"
 
 

@@ -12,6 +12,7 @@ from orchestrator.errors import InvalidPipeline
 from orchestrator.interface.parse import parse_type
 from orchestrator.manifest.model import (
     MISSING,
+    Bulk,
     CallEdge,
     Contract,
     DataEdge,
@@ -142,6 +143,7 @@ class Pipeline:
         grants: Grants | None = None,
         limits: Limits | None = None,
         lifetime: Lifetime = "run",
+        bulk: Bulk = "auto",
         repeat: Repeat | None = None,
         retry: Retry | None = None,
         fallback: str = "",
@@ -154,6 +156,7 @@ class Pipeline:
             python: a function, or `module:function`, in place of a component.
             signature: the function's WIT signature, `func(a: string) -> u32`; from its annotations by default.
             args: constants for parameters, in their JSON forms.
+            bulk: how values get in and out of the component: `auto`, `always` or `never`.
             repeat: the paths in its `feed` may be texts, `"path.0"`.
 
         Raises:
@@ -162,7 +165,7 @@ class Pipeline:
         arguments.named(name, "a node", reserved=True)
         given = arguments.node({
             "run": run, "args": args, "config": config, "grants": grants, "limits": limits, "lifetime": lifetime,
-            "repeat": repeat, "retry": retry, "fallback": fallback, "description": description,
+            "bulk": bulk, "repeat": repeat, "retry": retry, "fallback": fallback, "description": description,
         })  # fmt: skip
         called = None if python is None else self._function(python, signature)
         component = arguments.component(component)
@@ -201,14 +204,26 @@ class Pipeline:
         return self._edge(DataEdge(ref, node, parameter, when, spread, rules, said))
 
     def call(
-        self, caller: str, callee: str, *, interface: str = "", contract: Contract | None = None, description: str = ""
+        self,
+        caller: str,
+        callee: str,
+        *,
+        interface: str = "",
+        contract: Contract | None = None,
+        fuse: bool = False,
+        description: str = "",
     ) -> Pipeline:
-        """Adds a call edge, `call("answerer", "model", interface="agent:llm/chat")`; a port is written `node.port`."""
+        """Adds a call edge, `call("answerer", "model", interface="agent:llm/chat")`; a port is written `node.port`.
+
+        Arguments:
+            fuse: whether the two nodes share one store, and with it memory, limits and fate.
+        """
         source = arguments.read(read_port, caller, "the caller of a call edge")
         target = arguments.read(read_port, callee, "the callee of a call edge")
         arguments.text(interface, "`interface`")
         rules, said = arguments.contract(contract), arguments.text(description, "`description`")
-        return self._edge(CallEdge(source, target, interface, rules, said))
+        fused = arguments.instance(fuse, bool, "`fuse`")
+        return self._edge(CallEdge(source, target, interface, rules, fused, said))
 
     def tool(self, caller: str, function: str, *, contract: Contract | None = None, description: str = "") -> Pipeline:
         """Adds a tool edge, `tool("agent", "search.agent:data/retrieval.search")`."""
@@ -276,7 +291,13 @@ class Pipeline:
             changes["python"] = replace(old.python, signature=signature)
         elif python is not None:
             self._components.pop(name, None)
-            changes = {"run": "", **changes, "python": self._function(python, signature or ""), "component": ""}
+            changes = {
+                "run": "",
+                "bulk": "auto",
+                **changes,
+                "python": self._function(python, signature or ""),
+                "component": "",
+            }
         nodes = list(self._manifest.nodes)
         nodes[position] = replace(old, **changes)
         return self._with(nodes=tuple(nodes))

@@ -17,7 +17,13 @@ ADDER = """
   (func $add (param "a" u32) (param "b" u32) (result u32) (canon lift (core func $i "add")))
   (instance $numbers (export "add" (func $add)))
   (export "demo:math/numbers@0.1.0" (instance $numbers))
-  (export "plus" (func $add)))
+  (export "plus" (func $add))
+  (core module $s (memory (export "memory") 1)
+    (func (export "sum") (param i32 i32) (result i32) (i32.const 0))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0)))
+  (core instance $j (instantiate $s))
+  (func (export "sum") (param "all" (list u32)) (result u32)
+    (canon lift (core func $j "sum") (memory (core memory $j "memory")) (realloc (core func $j "realloc")))))
 """
 
 
@@ -33,22 +39,37 @@ def test_a_component_on_a_page(command: Command, adder: Path) -> None:
     digest, size = (line.split(maxsplit=1)[1] for line in done.out.splitlines()[2:4])
     assert done.out == (
         f"adder\n\ndigest   {digest}\nsize     {size}\norigin   {adder}\n\n"
-        "imports\n  demo:math/rounding@0.1.0\n    round: func(value: f64) -> s64\n\n"
-        "exports\n  demo:math/numbers@0.1.0\n    add: func(a: u32, b: u32) -> u32\n"
-        "  plus: func(a: u32, b: u32) -> u32\n\n"
+        "imports\n  demo:math/rounding@0.1.0\n    values  round: func(value: f64) -> s64\n\n"
+        "exports\n  demo:math/numbers@0.1.0\n    values  add: func(a: u32, b: u32) -> u32\n"
+        "  values  plus: func(a: u32, b: u32) -> u32\n  bulk    sum: func(all: list<u32>) -> u32\n\n"
+        "bulk: values get in and out through memory that the host owns; values: one by one; `bulk:` of a node decides\n"
         "--wit prints the whole world as WIT, --json all of this as data\n"
     )
 
 
 def test_a_component_as_json(command: Command, adder: Path) -> None:
     found = command("inspect", adder, "--json").json
-    add = {"name": "add", "parameters": [{"name": "a", "type": "u32"}, {"name": "b", "type": "u32"}], "result": "u32"}
+    parameters = [{"name": "a", "type": "u32"}, {"name": "b", "type": "u32"}]
+    add = {"name": "add", "parameters": parameters, "result": "u32", "carried": "values"}
+    all_ = [{"name": "all", "type": "list<u32>"}]
+    total = {"name": "sum", "parameters": all_, "result": "u32", "carried": "bulk"}
     assert found["exports"] == [
         {"kind": "interface", "name": "demo:math/numbers@0.1.0", "functions": [add]},
         {"kind": "function", "name": "plus", "functions": [add | {"name": "plus"}]},
+        {"kind": "function", "name": "sum", "functions": [total]},
     ]
     assert (found["name"], found["version"], found["origin"], found["config"]) == ("adder", None, str(adder), [])
     assert found["digest"].startswith("sha256:")
+
+
+def test_what_the_host_serves_of_wasi_is_not_said_to_be_carried(command: Command, adder: Path) -> None:
+    (adder.parent / "random.wat").write_text(
+        """(component (import "wasi:random/random@0.2.0" (instance
+          (export "get-random-bytes" (func (param "len" u64) (result (list u8)))))))"""
+    )
+    ((item,),) = [command("inspect", adder.parent / "random.wat", "--json").json["imports"]]
+    assert [(function["name"], function["carried"]) for function in item["functions"]] == [("get-random-bytes", None)]
+    assert "  wasi:random@0.2.0: random\n" in command("inspect", adder.parent / "random.wat").out
 
 
 def test_the_wit_of_a_component_is_wit(command: Command, adder: Path) -> None:

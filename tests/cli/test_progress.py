@@ -38,6 +38,14 @@ def test_a_node_that_is_called() -> None:
     assert progress.nodes["model"].text() == "42 calls"
 
 
+def test_a_node_that_is_called_within_its_store() -> None:
+    stay = event("rest", "model", detail={"of": "call", "count": 40, "busy": 0, "why": "fused"})
+    progress, lines = told(stay)
+    assert (lines, progress.nodes["model"].text()) == ([], "40 calls, fused")
+    progress, _ = told(stay, event("call", "model"), stay)
+    assert progress.nodes["model"].text() == "81 calls, 80 of them fused"
+
+
 def test_a_node_that_runs_again_and_is_called_once() -> None:
     progress, _ = told(*[event("node", "files", 500_000)] * 3, event("call", "files"))
     assert progress.nodes["files"].text() == "1.5 ms, 3 runs, 1 call"

@@ -24,6 +24,14 @@ def call(span: int, parent: int, at: int = 0, lasts: int = 1, **more: Any) -> Ev
     return event("call", span, parent, at, lasts, **more)
 
 
+def stay(span: int, parent: int, at: int = 0, lasts: int = 1, count: int = 12, **more: Any) -> Event:
+    """What the runtime records of a fused edge at the end of a stay in the store that is shared."""
+    function = "agent:data/retrieval@0.1.0.search"
+    more = {"node": "retriever", "edge": "answerer -> retriever", "function": function} | more
+    detail = {"of": "call", "count": count, "busy": 0, "why": "fused"}
+    return event("rest", span, parent, at, lasts, **more, detail=detail)
+
+
 def a_run(run: str = RUN, traceparent: str = "") -> list[Event]:
     """A run: a node, in it a call to a retriever, in that a call to a model which is denied, and a data edge."""
     retriever = {"node": "retriever", "edge": "answerer -> retriever", "function": "agent:data/retrieval@0.1.0.search"}

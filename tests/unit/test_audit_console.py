@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.audit import Console, Event, Recorder, Thinned, tree
-from tests.support.audit_events import RUN, a_run, call, event
+from tests.support.audit_events import RUN, a_run, call, event, stay
 
 OTHER = "1" * 32
 
@@ -47,6 +47,38 @@ def test_what_was_left_out_is_counted_where_it_happened() -> None:
         recorder.record(event("run", 1, 0))
     lines = [" ".join(text.split()) for text in "".join(shown).splitlines()]
     assert lines[2:] == ["└─ model agent:llm/chat@0.1.0.chat ×1000 1 s", "└─ tool agent:llm/chat@0.1.0.chat ×1000 1 s"]
+
+
+def test_fused_calls_are_counted_without_a_time() -> None:
+    events = [
+        call(5, 3, 1, 2, request=10, response=20),
+        stay(4, 3, 0, 20),
+        stay(6, 3, 0, 20, 1, function="agent:data/retrieval@0.1.0.index"),
+        event("node", 3, 1, 0, 20, node="answerer"),
+        event("run", 1, 0, 0, 25, detail={"pipeline": "p"}),
+    ]
+    assert tree(events) == [
+        f"p ok trace {RUN}            25 ms",
+        "└─ answerer                                            20 ms",
+        "   ├─ ~ retriever agent:data/retrieval@0.1.0.search 12 calls, fused",
+        "   ├─ ~ retriever agent:data/retrieval@0.1.0.index 1 call, fused",
+        "   └─ model agent:llm/chat@0.1.0.chat 10 B -> 20 B      2 ms",
+    ]
+
+
+def test_fused_calls_of_many_stays_are_one_line_where_they_happened() -> None:
+    shown: list[str] = []
+    with Recorder([Thinned(Console(shown.append), first=3, last=2)]) as recorder:
+        for number in range(1000):
+            recorder.record(stay(5 + 2 * number, 4 + 2 * number, at=number, count=7))
+            recorder.record(call(4 + 2 * number, 3, at=number))
+        recorder.record(event("node", 3, 1, node="answerer"))
+        recorder.record(event("run", 1, 0))
+    lines = [" ".join(text.split()) for text in "".join(shown).splitlines()]
+    assert lines[2:] == [
+        "└─ model agent:llm/chat@0.1.0.chat ×1000 1 s",
+        "└─ ~ retriever agent:data/retrieval@0.1.0.search 7000 calls, fused",
+    ]
 
 
 def test_hostile_names_and_output_are_escaped() -> None:

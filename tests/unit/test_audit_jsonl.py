@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator.audit import Event, JsonLines, Recorder
 from orchestrator.audit.jsonl import line
-from tests.support.audit_events import RUN, START, a_run, call
+from tests.support.audit_events import MS, RUN, START, a_run, call, stay
 
 KEYS = [
     "kind",
@@ -41,6 +41,15 @@ def test_a_line_has_always_the_same_keys() -> None:
     )
     for item in a_run():
         assert list(json.loads(line(item))) == KEYS
+
+
+def test_fused_calls_are_a_line_with_their_count() -> None:
+    assert line(stay(4, 3, 5, 100)) == (
+        f'{{"kind": "rest", "start": {START + 5 * MS}, "duration": {100 * MS}, "run": "{RUN}", "span": 4, "parent": 3, '
+        '"node": "retriever", "edge": "answerer -> retriever", "function": "agent:data/retrieval@0.1.0.search", '
+        '"request": -1, "response": -1, "decision": "allowed", "rule": "", '
+        '"detail": {"of": "call", "count": 12, "busy": 0, "why": "fused"}}'
+    )
 
 
 @pytest.mark.parametrize("hostile", ["a\nb", "\x1b]0;x\x07", "\ud800", "\u2028", "\x00"])

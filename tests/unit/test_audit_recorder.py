@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from orchestrator.audit import Event, Recorder
-from tests.support.audit_events import RUN, Collected, a_run, call, event
+from tests.support.audit_events import RUN, Collected, a_run, call, event, stay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,6 +108,22 @@ def test_what_finds_no_room_is_summed_up_before_the_end_of_its_run() -> None:
     assert (other.kind, other.run, other.detail and other.detail["count"]) == ("rest", OTHER, 1)
 
 
+def test_counts_of_fused_calls_that_find_no_room_are_added_up() -> None:
+    sink = Stuck()
+    recorder = Recorder([sink], capacity=1)
+    recorder.record(call(2, 1))
+    assert sink.entered.wait(LONG)
+    for span in range(3, 53):
+        recorder.record(stay(span, 2, count=span))
+    recorder.record(event("run", 1, 0))
+    sink.go.set()
+    assert recorder.close(LONG) == ()
+    first, kept, rest, end = sink.events
+    assert (first.kind, kept.span, end.kind) == ("call", 3, "run")
+    assert (rest.span, rest.parent, rest.node) == (-1, 2, "retriever")
+    assert rest.detail == {"of": "call", "count": sum(range(4, 53)), "busy": 0, "why": "fused"}
+
+
 def test_the_sums_of_endlessly_many_keys_are_bounded() -> None:
     sink = Stuck()
     recorder = Recorder([sink], capacity=1)
@@ -193,6 +209,17 @@ def test_a_slow_reader_skips_and_is_told_how_many() -> None:
     assert view.skipped == 8
     assert told.detail == {"of": "call", "count": 8, "busy": 8_000_000, "why": "slow-reader"}
     assert [item.span for item in seen] == [10, 11, 1]
+
+
+def test_a_slow_reader_is_told_how_many_fused_calls_it_skipped() -> None:
+    with Recorder() as recorder, recorder.subscribe(RUN, room=3) as view:
+        for span in range(2, 12):
+            recorder.record(stay(span, 1, count=5))
+        recorder.record(event("run", 1, 0))
+        assert recorder.flush(LONG)
+        told, *seen = list(view)
+    assert told.detail == {"of": "call", "count": 40, "busy": 0, "why": "fused"}
+    assert [(item.detail or {})["count"] for item in seen[:-1]] == [5, 5]
 
 
 def test_a_forked_child_leaves_the_parents_exporters_alone() -> None:

@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from orchestrator.audit import Event, names
 from orchestrator.audit.ids import new_run, span_id
 from orchestrator.audit.spans import SpanMaker
-from tests.support.audit_events import RUN, START, a_run, call, event
+from tests.support.audit_events import RUN, START, a_run, call, event, stay
 
 PARENT = f"00-{RUN}-b7ad6b7169203331-01"
 
@@ -126,6 +126,23 @@ def test_a_sum_is_a_span_over_the_time_of_what_it_sums_up() -> None:
     assert span.name == "rest answerer -> model"
     found = dict(span.attributes or {})
     assert [found[f"wasm.rest.{key}"] for key in ("kind", "count", "busy", "why")] == ["call", 9, 42, "chatty"]
+
+
+def test_a_span_for_fused_calls_has_their_count_and_no_time() -> None:
+    item = stay(4, 3, 5, 100)
+    span = only(item)
+    assert span.name == "fused answerer -> retriever"
+    assert dict(span.attributes or {}) == {
+        "wasm.node": "retriever",
+        "wasm.edge": "answerer -> retriever",
+        "wasm.function": "agent:data/retrieval@0.1.0.search",
+        "wasm.decision": "allowed",
+        "wasm.rest.kind": "call",
+        "wasm.rest.count": 12,
+        "wasm.rest.why": "fused",
+        "wasm.fused": True,
+    }
+    assert (span.start_time, span.end_time) == (item.start, item.start + 100_000_000)
     assert span.parent
     assert span.parent.span_id == span_id(RUN, 3)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.audit import Event, Thinned
-from tests.support.audit_events import RUN, Collected, a_run, call, event
+from tests.support.audit_events import RUN, Collected, a_run, call, event, stay
 
 OTHER = "1" * 32
 
@@ -81,6 +81,24 @@ def test_sums_of_an_overloaded_recorder_are_passed_on() -> None:
         (-1, "chatty", 95),
         (-2, "overload", 7),
     ]
+
+
+def test_counts_of_fused_calls_are_kept_like_calls_and_summed_up_like_them() -> None:
+    stays = [stay(span, 2, at=span, count=span) for span in range(3, 103)]
+    seen = [item for item in thinned([*stays, *chatter(0)]) if item.kind == "rest"]
+    assert [item.span for item in seen] == [3, 4, 5, 101, 102, -1]
+    assert seen[:5] == [stays[at] for at in (0, 1, 2, 98, 99)]
+    assert seen[5].detail == {"of": "call", "count": sum(range(6, 101)), "busy": 0, "why": "fused"}
+    assert (seen[5].node, seen[5].edge, seen[5].function, seen[5].parent) == (*stays[0][6:9], 2)
+
+
+def test_a_fused_count_that_was_summed_up_before_is_neither_lost_nor_doubled() -> None:
+    lost = stay(-1, 1, count=7)
+    seen = thinned([*(stay(span, 2, count=10) for span in range(3, 13)), lost, *chatter(0)])
+    rests = [item for item in seen if item.kind == "rest"]
+    assert [item.span for item in rests] == [3, 4, 5, 11, 12, -1, -2]
+    assert [(item.detail or {})["count"] for item in rests] == [10, 10, 10, 10, 10, 50, 7]
+    assert {(item.detail or {})["why"] for item in rests} == {"fused"}
 
 
 def test_what_never_got_its_parent_belongs_to_the_run() -> None:

@@ -67,6 +67,21 @@ def upper() -> Graph:
     return Graph("upper", vertices, arcs)
 
 
+def fused() -> Graph:
+    vertices = (
+        Vertex("inputs.question", "input", "question", "string"),
+        Vertex("answerer", "node", "answerer", "", ("components/answerer",), "retriever"),
+        Vertex("retriever", "node", "retriever", "", ("components/retriever",), "retriever"),
+        Vertex("model", "node", "model", "", ("components/llm-extractive",)),
+    )
+    arcs = (
+        Arc("inputs.question -> answerer.question", "inputs.question", "answerer", "data", "question", "string"),
+        Arc("a -> r", "answerer", "retriever", "call", "agent:data/retrieval", "search", ("redact: args",), fused=True),
+        Arc("answerer -> model", "answerer", "model", "call", "agent:llm/chat", "complete"),
+    )
+    return Graph("fused", vertices, arcs)
+
+
 HOSTILE = '<script>alert("1")</script>]]>&amp;\'\x00\x1b[2J\u202e\ud800\ufffe\uffff\n--> |x| ; %% \\N "]'
 
 
@@ -106,15 +121,21 @@ TEXT = st.text(max_size=40)
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
     count = draw(st.integers(0, 12))
+    group = st.sampled_from(["", "v0", "v1"])
     vertices = [
-        Vertex(f"v{at}", draw(VERTEX_KIND), draw(TEXT), draw(TEXT), tuple(draw(st.lists(TEXT, max_size=3))))
+        Vertex(
+            f"v{at}", draw(VERTEX_KIND), draw(TEXT), draw(TEXT), tuple(draw(st.lists(TEXT, max_size=3))), draw(group)
+        )
         for at in range(count)
     ]
     ends = st.integers(0, max(0, count - 1))
     arcs = [
-        Arc(f"e{at}", f"v{a}", f"v{b}", draw(ARC_KIND), draw(TEXT), draw(TEXT), tuple(draw(st.lists(TEXT, max_size=2))))
+        Arc(
+            f"e{at}", f"v{a}", f"v{b}", draw(ARC_KIND), draw(TEXT), draw(TEXT), tuple(draw(st.lists(TEXT, max_size=2))),
+            fused=draw(st.booleans()),
+        )
         for at, (a, b) in enumerate(draw(st.lists(st.tuples(ends, ends), max_size=25 if count else 0)))
-    ]
+    ]  # fmt: skip
     return Graph(draw(TEXT), tuple(vertices), tuple(arcs))
 
 
@@ -122,7 +143,7 @@ QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCh
 
 
 @pytest.mark.parametrize("picture", PICTURES)
-@pytest.mark.parametrize("graph", [answer(), upper()], ids=lambda graph: str(graph.name))
+@pytest.mark.parametrize("graph", [answer(), upper(), fused()], ids=lambda graph: str(graph.name))
 def test_pictures_are_as_agreed(graph: Graph, picture: Picture) -> None:
     assert_golden(f"{graph.name}.{SUFFIXES[picture]}", draw(graph, picture))
 
@@ -251,6 +272,16 @@ def test_a_graph_too_large_for_a_picture_is_refused_before_it_is_laid_out() -> N
         "the graph is too large for a picture: 200 boxes and 219 edges; "
         "write it as dot or json and draw it with a tool for large graphs"
     )
+
+
+def test_a_fused_call_is_said_to_be_one() -> None:
+    assert describe(fused()).endswith("answerer calls retriever, fused. answerer calls model.")
+    made = to_networkx(fused())
+    assert made.edges["answerer", "retriever", "a -> r"]["fused"] is True
+    assert {name: group for name, group in made.nodes(data="group") if group} == {
+        "answerer": "retriever",
+        "retriever": "retriever",
+    }
 
 
 def test_json_and_networkx_hold_every_field() -> None:

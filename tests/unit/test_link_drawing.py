@@ -84,6 +84,32 @@ def test_a_linked_graph_is_drawn_with_its_types() -> None:
     assert found.keys() - arcs(text, link=False).keys() == {"c -> b (test:worlds/ping)"}
 
 
+FUSED = """
+pipeline: p
+nodes:
+  a: {component: wants-both, run: test:worlds/steps.sure, args: {text: hi}, bulk: never}
+  b: {component: pinger, bulk: never}
+  c: {component: both}
+edges:
+  - {call: a -> b, fuse: true}
+  - {call: a -> c, interface: test:worlds/pong}
+  - {call: b -> c, interface: test:worlds/pong}
+"""
+
+
+@pytest.mark.parametrize("link", [False, True], ids=["as written", "linked"])
+def test_a_fused_edge_and_the_group_that_it_makes_are_drawn(link: bool) -> None:
+    graph = linked(FUSED).graph if link else reading(FUSED).result()
+    assert graph is not None
+    drawn = draw(graph)
+    assert {vertex.id: (vertex.group, vertex.detail[-1]) for vertex in drawn.vertices} == {
+        "a": ("b", "bulk never"),
+        "b": ("b", "bulk never"),
+        "c": ("", "both"),
+    }
+    assert [arc.fused for arc in drawn.arcs] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("contract", "line"),
     [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from orchestrator import manifest
 from orchestrator.manifest import paths, scalars
-from orchestrator.manifest.model import FieldStep, IndexStep, Port, Ref, SomeStep
+from orchestrator.manifest.model import CallEdge, FieldStep, IndexStep, Port, Ref, SomeStep
 from orchestrator.manifest.substitution import escape, parts
 
 
@@ -127,3 +129,11 @@ def test_the_parts_of_a_template_cover_it() -> None:
         ("fault", "`${` without its `}`"),
     ]
     assert "".join(text[part.start : part.end] for part in parts(text)) == text
+
+
+@pytest.mark.parametrize("text", ["true", "false"])
+def test_a_flag_may_be_put_in(text: str) -> None:
+    pipeline = "pipeline: p\nnodes: {a: {component: a}, b: {component: b}}\nedges: [{call: a -> b, fuse: '${FUSE}'}]\n"
+    (edge,) = manifest.read(pipeline, "p.yaml", Path(), env={"FUSE": text}).edges
+    assert isinstance(edge, CallEdge)
+    assert edge.fuse is (text == "true")
