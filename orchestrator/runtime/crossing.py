@@ -18,6 +18,7 @@ from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
     from orchestrator.contract import Checks
+    from orchestrator.engine import Instance
     from orchestrator.interface.types import Function
 
 Begin = Callable[["Visit", int, "Mapping[str, Any] | None"], "Visit | Denial"]
@@ -64,6 +65,8 @@ class Crossing:
             f"node `{callee}` took longer than its timeout, {timeout or 0:g} s",
             f"a call of `{callee}` took longer than the {self._edge_timeout or 0:g} s that its edge allows",
         )
+        self.resident: Instance | None = None
+        """The callee's instance, where one outlives runs and serves every one of them."""
         self._returned = _returned(self)
         plain = checks is None and not self._timed
         self.begin: Begin = _plain_begin(self) if plain else self._begin
@@ -74,7 +77,7 @@ class Crossing:
     def _begin(self, caller: Visit, size: int, args: Mapping[str, Any] | None) -> Visit | Denial:
         visit = self.visit(caller)
         run = visit.run
-        visit.request, visit.span, visit.parent, visit.start = size, run.span(), caller.span, time.perf_counter_ns()
+        visit.begin(caller.span).request = size
         try:
             if run.next_call() > run.most_calls:
                 raise run.spend()
@@ -97,12 +100,13 @@ class Crossing:
             raise Trapped("a component cannot call over an edge while no run is going on") from None
         found = inner.get(self)
         if found is None:
-            found = inner[self] = Visit(run, self.callee, caller.span, caller)
+            found = inner[self] = Visit(run, self.callee, caller)
+            found.instance = self.resident
         return found
 
     def refused(self, caller: Visit, size: int, why: str) -> None:
         """Records a call that is none: its arguments do not fit."""
-        visit = Visit(caller.run, self.callee, caller.span, caller)
+        visit = Visit(caller.run, self.callee, caller).begin(caller.span)
         visit.request = size
         detail = {**self.about, "error": why, "error_type": ValueMismatch.__name__}
         self._record(visit, -1, "failed", "", detail)
@@ -173,8 +177,8 @@ def _plain_begin(crossing: Crossing) -> Begin:
 
     def begin(caller: Visit, request: int, _args: object) -> Visit | Denial:
         try:
-            visit = caller.inner[crossing]
-        except (KeyError, AttributeError):
+            visit = caller.inner.get(crossing) or visit_of(caller)
+        except AttributeError:
             visit = visit_of(caller)
         run = visit.run
         visit.request, visit.span, visit.parent = request, run.span(), caller.span

@@ -35,9 +35,12 @@ class EdgeGate:
         """The callee's instance in the caller's run, entered; the next call of the visit finds it there."""
         visit = cast(Visit, frame)
         visit.instance = None
-        instance = visit.run.rooms.entered(visit, nested=True)
+        rooms = visit.run.rooms
+        instance = rooms.entered(visit, nested=True)
         if not visit.fresh:
             visit.instance = instance
+            if rooms.outlives(visit.node):
+                self._crossing.resident = instance
         return instance
 
     def fail(self, caller: Instance, frame: Frame | None, problem: BaseException) -> Denial:

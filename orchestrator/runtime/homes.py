@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.capability import Authority, prepare
 from orchestrator.engine.settings import DEFAULT_MEMORY, InstanceSettings
@@ -17,6 +18,7 @@ from orchestrator.wasi import settings
 if TYPE_CHECKING:
     from orchestrator.engine import Instance, Linker
     from orchestrator.link.model import LinkedNode
+    from orchestrator.runtime.program import Program
     from orchestrator.runtime.run import Run
 
 
@@ -125,10 +127,15 @@ class Home:
 
 
 class Rooms:
-    """The instances that serve one run."""
+    """The instances that serve one run.
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    Arguments:
+        program: what is run.
+        inputs: of the run.
+    """
+
+    def __init__(self, program: Program, inputs: Mapping[str, Any]) -> None:
+        self._program, self._inputs = program, inputs  # not the run itself: it would be freed by the collector only
         self.instances: dict[str, Instance] = {}
         """By node, those that serve the whole run; one that is gone is replaced by `instance`."""
         self._authorities: dict[str, Authority] = {}
@@ -167,32 +174,42 @@ class Rooms:
         if visit.fresh:
             instance.close()
 
+    def outlives(self, node: str) -> bool:
+        """Whether the node's instance serves every run, until it is gone."""
+        home = self._program.homes[node]
+        return home.node.lifetime == "session" and home.authority is not None
+
+    def at_hand(self, node: str) -> Instance | None:
+        """The instance that serves the node's calls in this run, where nothing has to be made or waited for."""
+        found = self.instances.get(node)
+        if found is None and not self._closed:
+            found = self._program.homes[node].kept()
+            if found is not None:
+                self.instances[node] = found
+        return None if found is None or found.gone else found
+
     def instance(self, visit: Visit) -> Instance:
         """The instance for a call of the visit's node; the visit notes a fresh one, to be closed after it."""
-        found = self.instances.get(visit.node)
-        if found is not None and not found.gone:
+        found = self.at_hand(visit.node)
+        if found is not None:
             return found
-        home = self._run.program.homes[visit.node]
-        found = home.kept()
-        if found is not None and not self._closed:
-            self.instances[visit.node] = found
-            return found
+        home = self._program.homes[visit.node]
         return self.fresh(visit) if home.node.lifetime == "call" else self._make(visit, home)
 
     def fresh(self, visit: Visit) -> Instance:
         """An instance for one call only."""
         visit.fresh = True
-        home = self._run.program.homes[visit.node]
+        home = self._program.homes[visit.node]
         return home.fresh(visit, self._authority(home))
 
     def _authority(self, home: Home) -> Authority:
         """What the node may reach in this run, looked up once."""
         if home.authority is not None:
             return home.authority
-        name, run = home.node.name, self._run
+        name = home.node.name
         found = self._authorities.get(name)
         if found is None:
-            found = prepare(home.node.grants, run.inputs, run.graph.manifest.folder, name)
+            found = prepare(home.node.grants, self._inputs, self._program.graph.manifest.folder, name)
             self._authorities[name] = found
         return found
 

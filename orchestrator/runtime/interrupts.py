@@ -36,7 +36,10 @@ def on_main_thread() -> bool:
 
 def only_interrupts() -> bool:
     """Whether no other signal than ctrl-C's has a handler in Python."""
-    return not any(callable(getsignal(number)) for number in _OTHERS)
+    for number in _OTHERS:
+        if callable(getsignal(number)):
+            return False
+    return True
 
 
 class Interrupts:

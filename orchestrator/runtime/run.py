@@ -60,7 +60,7 @@ class Run:
         self.stop = Stop()
         self.record: Callable[[Event], None] = program.recorder.record
         self.span = itertools.count(RUN_SPAN + 1).__next__
-        self.rooms = Rooms(self)
+        self.rooms = Rooms(program, inputs)
         self.spent: RunError | None = None
         """A limit of the run that it has used up."""
         self.open: dict[int, Visit] = {}
@@ -86,7 +86,7 @@ class Run:
 
     def visit(self, node: str, around: Frame | None = None) -> Visit:
         """A frame for a node's own execution, within the time of the run."""
-        return Visit(self, node, RUN_SPAN, around or self.frame)
+        return Visit(self, node, around or self.frame).begin(RUN_SPAN)
 
     def limit(self, timeout: float) -> None:
         """Moves the run's deadline nearer, if `timeout` seconds from now are nearer."""

@@ -76,7 +76,7 @@ def _error(case: str, message: str) -> dict[str, Any]:
 
 def _unknown(caller: Visit, name: str) -> None:
     """Records that a tool was asked for that is not there."""
-    visit = Visit(caller.run, caller.node, caller.span, caller)
+    visit = Visit(caller.run, caller.node, caller).begin(caller.span)
     detail = {"caller": caller.node, "tool": name, "error": "there is no such tool", "error_type": "not-found"}
     caller.run.event("call", visit, function="agent:core/tools.call", decision="failed", detail=detail)
 

@@ -16,16 +16,16 @@ class Visit(Frame):
     """A frame that knows what it is part of: the run, the node that is entered, the span of the entering.
 
     Arguments:
-        parent: the span in which it happens.
         around: what it is part of: it ends when that ends, and not later.
     """
 
     __slots__ = ("inner", "node", "own_limit", "parent", "request", "run", "span", "start")
 
-    def __init__(self, run: Run, node: str, parent: int, around: Frame) -> None:
+    def __init__(self, run: Run, node: str, around: Frame) -> None:
         self.stop, self.deadline, self.limit = around.stop, around.deadline, around.limit
-        self.run, self.node, self.span, self.parent = run, node, run.span(), parent
-        self.start = time.perf_counter_ns()
+        self.run, self.node = run, node
+        self.span = self.parent = self.start = 0
+        """Its span, the one in which it happens, and when it began (`time.perf_counter_ns`): set by `begin`."""
         self.request = -1
         self.inner: dict[Crossing, Visit] = {}
         """By what it calls over, the visits that its calls are: each serves one call after the other."""
@@ -33,6 +33,11 @@ class Visit(Frame):
         self.fresh = False
         self.own_limit = False
         """Whether the deadline is the crossed edge's own timeout."""
+
+    def begin(self, parent: int) -> Visit:
+        """Begins, now, in a span; itself."""
+        self.span, self.parent, self.start = self.run.span(), parent, time.perf_counter_ns()
+        return self
 
     @property
     def began(self) -> int:
