@@ -80,7 +80,7 @@ class Memory:
         shape, base, size = self.shape, self.base, self.size
         self.base = self.size = 0
         if _cleaned(shape, base, size):
-            _spare.put(shape, base)
+            spare.put(shape, base)
         else:
             _posix.release(base, shape.addresses)
 
@@ -131,7 +131,7 @@ class Bank:
         elif minimum > self.left:
             raise Refused(f"memory minimum size of {minimum} bytes exceeds the {self.left} that are left of the limit")
         else:
-            memory = Memory(self, shape, _spare.take(shape) or _new(shape), minimum)
+            memory = Memory(self, shape, spare.take(shape) or _new(shape), minimum)
             self.left -= minimum
         self.memories.append(memory)
         return memory
@@ -148,7 +148,7 @@ class Bank:
 
     def _mapped(self, shape: Shape) -> Memory:
         """The shim's memory: less of it where the system promises no more than it has. What is beyond traps."""
-        base, size = _spare.take(shape), shape.minimum
+        base, size = spare.take(shape), shape.minimum
         if not base:
             try:
                 base = _new(shape)
@@ -167,7 +167,7 @@ def _new(shape: Shape) -> int:
     try:
         base = _posix.reserve(shape.addresses)
     except OSError:
-        if not _spare.clear():
+        if not spare.clear():
             raise
         base = _posix.reserve(shape.addresses)
     try:
@@ -239,7 +239,7 @@ class _Spare:
         _posix.release(self.take(shape), shape.addresses)
 
 
-_spare = _Spare()
+spare = _Spare()
 _current: dict[int, Bank] = {}
 """The bank that a thread makes memories for, by the thread's number."""
 _live: dict[int, Memory] = {}

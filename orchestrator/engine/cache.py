@@ -30,7 +30,7 @@ from orchestrator.errors import ComponentError
 
 _FOLDERS = ("", "code", "digests", "builds")
 _DIGEST = re.compile("[0-9a-f]{64}")
-_SETTLED = 2_000_000_000
+SETTLED = 2_000_000_000
 """Nanoseconds since a file's last change before its digest is kept: two changes in one tick look like one."""
 
 
@@ -77,7 +77,7 @@ class Cache:
         """What is kept of a component, if its machine code and its images are there and whole."""
         code = self.code(digest, key)
         note = code.with_suffix(".json")
-        known = _noted(note)
+        known = noted(note)
         if not known or known.get("code-size") != _size(code) or known.get("image-size", 0) != _size(images_of(code)):
             return None
         _room.touch(note)
@@ -109,7 +109,7 @@ class Cache:
         if state["size"] > limit:
             raise ComponentError(f"{printable(str(path))} has {state['size']} bytes; a component may have {limit}")
         note = self.folder / "digests" / (hashlib.sha256(os.fsencode(path)).hexdigest()[:32] + ".json")
-        known = _noted(note)
+        known = noted(note)
         if known.get("state") == state and _DIGEST.fullmatch(str(known.get("digest"))):
             return str(known["digest"]), state["size"]
         return self._measured(path, note, state)
@@ -121,7 +121,7 @@ class Cache:
             unchanged = _state(path) == state
         except OSError as problem:
             raise ComponentError(f"cannot read {printable(str(path))}: {problem.strerror}") from problem
-        if unchanged and time.time_ns() - state["changed"] > _SETTLED:
+        if unchanged and time.time_ns() - state["changed"] > SETTLED:
             with contextlib.suppress(ComponentError):  # only a later load is slower without it
                 write(note, json.dumps({"state": state, "digest": digest}).encode())
         return digest, state["size"]
@@ -190,7 +190,8 @@ def _state(path: Path) -> dict[str, int]:
     }
 
 
-def _noted(note: Path) -> dict[str, Any]:
+def noted(note: Path) -> dict[str, Any]:
+    """What a note of the cache says; nothing if it is not there, or damaged."""
     try:
         found = json.loads(note.read_bytes())
     except (OSError, ValueError, RecursionError):
