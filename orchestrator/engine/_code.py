@@ -37,7 +37,7 @@ class Code:
             images: where the images of its memories are in the file beside it (see `_image_file`).
 
         Raises:
-            OSError, ValueError: the file of images is not there any more, or cut.
+            OSError, ValueError: one of the two files is not there any more, or that of images is cut.
             ComponentError: wasmtime does not take the machine code: another version's, or damaged.
         """
         from wasmtime import WasmtimeError
@@ -48,6 +48,7 @@ class Code:
         try:
             return Code(cm.Component.deserialize_file(engine, str(path)), opened(images_of(path), images))
         except WasmtimeError as problem:
+            path.stat()  # it may have gone
             raise ComponentError(f"the compiled component {path} cannot be loaded: {problem}; delete it") from None
 
     def index(self, interface: Name | None, name: str) -> int:

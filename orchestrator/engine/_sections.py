@@ -22,8 +22,6 @@ class Reader:
     """Reads a part of the binary, and nothing after it. Anything that is not there is a ValueError."""
 
     def __init__(self, data: bytes, at: int, end: int) -> None:
-        if not 0 <= at <= end <= len(data):
-            raise ValueError("a section is longer than what it stands in")
         self._data, self.at, self.end = data, at, end
 
     def byte(self) -> int:
@@ -111,6 +109,8 @@ class Reader:
         """The sections that follow, each with its kind."""
         while self.at < self.end:
             kind, size = self.byte(), self.number()
+            if size > self.end - self.at:
+                raise ValueError("a section is longer than what it stands in")
             yield kind, Reader(self._data, self.at, self.at + size)
             self.at += size
 

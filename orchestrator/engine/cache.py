@@ -78,7 +78,8 @@ class Cache:
         code = self.code(digest, key)
         note = code.with_suffix(".json")
         known = noted(note)
-        if not known or known.get("code-size") != _size(code) or known.get("image-size", 0) != _size(images_of(code)):
+        sizes = _size(code), _size(images_of(code))
+        if not sizes[0] or (known.get("code-size"), known.get("image-size")) != sizes:
             return None
         _room.touch(note)
         return known
