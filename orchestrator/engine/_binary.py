@@ -1,8 +1,8 @@
-"""What a component's binary creates when it is instantiated: how many linear memories, tables and instances.
+"""What a component's binary creates when it is instantiated: how many memories, tables and instances, in which order.
 
-A store's limiter bounds each memory by itself, and a node's limit is the total, so the number must be known. So must
-the number of instances before anything is compiled: a kilobyte in which each component instantiates the one before it
-twice takes a compiler all the time and memory there is.
+What an instance may have is bounded, and each memory is given the image that belongs to it, so both must be known. So
+must the number of instances before anything is compiled: a kilobyte in which each component instantiates the one before
+it twice takes a compiler all the time and memory there is.
 
 Instantiation is fixed in the binary: every core instance and every instance of a nested component is listed, and
 modules and components are referred to by index. Only what a component imports or takes out of an instance is not known
@@ -13,9 +13,11 @@ Source: https://github.com/WebAssembly/component-model/blob/main/design/mvp/Bina
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from orchestrator.engine._sections import COMPONENT, CORE_MODULE, MAX_NESTING, PREAMBLE, Reader
 from orchestrator.engine.component import Parts
 from orchestrator.errors import ComponentError
 
@@ -25,12 +27,33 @@ MAX_MEMORIES = 100
 """Memories of one component: each takes 4 GiB of the process's addresses."""
 MAX_TABLES = 1000
 """Tables of one component."""
-_MAX_NESTING = 100
-_CORE_MODULE, _COMPONENT = 1, 4
 _MODULE_TYPE, _MODULE_TABLE, _MODULE_MEMORY, _MODULE_TAG = 1, 4, 5, 13
 _FUNCTION, _REFERENCES = 0x60, (0x63, 0x64)
 _SORT_MODULE, _SORT_COMPONENT = (1, 0x11), (0, 4)
-_ONE = Parts(0, 0, 1)
+
+Place = tuple[int, int]
+"""Where a memory is defined: the number of its module in the binary, and its number among those the module defines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What an instantiation makes.
+
+    Arguments:
+        parts: how much of everything.
+        memories: where each memory that begins with a page or more is defined, in the order in which they are made;
+            not continued beyond what a component may have. A memory without a page holds nothing at first, and the
+            heaps of garbage-collected objects, which no binary lists, begin so too.
+    """
+
+    parts: Parts = Parts(0, 0, 0)
+    memories: tuple[Place, ...] = ()
+
+    def __add__(self, other: Made) -> Made:
+        return Made(self.parts + other.parts, (self.memories + other.memories)[: MAX_MEMORIES + 1])
+
+
+_ONE = Made(Parts(0, 0, 1))
 
 
 @dataclass(slots=True)
@@ -38,129 +61,72 @@ class _Space:
     """The index spaces of one component that matter here; None stands for what is not known from its place."""
 
     outer: _Space | None
-    modules: list[Parts | None] = field(default_factory=list)
-    components: list[Parts | None] = field(default_factory=list)
-    total: Parts = Parts(0, 0, 0)
+    numbers: Iterator[int]
+    """Numbers the modules of the whole binary."""
+    modules: list[Made | None] = field(default_factory=list)
+    components: list[Made | None] = field(default_factory=list)
+    total: Made = field(default_factory=Made)
 
-    def of(self, sort: tuple[int, int]) -> list[Parts | None]:
+    def of(self, sort: tuple[int, int]) -> list[Made | None]:
         """The index space of a sort; one that nobody looks at for every other sort."""
         if sort == _SORT_MODULE:
             return self.modules
         return self.components if sort == _SORT_COMPONENT else []
 
-    def make(self, made: list[Parts | None], index: int) -> None:
+    def make(self, space: list[Made | None], index: int) -> None:
         """Counts an instantiation."""
-        found = made[index]
+        found = space[index]
         if found is None:
             raise ValueError("it instantiates a module or component that it imports or takes out of an instance")
         self.total = self.total + found + _ONE
 
 
-class _Reader:
-    """Reads a part of the binary, and nothing after it."""
-
-    def __init__(self, data: bytes, at: int, end: int) -> None:
-        if not 0 <= at <= end <= len(data):
-            raise ValueError("a section is longer than what it stands in")
-        self._data, self.at, self.end = data, at, end
-
-    def byte(self) -> int:
-        """The next byte."""
-        if self.at >= self.end:
-            raise ValueError("a section ends too early")
-        self.at += 1
-        return self._data[self.at - 1]
-
-    def number(self) -> int:
-        """The next number, unsigned, of at most 32 bits."""
-        value = 0
-        for shift in range(0, 35, 7):
-            byte = self.byte()
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value
-        raise ValueError("a number has more than 32 bits")
-
-    def name(self) -> None:
-        """Skips a text."""
-        size = self.number()
-        self.at += size
-
-    def extern_name(self) -> None:
-        """Skips the name of an import or export: a form, the text, and in form 2 a list of options."""
-        form = self.byte()
-        self.name()
-        if form == 2:
-            for _ in range(self.number()):
-                self.byte()
-                self.name()
-
-    def extern_type(self) -> tuple[int, int]:
-        """Skips an `externdesc`; the sort it describes."""
-        sort = self.sort()
-        bound = self.byte() if sort in ((0, 2), (0, 3)) else 0
-        if sort == (0, 2) and bound == 1:
-            raise ValueError("a value with a type of its own")
-        if sort != (0, 3) or bound == 0:
-            self.number()
-        return sort
-
-    def sort(self) -> tuple[int, int]:
-        """A sort: (1, core sort) or (0, component sort)."""
-        first = self.byte()
-        return (1, self.byte()) if first == 0 else (0, first)
-
-    def sections(self, skip: int) -> Iterator[tuple[int, _Reader]]:
-        """The sections of a module or component behind a preamble of `skip` bytes, each with its kind."""
-        self.at += skip
-        while self.at < self.end:
-            kind, size = self.byte(), self.number()
-            yield kind, _Reader(self._data, self.at, self.at + size)
-            self.at += size
-
-
-def parts(binary: bytes) -> Parts:
-    """The memories, tables and instances that an instance of the component in `binary` consists of.
+def made(binary: bytes) -> Made:
+    """What an instantiation of the component in `binary` makes, its modules and nested components together.
 
     Raises:
         ComponentError: the binary uses a form that is not known here; running it without knowing would break its limit.
     """
     try:
-        return _component(_Reader(binary, 0, len(binary)), None, 0)
+        return _component(Reader(binary, 0, len(binary)), None, itertools.count(), 0)
     except (ValueError, IndexError) as problem:
         raise ComponentError(
             f"the component's binary has a form that this engine does not know: {problem}"
         ) from problem
 
 
-def _component(reader: _Reader, outer: _Space | None, depth: int) -> Parts:
-    if depth > _MAX_NESTING:
-        raise ValueError(f"components nested more than {_MAX_NESTING} deep")
-    space = _Space(outer)
-    for kind, section in reader.sections(8):
-        if kind == _CORE_MODULE:
-            space.modules.append(_module(section))
-        elif kind == _COMPONENT:
-            space.components.append(_component(section, space, depth + 1))
+def _component(reader: Reader, outer: _Space | None, numbers: Iterator[int], depth: int) -> Made:
+    if depth > MAX_NESTING:
+        raise ValueError(f"components nested more than {MAX_NESTING} deep")
+    space = _Space(outer, numbers)
+    reader.take(PREAMBLE)
+    for kind, section in reader.sections():
+        if kind == CORE_MODULE:
+            space.modules.append(_module(section, next(numbers)))
+        elif kind == COMPONENT:
+            space.components.append(_component(section, space, numbers, depth + 1))
         elif kind in _SECTIONS:
             _SECTIONS[kind](section, space)
     return space.total
 
 
-def _module(reader: _Reader) -> Parts:
+def _module(reader: Reader, number: int) -> Made:
     """What a module creates; its garbage-collected heap, where it has one, counts as a memory."""
-    memories = tables = heap = 0
-    for kind, section in reader.sections(8):
+    tables = heap = 0
+    minimums: list[int] = []
+    reader.take(PREAMBLE)
+    for kind, section in reader.sections():
         if kind == _MODULE_MEMORY:
-            memories += section.number()
+            minimums += [section.limits()[1] for _ in range(section.number())]
         elif kind == _MODULE_TABLE:
             tables += section.number()
         elif kind == _MODULE_TAG or (kind == _MODULE_TYPE and _has_objects(section)):
             heap = 1
-    return Parts(memories + heap, tables, 0)
+    places = tuple((number, memory) for memory, minimum in enumerate(minimums) if minimum)
+    return Made(Parts(len(minimums) + heap, tables, 0), places)
 
 
-def _has_objects(types: _Reader) -> bool:
+def _has_objects(types: Reader) -> bool:
     """Whether a module's types are more than those of functions."""
     for _ in range(types.number()):
         if types.byte() != _FUNCTION:
@@ -172,7 +138,7 @@ def _has_objects(types: _Reader) -> bool:
     return False
 
 
-def _core_instances(section: _Reader, space: _Space) -> None:
+def _core_instances(section: Reader, space: _Space) -> None:
     for _ in range(section.number()):
         if section.byte() == 0:
             space.make(space.modules, section.number())
@@ -182,7 +148,7 @@ def _core_instances(section: _Reader, space: _Space) -> None:
             section.number()
 
 
-def _instances(section: _Reader, space: _Space) -> None:
+def _instances(section: Reader, space: _Space) -> None:
     for _ in range(section.number()):
         made = section.byte() == 0
         if made:
@@ -196,7 +162,7 @@ def _instances(section: _Reader, space: _Space) -> None:
             section.number()
 
 
-def _aliases(section: _Reader, space: _Space) -> None:
+def _aliases(section: Reader, space: _Space) -> None:
     for _ in range(section.number()):
         sort, target, first = section.sort(), section.byte(), section.number()
         if target == 2:
@@ -206,7 +172,7 @@ def _aliases(section: _Reader, space: _Space) -> None:
             space.of(sort).append(None)
 
 
-def _outer(space: _Space, count: int, sort: tuple[int, int], index: int) -> Parts | None:
+def _outer(space: _Space, count: int, sort: tuple[int, int], index: int) -> Made | None:
     """What is aliased from the component `count` levels out; of sorts that do not matter, None."""
     for _ in range(count):
         if space.outer is None:
@@ -215,13 +181,13 @@ def _outer(space: _Space, count: int, sort: tuple[int, int], index: int) -> Part
     return space.of(sort)[index] if sort in (_SORT_MODULE, _SORT_COMPONENT) else None
 
 
-def _imports(section: _Reader, space: _Space) -> None:
+def _imports(section: Reader, space: _Space) -> None:
     for _ in range(section.number()):
         section.extern_name()
         space.of(section.extern_type()).append(None)
 
 
-def _exports(section: _Reader, space: _Space) -> None:
+def _exports(section: Reader, space: _Space) -> None:
     """An export is a new index for what it exports."""
     for _ in range(section.number()):
         section.extern_name()
@@ -232,7 +198,7 @@ def _exports(section: _Reader, space: _Space) -> None:
             space.of(sort).append(space.of(sort)[index])
 
 
-_SECTIONS: dict[int, Callable[[_Reader, _Space], None]] = {
+_SECTIONS: dict[int, Callable[[Reader, _Space], None]] = {
     2: _core_instances,
     5: _instances,
     6: _aliases,

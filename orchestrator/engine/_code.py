@@ -1,43 +1,54 @@
-"""A component's machine code, loaded when it is first instantiated, and the places of its exports."""
+"""A component's machine code and its memories' images, loaded when it is first instantiated, and where exports are."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.engine import _native as c
+from orchestrator.engine.cache import images_of
 from orchestrator.errors import ComponentError
 
 if TYPE_CHECKING:
     from wasmtime import Engine
     from wasmtime import component as cm
 
+    from orchestrator.engine._image_file import Mapped
     from orchestrator.interface.types import Name
 
 
 class Code:
     """Machine code that belongs to one engine; it outlives every instance made of it."""
 
-    def __init__(self, component: cm.Component) -> None:
+    def __init__(self, component: cm.Component, images: tuple[Mapped | None, ...] = ()) -> None:
         self._component = component
+        self.images = images
         self.address = c.address(component.ptr())
         self._indices: dict[tuple[Name | None, str], int] = {}
         self._lock = threading.Lock()
 
     @staticmethod
-    def load(engine: Engine, path: Path) -> Code:
+    def load(engine: Engine, path: Path, images: Sequence[Sequence[int] | None] = ()) -> Code:
         """The machine code of a file of the cache.
 
+        Arguments:
+            images: where the images of its memories are in the file beside it (see `_image_file`).
+
         Raises:
-            ComponentError: wasmtime does not take it: another version's, or damaged.
+            OSError, ValueError: one of the two files is not there any more, or that of images is cut.
+            ComponentError: wasmtime does not take the machine code: another version's, or damaged.
         """
         from wasmtime import WasmtimeError
         from wasmtime import component as cm
 
+        from orchestrator.engine._image_file import opened
+
         try:
-            return Code(cm.Component.deserialize_file(engine, str(path)))
+            return Code(cm.Component.deserialize_file(engine, str(path)), opened(images_of(path), images))
         except WasmtimeError as problem:
+            path.stat()  # it may have gone
             raise ComponentError(f"the compiled component {path} cannot be loaded: {problem}; delete it") from None
 
     def index(self, interface: Name | None, name: str) -> int:

@@ -2,6 +2,8 @@
 
 Compiling 19 MB of guest takes seconds and 250 MB that a process never gives back, and the binary is not trusted: so it
 happens in a process that ends after it. Prints what is known as JSON; an error as `{"error": …}`, exit code 1.
+
+Two steps: a skeleton of the component tells its world; what is compiled is then prepared from both.
 """
 
 from __future__ import annotations
@@ -9,25 +11,69 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wasmtime import Engine, WasmtimeError
 from wasmtime import component as cm
 
-from orchestrator.engine._binary import MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES, parts
-from orchestrator.engine._config import new_engine
+from orchestrator.engine import _image_file
+from orchestrator.engine._binary import MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES, made
+from orchestrator.engine._config import HOST_MEMORY, new_engine
+from orchestrator.engine._image_file import Image
+from orchestrator.engine._images import strip
 from orchestrator.engine._reflect import reflect
+from orchestrator.engine._skeleton import skeleton
 from orchestrator.engine._wasi_check import wasi_problems
+from orchestrator.engine.cache import images_of
 from orchestrator.engine.imports import unserved
 from orchestrator.errors import ComponentError
 from orchestrator.interface.serial import world_to_data
+from orchestrator.interface.types import World
 
 _COMPONENT = b"\0asm\x0d\0\1\0"
 
 
-def compile_binary(engine: Engine, binary: bytes) -> tuple[cm.Component, dict[str, Any]]:
-    """The compiled component and what is known of it.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is really compiled of a component.
+
+    Arguments:
+        images: what its memories hold at first, in the order in which an instantiation makes those that begin with a
+            page or more; None for one that is made empty, () where all are.
+    """
+
+    binary: bytes
+    images: tuple[Image | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A compiled component, what its memories hold at first, and what is kept of it in the cache."""
+
+    component: cm.Component
+    images: tuple[Image | None, ...]
+    known: dict[str, Any]
+
+    def write(self, code: Path) -> None:
+        """Writes the machine code into a file, and the images, if there are any, into another beside it."""
+        if any(self.images):
+            _image_file.write(images_of(code), self.images)
+        code.write_bytes(self.component.serialize())
+
+
+def prepare(binary: bytes, world: World) -> Prepared:
+    """What is compiled of a component whose imports and exports are known.
+
+    Raises:
+        ComponentError: the binary uses a form that is not known here.
+    """
+    return Prepared(*strip(binary)) if HOST_MEMORY else Prepared(binary)
+
+
+def compile_binary(engine: Engine, binary: bytes) -> Compiled:
+    """Compiles a component and says what is known of it.
 
     Raises:
         ComponentError: the binary is no component, or not one that this engine takes.
@@ -35,21 +81,44 @@ def compile_binary(engine: Engine, binary: bytes) -> tuple[cm.Component, dict[st
     if not binary.startswith(_COMPONENT):
         raise ComponentError(_not_a_component(binary))
     _refuse_bomb(binary)
+    world, problems = _described(engine, binary)
+    prepared = prepare(binary, world)
+    component = _component(engine, prepared.binary)
+    parts = made(binary).parts
+    known = {
+        "memories": parts.memories,
+        "tables": parts.tables,
+        "instances": parts.instances,
+        "images": _image_file.places(prepared.images),
+        "refused": [*world.refused, *problems],
+        "world": world_to_data(world),
+    }
+    return Compiled(component, prepared.images, known)
+
+
+def _described(engine: Engine, binary: bytes) -> tuple[World, tuple[str, ...]]:
+    """The component's world, and why what it imports cannot be served, found without compiling its code."""
     try:
-        component = cm.Component(engine, binary)
-        world = reflect(engine, component)
+        bones = skeleton(binary)
+    except ComponentError:
+        _component(engine, binary)  # wasmtime says better what is wrong with it
+        raise
+    component = _component(engine, bones)
+    world = reflect(engine, component)
+    return world, (*unserved(world), *wasi_problems(engine, component, world))
+
+
+def _component(engine: Engine, binary: bytes) -> cm.Component:
+    try:
+        return cm.Component(engine, binary)
     except WasmtimeError as problem:
         raise ComponentError(f"not a valid component: {_first_lines(str(problem))}") from None
-    found = parts(binary)
-    refused = (*world.refused, *unserved(world), *wasi_problems(engine, component, world))
-    known = {"memories": found.memories, "tables": found.tables, "instances": found.instances}
-    return component, {**known, "refused": list(refused), "world": world_to_data(world)}
 
 
 def _refuse_bomb(binary: bytes) -> None:
     """Refuses what takes too much of the compiler or of every store; a form not known is first judged by wasmtime."""
     try:
-        found = parts(binary)
+        found = made(binary).parts
     except ComponentError:
         return
     for count, most, what in (
@@ -75,12 +144,12 @@ def _first_lines(text: str) -> str:
 def main(source: str, target: str) -> int:
     """Compiles the file `source` into `target`."""
     try:
-        component, known = compile_binary(new_engine(), Path(source).read_bytes())
-        Path(target).write_bytes(component.serialize())
+        compiled = compile_binary(new_engine(), Path(source).read_bytes())
+        compiled.write(Path(target))
     except (ComponentError, OSError) as problem:
         sys.stdout.write(json.dumps({"error": str(problem)}))
         return 1
-    sys.stdout.write(json.dumps(known))
+    sys.stdout.write(json.dumps(compiled.known))
     return 0
 
 

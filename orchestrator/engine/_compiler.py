@@ -1,20 +1,22 @@
-"""Turns a binary into machine code in the cache: in this process when it is small, else in one that ends after it."""
+"""Turns a binary into machine code in the cache: in this process when it is small, else in one that ends after it.
+
+Images are put into the cache before the code that needs them, and notes (by `Cache.keep`) after both.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _children
-from orchestrator.engine.cache import write
+from orchestrator.engine.cache import images_of, unwritten
 from orchestrator.errors import ComponentError
 
 if TYPE_CHECKING:
@@ -29,11 +31,12 @@ def here(engine: Engine, binary: bytes, target: Path, name: str) -> dict[str, An
     from orchestrator.engine._compile import compile_binary
 
     try:
-        component, known = compile_binary(engine, binary)
+        compiled = compile_binary(engine, binary)
     except ComponentError as problem:
         raise ComponentError(f"{name}: {problem}") from None
-    write(target, bytes(component.serialize()))
-    return known
+    with _workspace(target) as made:
+        compiled.write(made)
+    return compiled.known
 
 
 def in_another_process(binary: bytes, target: Path, name: str) -> dict[str, Any]:
@@ -43,23 +46,27 @@ def in_another_process(binary: bytes, target: Path, name: str) -> dict[str, Any]
         ComponentError: it is no component, or compiling it took too long or more memory than there is.
         OSError: the cache cannot be written.
     """
-    _sweep(target.parent)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".compiling-", ignore_cleanup_errors=True) as folder:
-        source, made = Path(folder, "component.wasm"), Path(folder, "component.cwasm")
+    with _workspace(target) as made:
+        source = made.with_suffix(".wasm")
         source.write_bytes(binary)
         answer = _run(source, made, name)
         if "error" in answer:
             raise ComponentError(f"{name}: {answer['error']}")
-        made.replace(target)
-        return answer
+    return answer
 
 
-def _sweep(folder: Path) -> None:
-    """Removes what compilers left that were killed outright: older than any that still runs."""
-    for left in folder.glob(".compiling-*"):
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > 2 * TIMEOUT:
-                shutil.rmtree(left, ignore_errors=True)
+@contextlib.contextmanager
+def _workspace(target: Path) -> Iterator[Path]:
+    """Where machine code is written, in a folder of its own; what lies there at the end is put in its place."""
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".compiling-", ignore_cleanup_errors=True) as folder:
+        made = Path(folder, target.name)
+        yield made
+        try:
+            if images_of(made).exists():
+                images_of(made).replace(images_of(target))
+            made.replace(target)
+        except OSError as problem:
+            raise unwritten(target, problem) from problem
 
 
 def _run(source: Path, made: Path, name: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,9 +14,11 @@ MAX_WASM_STACK = 512 << 10
 """Bytes of stack that one store's guest may use; each store that a chain of calls enters has its own allowance."""
 WASMTIME = "50.0.1"
 """The version this engine is written against: the one that pyproject.toml pins."""
-_FORMAT = "3"
+_FORMAT = "4"
 """Changes when what is kept beside the machine code changes."""
-_SETTINGS = f"epoch;no-concurrency;stack={MAX_WASM_STACK};cow;cranelift"
+HOST_MEMORY = sys.platform == "linux"
+"""Whether this engine owns the guests' memories (see `_memories`); elsewhere wasmtime does."""
+_SETTINGS = f"epoch;no-concurrency;stack={MAX_WASM_STACK};{'host-memory' if HOST_MEMORY else 'cow'};cranelift"
 
 
 def cache_key() -> str:
@@ -35,4 +38,8 @@ def new_engine() -> Engine:
     config.epoch_interruption = True
     _ffi.wasmtime_config_max_wasm_stack_set(config.ptr(), MAX_WASM_STACK)
     _ffi.wasmtime_config_concurrency_support_set(config.ptr(), False)
+    if HOST_MEMORY:
+        from orchestrator.engine import _memories
+
+        _memories.own(config)
     return Engine(config)

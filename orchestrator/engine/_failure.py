@@ -14,6 +14,7 @@ _LIMITS = {
     "fuel allocated for hostcalls": "the values of one call are too large for the engine to carry; pass them in parts",
     "resource limit exceeded": "the component needs more than its limits allow",
     "memory minimum size": "the component's memory is larger than its limit from the start",
+    "the system has no memory": "the system has no room for another memory",
     "table minimum size": "the component's table is larger than its limit from the start",
     "forcing trap when growing": "the guest asked for more memory than its limit",
 }

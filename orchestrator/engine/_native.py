@@ -37,6 +37,8 @@ def _function(name: str, result: Any, *parameters: Any) -> Callable[..., Any]:
     return ctypes.CFUNCTYPE(result, *parameters)((name, _ffi.dll))
 
 
+config_memory_creator = _function("wasmtime_config_host_memory_creator_set", None, PTR, PTR)
+
 error_new = _function("wasmtime_error_new", PTR, ctypes.c_char_p)
 error_delete = _function("wasmtime_error_delete", None, PTR)
 error_message = _function("wasmtime_error_message", None, PTR, PTR)

@@ -53,8 +53,20 @@ def collect(source: ComponentManifest, shipped: Path) -> Sources:
     return Sources(files | {f"wit/{name}": content for name, content in _wit(source, shipped).items()})
 
 
+def wit_places(source: ComponentManifest) -> tuple[Path, ...]:
+    """Where the component's own WIT is, or would be."""
+    return tuple(source.folder / name for name in source.wit or ("wit",))
+
+
+def walk(place: Path) -> Iterator[Path]:
+    """A place, and below it all folders and all files that `collect` may read."""
+    yield place
+    for here, folders, names in _walk(place):
+        yield from (Path(here, name) for name in (*folders, *names))
+
+
 def _wit(source: ComponentManifest, shipped: Path) -> dict[str, bytes]:
-    folders = [source.folder / name for name in source.wit or ("wit",) if (source.folder / name).exists()]
+    folders = [place for place in wit_places(source) if place.exists()]
     own = _read_wit(source, folders[0]) if folders else {}
     for number, folder in enumerate(folders[1:]):
         own |= {_as_dependency(f"own-{number}", name): content for name, content in _read_wit(source, folder).items()}
@@ -135,9 +147,15 @@ def _read(source: ComponentManifest, folder: Path) -> dict[str, bytes]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for here, folders, names in os.walk(folder):
+    for here, _folders, names in _walk(folder):
+        yield from (Path(here, name) for name in names if not name.endswith(_SUFFIXES_LEFT_OUT))
+
+
+def _walk(place: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Each folder from a place on, with the folders and files in it that may take part in a build."""
+    for here, folders, names in os.walk(place):
         folders[:] = sorted(_kept(folders))
-        yield from (Path(here, name) for name in sorted(_kept(names)) if not name.endswith(_SUFFIXES_LEFT_OUT))
+        yield here, folders, sorted(_kept(names))
 
 
 def _kept(names: Iterable[str]) -> Iterator[str]:

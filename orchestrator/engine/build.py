@@ -1,8 +1,8 @@
 """Builds a component from a source folder (`component.yaml`, Python, WIT), once for each state of its sources.
 
 The build is kept in the cache under the digest of all that went into it, so that there is nothing to compare and
-nothing is written into the source folder. Not for compiling to machine code: that is the next step, for a `.wasm` of
-any origin.
+nothing is written into the source folder; where nothing changed since, a note saves reading it (see `_source_note`).
+Not for compiling to machine code: that is the next step, for a `.wasm` of any origin.
 
 componentize-py runs in a process of its own on a copy of the sources: the source folder may be read-only, a file that
 changes meanwhile spoils nothing, and nothing but the folder itself can be bundled. Two builds of the same sources
@@ -26,6 +26,8 @@ from pathlib import Path
 from orchestrator import resources
 from orchestrator.engine import _children
 from orchestrator.engine._build_failure import message
+from orchestrator.engine._room import touch
+from orchestrator.engine._source_note import SourceNote
 from orchestrator.engine._sources import Sources, collect
 from orchestrator.errors import BuildError
 from orchestrator.manifest.model import ComponentManifest
@@ -64,10 +66,37 @@ def build(
         BuildError: the sources cannot be read or do not build, or the builder is missing, or it took too long.
     """
     tell = progress or (lambda line: None)
-    sources = collect(source, wit or resources.wit())
-    target = cache / _file_name(source, sources)
-    if target.is_file():
-        return target
+    shipped = wit or resources.wit()
+    note = _note(source, shipped, cache)
+    target = note.build()
+    if target is None:
+        sources = collect(source, shipped)
+        target = cache / _file_name(source, sources)
+        if not target.is_file():
+            _build(source, sources, target, tell, timeout)
+        note.keep(target)
+    touch(target.with_suffix(".lock"))
+    return target
+
+
+def built(source: ComponentManifest, cache: Path, *, wit: Path | None = None) -> Path | None:
+    """The build of the source's present state where there is one: None says that `build` has work to do.
+
+    Raises:
+        BuildError: the sources cannot be read.
+    """
+    shipped = wit or resources.wit()
+    target = _note(source, shipped, cache).build() or cache / _file_name(source, collect(source, shipped))
+    return target if target.is_file() else None
+
+
+def _note(source: ComponentManifest, shipped: Path, cache: Path) -> SourceNote:
+    return SourceNote(source, shipped, cache, f"{_FORMAT.decode()}{BUILDER} {BUILDER_VERSION}")
+
+
+def _build(source: ComponentManifest, sources: Sources, target: Path, tell: Progress, timeout: float) -> None:
+    """Builds where nobody has meanwhile."""
+    cache = target.parent
     try:
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _lock(target, lambda: tell(f"waiting for another build of `{source.name}`")):
@@ -78,17 +107,6 @@ def build(
     except OSError as problem:
         reason = problem.strerror or str(problem)
         raise BuildError(f"cannot build `{source.name}` in the cache folder {cache}: {reason}") from problem
-    return target
-
-
-def built(source: ComponentManifest, cache: Path, *, wit: Path | None = None) -> Path | None:
-    """The build of the source's present state where there is one: None says that `build` has work to do.
-
-    Raises:
-        BuildError: the sources cannot be read.
-    """
-    target = cache / _file_name(source, collect(source, wit or resources.wit()))
-    return target if target.is_file() else None
 
 
 def _file_name(source: ComponentManifest, sources: Sources) -> str:

@@ -5,7 +5,10 @@ Machine code that someone else could have written must never be loaded, so the f
 nothing, and two writers of the same content do no harm.
 
     code/DIGEST-KEY.cwasm    machine code        code/DIGEST-KEY.json    what is known of the component
+    code/DIGEST-KEY.image    what its memories hold at first, where that is much
     digests/….json           a file's digest, by its path, inode, times and size        builds/    see build.py
+
+It is kept within a size, `$ORCHESTRATOR_CACHE_SIZE`: see `_room`.
 """
 
 from __future__ import annotations
@@ -22,11 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.diagnostics import printable
+from orchestrator.engine import _room
 from orchestrator.errors import ComponentError
 
 _FOLDERS = ("", "code", "digests", "builds")
 _DIGEST = re.compile("[0-9a-f]{64}")
-_SETTLED = 2_000_000_000
+SETTLED = 2_000_000_000
 """Nanoseconds since a file's last change before its digest is kept: two changes in one tick look like one."""
 
 
@@ -43,11 +47,13 @@ class Cache:
     """The cache in one folder, made when it is missing.
 
     Raises:
-        ComponentError: the folder cannot be made, belongs to another user, or others may write to it.
+        ComponentError: the folder cannot be made, belongs to another user, or others may write to it; or the size that
+            `$ORCHESTRATOR_CACHE_SIZE` gives it is none.
     """
 
     def __init__(self, folder: Path | str | None = None) -> None:
         self.folder = (Path(folder) if folder else default_folder()).absolute()
+        self._most = _room.limit()
         try:
             for name in _FOLDERS:
                 (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -68,19 +74,27 @@ class Cache:
         return self.folder / "builds"
 
     def known(self, digest: str, key: str) -> dict[str, Any] | None:
-        """What is kept of a component, if its machine code is there and whole."""
+        """What is kept of a component, if its machine code and its images are there and whole."""
         code = self.code(digest, key)
-        known = _noted(code.with_suffix(".json"))
-        try:
-            return known if code.stat().st_size == known.get("code-size") else None
-        except OSError:
+        note = code.with_suffix(".json")
+        known = noted(note)
+        sizes = _size(code), _size(images_of(code))
+        if not sizes[0] or (known.get("code-size"), known.get("image-size")) != sizes:
             return None
+        _room.touch(note)
+        return known
 
     def keep(self, digest: str, key: str, known: dict[str, Any]) -> None:
-        """Keeps what is known of a component whose machine code is in place."""
+        """Keeps what is known of a component whose machine code and images are in place."""
         code = self.code(digest, key)
-        known = {**known, "code-size": code.stat().st_size}
+        known = {**known, "code-size": _size(code), "image-size": _size(images_of(code))}
         write(code.with_suffix(".json"), json.dumps(known, separators=(",", ":")).encode())
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Keeps to the size of the cache, after something was written; what cannot be looked at stays."""
+        with contextlib.suppress(OSError):
+            _room.tidy(self.folder, self._most)
 
     def digest(self, path: Path, limit: int) -> tuple[str, int]:
         """The SHA-256 and size of a file, from memory when the file is as it was.
@@ -96,7 +110,7 @@ class Cache:
         if state["size"] > limit:
             raise ComponentError(f"{printable(str(path))} has {state['size']} bytes; a component may have {limit}")
         note = self.folder / "digests" / (hashlib.sha256(os.fsencode(path)).hexdigest()[:32] + ".json")
-        known = _noted(note)
+        known = noted(note)
         if known.get("state") == state and _DIGEST.fullmatch(str(known.get("digest"))):
             return str(known["digest"]), state["size"]
         return self._measured(path, note, state)
@@ -108,10 +122,15 @@ class Cache:
             unchanged = _state(path) == state
         except OSError as problem:
             raise ComponentError(f"cannot read {printable(str(path))}: {problem.strerror}") from problem
-        if unchanged and time.time_ns() - state["changed"] > _SETTLED:
+        if unchanged and time.time_ns() - state["changed"] > SETTLED:
             with contextlib.suppress(ComponentError):  # only a later load is slower without it
                 write(note, json.dumps({"state": state, "digest": digest}).encode())
         return digest, state["size"]
+
+
+def images_of(code: Path) -> Path:
+    """The file of images that belongs to a file of machine code."""
+    return code.with_suffix(".image")
 
 
 def write(path: Path, data: bytes) -> None:
@@ -129,7 +148,20 @@ def write(path: Path, data: bytes) -> None:
     except OSError as problem:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise ComponentError(f"cannot write to the cache, {printable(str(path))}: {problem.strerror}") from problem
+        raise unwritten(path, problem) from problem
+
+
+def unwritten(path: Path, problem: OSError) -> ComponentError:
+    """The error for a file of the cache that cannot be written."""
+    return ComponentError(f"cannot write to the cache, {printable(str(path))}: {problem.strerror}")
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 for one that is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _refuse_others(folder: Path) -> None:
@@ -159,7 +191,8 @@ def _state(path: Path) -> dict[str, int]:
     }
 
 
-def _noted(note: Path) -> dict[str, Any]:
+def noted(note: Path) -> dict[str, Any]:
+    """What a note of the cache says; nothing if it is not there, or damaged."""
     try:
         found = json.loads(note.read_bytes())
     except (OSError, ValueError, RecursionError):

@@ -36,6 +36,9 @@ MAX_TEXT = 16 << 20
 SMALL = 64 << 10
 """Bytes of a binary that is compiled in this process: so little neither takes long nor leaves much behind."""
 
+_TRIES = 3
+"""How often machine code is looked for that other processes may remove."""
+
 Progress = Callable[[str], None]
 """Told, in a line, about work that takes its time: a build, a compilation."""
 
@@ -61,6 +64,8 @@ class Engine:
         self._progress = progress or (lambda _line: None)
         self._wit = Path(wit) if wit else None
         self._codes: dict[str, Code] = {}
+        self._binaries: dict[str, Callable[[], bytes]] = {}
+        """What reads the binaries of components whose machine code is not loaded yet: it may be gone from the cache."""
         self._lock = threading.RLock()
         self._ticker: Ticker | None = None
         self._closed = False
@@ -173,6 +178,9 @@ class Engine:
         if found is None:
             raise ComponentError(f"what was compiled of {name} cannot be read back; empty {self.cache.folder}")
         world, parts = found
+        with self._lock:
+            if digest not in self._codes:
+                self._binaries[digest] = read
         return Component(name, digest, size, origin, world, None, parts)
 
     def _compile(self, digest: str, key: str, name: str, size: int, read: Callable[[], bytes]) -> dict[str, Any]:
@@ -204,14 +212,30 @@ class Engine:
 
     def code(self, component: Component) -> Code:
         """The component's machine code; the engine's own."""
-        from orchestrator.engine._code import Code
-
         with self._lock:
             found = self._codes.get(component.digest)
             if found is None:
-                found = Code.load(self._native, self.cache.code(component.digest, cache_key()))
-                self._codes[component.digest] = found
+                found = self._codes[component.digest] = self._load_code(component)
+                self._binaries.pop(component.digest, None)
             return found
+
+    def _load_code(self, component: Component) -> Code:
+        """The machine code from the cache; compiled again if it went from there since the component was loaded."""
+        from orchestrator.engine._code import Code
+
+        digest, key = component.digest, cache_key()
+        for _ in range(_TRIES):
+            known = self.cache.known(digest, key)
+            if known is None or _reflected(known) is None:
+                read = self._binaries.get(digest)
+                if read is None:
+                    break
+                known = self._compile(digest, key, component.name, component.size, read)
+            try:
+                return Code.load(self._native, self.cache.code(digest, key), known["images"])
+            except (OSError, ValueError):  # another process made room just now
+                continue
+        raise ComponentError(f"the machine code of {component.name} is gone from the cache; load the component again")
 
     @property
     def _native(self) -> Any:
@@ -278,9 +302,12 @@ def _reflected(known: dict[str, Any] | None) -> tuple[World, Parts] | None:
     """What the cache or the compiler says of a component; None where that is not what this engine writes."""
     from dataclasses import replace
 
+    from orchestrator.engine._image_file import check
+
     if known is None:
         return None
     try:
+        check(known["images"])
         world = world_from_data(known["world"])
         parts = Parts(int(known["memories"]), int(known["tables"]), int(known["instances"]))
         return replace(world, refused=tuple(map(str, known["refused"]))), parts

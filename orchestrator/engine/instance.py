@@ -14,6 +14,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
+from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.engine._failure import failure
 from orchestrator.engine._last_words import LastWords, Reason
 from orchestrator.engine._live import LIVE, release, watch
@@ -24,6 +25,9 @@ from orchestrator.engine.frame import Frame
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, Trapped
 from orchestrator.interface.convert import check
+
+if HOST_MEMORY:
+    from orchestrator.engine._memories import Bank
 
 if TYPE_CHECKING:
     from orchestrator.engine.linker import Linker
@@ -61,6 +65,8 @@ class Instance:
         self.context: int = c.store_context(self._store)
         self._native = (ctypes.c_uint64 * 2)()
         self._output = 0
+        self.bank: Bank | None = None
+        """Its memories, where this engine owns them."""
         self._words = LastWords(settings.output or (lambda _stream, _data: None))
         self._unfinished = self._words.unfinished
 
@@ -77,16 +83,29 @@ class Instance:
         self._output = self.settings.wasi.apply(self.context, words) if self.linker.uses_wasi else 0
         LIVE[self.context] = self
         watch(self._store, self.context)
-        with self.entered(frame):
-            at = ctypes.addressof(self._native)
-            self._run(c.instantiate, linker, self.context, self.linker.code.address, at)
+        arguments = (linker, self.context, self.linker.code.address, ctypes.addressof(self._native))
+        self.enter(frame)
+        try:
+            if self.bank is None:
+                self._run(c.instantiate, *arguments)
+            else:
+                with self.bank:
+                    self._run(c.instantiate, *arguments)
+        finally:
+            self.leave()
 
     def _limit(self) -> None:
-        """A store's limiter holds for each memory: the total is divided among the memories the component can make."""
+        """Has the store keep to its limits.
+
+        A store's limiter holds for each memory and table by itself. Where this engine owns the memories, the bank holds
+        their total; elsewhere it is divided among the memories that the component can make, as that of tables is.
+        """
         limits, code = self.settings, self.linker.component.parts
-        memories, tables = max(1, code.memories), max(1, code.tables)
-        elements = limits.table_elements // tables
-        c.store_limiter(self._store, limits.memory // memories, elements, -1, tables, memories)
+        memories, tables = code.memories or 1, code.tables or 1
+        if HOST_MEMORY:
+            self.bank = Bank(limits.memory, self.linker.code.images)
+        each = -1 if HOST_MEMORY else limits.memory // memories
+        c.store_limiter(self._store, each, limits.table_elements // tables, -1, tables, memories)
 
     # Entering and leaving
 

@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.engine._binary import parts
+from orchestrator.engine._binary import made
 from orchestrator.engine.component import Parts
 from orchestrator.errors import ComponentError
+
+
+def parts(data: bytes) -> Parts:
+    """What an instance of the binary consists of."""
+    return made(data).parts
 
 
 def binary(text: str) -> bytes:

@@ -137,7 +137,7 @@ def _age(path: Path) -> None:
 def test_a_change_of_the_same_size_and_time_is_noticed(
     folder: Path, wasm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "_SETTLED", 0)
+    monkeypatch.setattr(cache, "SETTLED", 0)
     _age(wasm)
     with Engine(folder) as engine:
         assert _answer(engine, wasm) == 7
@@ -156,7 +156,7 @@ def test_the_digest_of_a_file_that_just_changed_is_not_kept(folder: Path, wasm: 
 
 
 def test_a_kept_digest_saves_reading_the_file(folder: Path, wasm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "_SETTLED", 0)
+    monkeypatch.setattr(cache, "SETTLED", 0)
     with Engine(folder) as engine:
         engine.load(wasm)
         monkeypatch.setattr(hashlib, "file_digest", None)
@@ -228,7 +228,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(folder: Path, wasm: Path, monkey
 
 
 def test_a_note_that_cannot_be_written_does_no_harm(folder: Path, wasm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "_SETTLED", 0)
+    monkeypatch.setattr(cache, "SETTLED", 0)
     with Engine(folder) as engine:
         engine.load(wasm)
         for note in (folder / "digests").iterdir():

@@ -1,0 +1,305 @@
+"""The linear memories of guests, which this engine owns: mapped, counted against their instance's limit, recycled.
+
+wasmtime asks for a memory while it instantiates, on the same thread, and says nothing of the store it is for. So an
+instance has a `Bank`, and `with bank:` around its instantiation has the memories that are made meanwhile belong to it.
+It gives a memory back when the store is freed; its mapping is then made what it was, and the next memory of the same
+shape gets it: that takes one system call, where mapping and unmapping take four.
+
+The callbacks live as long as the module, since wasmtime keeps their addresses. A memory in use is found by its base.
+
+Source: the headers of wasmtime 50, `wasmtime/config.h`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+import threading
+from collections.abc import Sequence
+from threading import get_ident
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.engine import _native as c
+from orchestrator.engine import _posix
+from orchestrator.engine._memory import MEMORY
+
+if TYPE_CHECKING:
+    from wasmtime import Config
+
+    from orchestrator.engine._image_file import Mapped
+
+SPARE = 1 << 38
+"""Bytes of addresses that mappings without a memory may take, sixty-odd of them; they hold nothing else."""
+SHIM_LEAST = 64 << 20
+"""Bytes of the shim's memory where the system promises no more than it has (`vm.overcommit_memory` 2)."""
+_WORD, _FOUR = struct.Struct("<Q").pack_into, struct.Struct("<QQQQ").pack_into
+
+
+class Refused(Exception):
+    """A memory cannot be made or grown; its text is the error's that wasmtime gives back (see `_failure`)."""
+
+
+class Shape(NamedTuple):
+    """What two memories have in common that can have the same mapping, one after the other."""
+
+    minimum: int
+    capacity: int
+    guard: int
+    image: Mapped | None
+
+    @property
+    def addresses(self) -> int:
+        """Bytes of the whole mapping."""
+        return self.capacity + self.guard
+
+
+class Memory:
+    """A linear memory: where it lies and how large it is, in bytes; both are 0 when it is gone."""
+
+    __slots__ = ("bank", "base", "shape", "size")
+
+    def __init__(self, bank: Bank, shape: Shape, base: int, size: int) -> None:
+        self.bank, self.shape, self.base, self.size = bank, shape, base, size
+
+    def grow(self, size: int) -> None:
+        """Makes it larger; it stays where it is.
+
+        Raises:
+            Refused: its addresses or its instance's limit do not hold so much.
+            OSError: the system does not.
+        """
+        more = size - self.size
+        if size > self.shape.capacity or more > self.bank.left:
+            raise Refused(f"a memory of {size} bytes is larger than it may be")
+        _posix.allow(self.base + self.size, more)
+        self.bank.left -= more
+        self.size = size
+
+    def free(self) -> None:
+        """Gives its mapping back."""
+        shape, base, size = self.shape, self.base, self.size
+        self.base = self.size = 0
+        if _cleaned(shape, base, size):
+            spare.put(shape, base)
+        else:
+            _posix.release(base, shape.addresses)
+
+
+class Bank:
+    """The memories of one instance, in the order in which they are made.
+
+    Arguments:
+        limit: bytes of all of them together.
+        images: what each of those holds at first that begin with a page or more, in their order; () for nothing.
+        shim: whether the first memory is not the guest's but ours: it is nearly 4 GiB, not counted, and there as it is
+            touched.
+    """
+
+    __slots__ = ("_images", "_next", "_outer", "_shim", "left", "memories")
+
+    def __init__(self, limit: int, images: Sequence[Mapped | None] = (), shim: bool = False) -> None:
+        self.left = limit
+        self.memories: list[Memory] = []
+        self._images, self._next, self._shim = images, 0, shim
+        self._outer: Bank | None = None
+
+    def __enter__(self) -> Bank:
+        """Has this thread's instantiations make their memories here."""
+        thread = get_ident()
+        self._outer = _current.get(thread)
+        _current[thread] = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Goes back to the bank of the instantiation that this one happened in."""
+        if self._outer is None:
+            del _current[get_ident()]
+        else:
+            _current[get_ident()] = self._outer
+            self._outer = None
+
+    def make(self, minimum: int, capacity: int, guard: int) -> Memory:
+        """The next memory.
+
+        Raises:
+            Refused: it is larger than what is left of the limit, or not the memory that its image belongs to.
+            OSError: the system has no room for it.
+        """
+        shape = Shape(minimum, max(capacity, minimum), guard, self._image(minimum))
+        if self._shim and not self.memories:
+            memory = self._mapped(shape)
+        elif minimum > self.left:
+            raise Refused(f"memory minimum size of {minimum} bytes exceeds the {self.left} that are left of the limit")
+        else:
+            memory = Memory(self, shape, spare.take(shape) or _new(shape), minimum)
+            self.left -= minimum
+        self.memories.append(memory)
+        return memory
+
+    def _image(self, minimum: int) -> Mapped | None:
+        """The image of the next memory; one that is made empty, as a heap of objects is, has no place in the order."""
+        if not minimum or not self._images:
+            return None
+        number, self._next = self._next, self._next + 1
+        image = self._images[number] if number < len(self._images) else None
+        if number >= len(self._images) or (image is not None and image.minimum != minimum):
+            raise Refused("the component's memories are not made in the order that its binary says")
+        return image
+
+    def _mapped(self, shape: Shape) -> Memory:
+        """The shim's memory: less of it where the system promises no more than it has. What is beyond traps."""
+        base, size = spare.take(shape), shape.minimum
+        if not base:
+            try:
+                base = _new(shape)
+            except OSError:
+                size = min(size, SHIM_LEAST)
+                base = _new(shape._replace(minimum=size))
+        return Memory(self, shape, base, size)
+
+
+def _new(shape: Shape) -> int:
+    """A mapping; the spare ones give way where addresses are short.
+
+    Raises:
+        OSError: the system has no room for it.
+    """
+    try:
+        base = _posix.reserve(shape.addresses)
+    except OSError:
+        if not spare.clear():
+            raise
+        base = _posix.reserve(shape.addresses)
+    try:
+        _posix.allow(base, shape.minimum)
+        if shape.image is not None:
+            image = shape.image
+            _posix.map_file(base + image.at, image.length, image.file.descriptor, image.offset)
+    except OSError:
+        _posix.release(base, shape.addresses)
+        raise
+    return base
+
+
+def _cleaned(shape: Shape, base: int, size: int) -> bool:
+    """Makes a mapping what it was when it was new; whether that is what it is now."""
+    if size < shape.minimum or not _posix.forget(base, size):
+        return False
+    if size > shape.minimum:
+        try:
+            _posix.forbid(base + shape.minimum, size - shape.minimum)
+        except OSError:
+            return False
+    return True
+
+
+class _Spare:
+    """Mappings without a memory, by their shape; the shapes in the order in which they were last given back.
+
+    The lock can be taken again by the thread that has it: a memory may be freed by whatever runs while it is held.
+    """
+
+    def __init__(self) -> None:
+        self._bases: dict[Shape, list[int]] = {}
+        self._held = 0
+        self._lock = threading.RLock()
+
+    def take(self, shape: Shape) -> int:
+        """The base of a mapping of that shape; 0 if there is none."""
+        with self._lock:
+            bases = self._bases.get(shape)
+            if not bases:
+                return 0
+            self._held -= shape.addresses
+            base = bases.pop()
+            if not bases:
+                del self._bases[shape]
+            return base
+
+    def put(self, shape: Shape, base: int) -> None:
+        """Keeps a mapping that is as new; the one that was needed least lately goes where there are too many."""
+        with self._lock:
+            bases = self._bases.pop(shape, [])
+            bases.append(base)
+            self._bases[shape] = bases
+            self._held += shape.addresses
+            while self._held > SPARE:
+                self._drop()
+
+    def clear(self) -> bool:
+        """Unmaps all of them; whether there were any."""
+        with self._lock:
+            some = self._held > 0
+            while self._held:
+                self._drop()
+            return some
+
+    def _drop(self) -> None:
+        shape = next(iter(self._bases))
+        _posix.release(self.take(shape), shape.addresses)
+
+
+spare = _Spare()
+_current: dict[int, Bank] = {}
+"""The bank that a thread makes memories for, by the thread's number."""
+_live: dict[int, Memory] = {}
+"""The memories in use, by their bases."""
+
+
+def _new_memory(_env: int, _type: int, minimum: int, _maximum: int, capacity: int, guard: int, out: int) -> int:
+    try:
+        bank = _current.get(get_ident())
+        if bank is None:
+            raise Refused("a memory is made outside of an instantiation")
+        memory = bank.make(minimum, capacity, guard)
+        _live[memory.base] = memory
+        _FOUR(MEMORY, out, memory.base, *_addresses)
+    except BaseException as problem:
+        return _error(problem)
+    return 0
+
+
+def _get_memory(base: int, size: int, capacity: int) -> int:
+    memory = _live[base]
+    _WORD(MEMORY, size, memory.size)
+    _WORD(MEMORY, capacity, memory.shape.capacity)
+    return base
+
+
+def _grow_memory(base: int, size: int) -> int:
+    try:
+        _live[base].grow(size)
+    except BaseException as problem:
+        return _error(problem)
+    return 0
+
+
+def _free_memory(base: int) -> None:
+    _live.pop(base).free()
+
+
+def _error(problem: BaseException) -> int:
+    """The C error for what was raised: wasmtime says it on, or has `memory.grow` answer -1."""
+    text = f"the system has no memory for a guest: {problem}" if isinstance(problem, OSError) else str(problem)
+    return int(c.error_new(text.encode("utf-8", "replace")))
+
+
+_SIZE = ctypes.c_size_t
+_callbacks = (
+    ctypes.CFUNCTYPE(_SIZE, _SIZE, _SIZE, _SIZE)(_get_memory),
+    ctypes.CFUNCTYPE(_SIZE, _SIZE, _SIZE)(_grow_memory),
+    ctypes.CFUNCTYPE(None, _SIZE)(_free_memory),
+)
+_addresses = tuple(c.address(callback) for callback in _callbacks)
+_creator_callback = ctypes.CFUNCTYPE(_SIZE, *[_SIZE] * 7)(_new_memory)
+_creator = (ctypes.c_uint64 * 3)(0, c.address(_creator_callback), 0)
+"""A `wasmtime_memory_creator_t`: what it is called with, what makes memories, no finalizer."""
+
+
+def own(config: Config) -> None:
+    """Has the engines of a configuration ask here for every linear memory.
+
+    Copy-on-write images of wasmtime's own are turned off: with both on, it ends the process.
+    """
+    config.memory_init_cow = False
+    c.config_memory_creator(c.address(config.ptr()), ctypes.addressof(_creator))
