@@ -29,7 +29,8 @@ _MAX_NESTING = 100
 _CORE_MODULE, _COMPONENT = 1, 4
 _MODULE_TYPE, _MODULE_TABLE, _MODULE_MEMORY, _MODULE_TAG = 1, 4, 5, 13
 _FUNCTION, _REFERENCES = 0x60, (0x63, 0x64)
-_SORT_MODULE, _SORT_COMPONENT = (1, 0x11), (0, 4)
+_SORT_MODULE, _SORT_TYPE, _SORT_COMPONENT = (1, 0x11), (0, 3), (0, 4)
+_IMPORTS, _EXPORTS = 10, 11
 _ONE = Parts(0, 0, 1)
 
 
@@ -81,19 +82,21 @@ class _Reader:
                 return value
         raise ValueError("a number has more than 32 bits")
 
-    def name(self) -> None:
-        """Skips a text."""
+    def name(self) -> str:
+        """The next text."""
         size = self.number()
         self.at += size
+        return self._data[self.at - size : min(self.at, self.end)].decode("utf-8", "replace")
 
-    def extern_name(self) -> None:
-        """Skips the name of an import or export: a form, the text, and in form 2 a list of options."""
+    def extern_name(self) -> str:
+        """The name of an import or export: a form, the text, and in form 2 a list of options."""
         form = self.byte()
-        self.name()
+        name = self.name()
         if form == 2:
             for _ in range(self.number()):
                 self.byte()
                 self.name()
+        return name
 
     def extern_type(self) -> tuple[int, int]:
         """Skips an `externdesc`; the sort it describes."""
@@ -109,6 +112,13 @@ class _Reader:
         """A sort: (1, core sort) or (0, component sort)."""
         first = self.byte()
         return (1, self.byte()) if first == 0 else (0, first)
+
+    def exported(self) -> tuple[tuple[int, int], int]:
+        """What is exported, behind its name: its sort and index. Skips the type it is shown as."""
+        sort, index = self.sort(), self.number()
+        if self.byte():
+            self.extern_type()
+        return sort, index
 
     def sections(self, skip: int) -> Iterator[tuple[int, _Reader]]:
         """The sections of a module or component behind a preamble of `skip` bytes, each with its kind."""
@@ -131,6 +141,34 @@ def parts(binary: bytes) -> Parts:
         raise ComponentError(
             f"the component's binary has a form that this engine does not know: {problem}"
         ) from problem
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A component's import or export: its name, and whether it is a type."""
+
+    name: str
+    is_type: bool
+
+
+def named(binary: bytes) -> tuple[tuple[Named, ...], tuple[Named, ...]]:
+    """The imports and the exports of the component in `binary`, in their order.
+
+    Raises:
+        ComponentError: the binary uses a form that is not known here.
+    """
+    found: dict[int, list[Named]] = {_IMPORTS: [], _EXPORTS: []}
+    try:
+        for kind, section in _Reader(binary, 0, len(binary)).sections(8):
+            for _ in range(section.number() if kind in found else 0):
+                name = section.extern_name()
+                sort = section.extern_type() if kind == _IMPORTS else section.exported()[0]
+                found[kind].append(Named(name, sort == _SORT_TYPE))
+    except (ValueError, IndexError) as problem:
+        raise ComponentError(
+            f"the component's binary has a form that this engine does not know: {problem}"
+        ) from problem
+    return tuple(found[_IMPORTS]), tuple(found[_EXPORTS])
 
 
 def _component(reader: _Reader, outer: _Space | None, depth: int) -> Parts:
@@ -225,9 +263,7 @@ def _exports(section: _Reader, space: _Space) -> None:
     """An export is a new index for what it exports."""
     for _ in range(section.number()):
         section.extern_name()
-        sort, index = section.sort(), section.number()
-        if section.byte():
-            section.extern_type()
+        sort, index = section.exported()
         if sort in (_SORT_MODULE, _SORT_COMPONENT):
             space.of(sort).append(space.of(sort)[index])
 
@@ -236,6 +272,6 @@ _SECTIONS: dict[int, Callable[[_Reader, _Space], None]] = {
     2: _core_instances,
     5: _instances,
     6: _aliases,
-    10: _imports,
-    11: _exports,
+    _IMPORTS: _imports,
+    _EXPORTS: _exports,
 }
