@@ -30,7 +30,8 @@ _CORE_MODULE, _COMPONENT = 1, 4
 _MODULE_TYPE, _MODULE_TABLE, _MODULE_MEMORY, _MODULE_TAG = 1, 4, 5, 13
 _FUNCTION, _REFERENCES = 0x60, (0x63, 0x64)
 _SORT_MODULE, _SORT_TYPE, _SORT_COMPONENT = (1, 0x11), (0, 3), (0, 4)
-_IMPORTS, _EXPORTS = 10, 11
+_ALIASES, _TYPES, _IMPORTS, _EXPORTS = 6, 7, 10, 11
+_PREAMBLE = 8
 _ONE = Parts(0, 0, 1)
 
 
@@ -151,24 +152,73 @@ class Named:
     is_type: bool
 
 
-def named(binary: bytes) -> tuple[tuple[Named, ...], tuple[Named, ...]]:
-    """The imports and the exports of the component in `binary`, in their order.
+@dataclass(slots=True)
+class Outline:
+    """What a component imports and exports, in the binary's order.
+
+    Arguments:
+        probe: where types are imported, a component with the same imports up to the last of them, and no code, that
+            exports them as `t0`, `t1`, …: wasmtime reflects exported types, and no imported ones.
+    """
+
+    imports: list[Named] = field(default_factory=list)
+    exports: list[Named] = field(default_factory=list)
+    probe: bytes = b""
+
+
+def outline(binary: bytes) -> Outline:
+    """What the component in `binary` imports and exports.
 
     Raises:
         ComponentError: the binary uses a form that is not known here.
     """
-    found: dict[int, list[Named]] = {_IMPORTS: [], _EXPORTS: []}
     try:
-        for kind, section in _Reader(binary, 0, len(binary)).sections(8):
-            for _ in range(section.number() if kind in found else 0):
-                name = section.extern_name()
-                sort = section.extern_type() if kind == _IMPORTS else section.exported()[0]
-                found[kind].append(Named(name, sort == _SORT_TYPE))
+        return _outline(binary)
     except (ValueError, IndexError) as problem:
         raise ComponentError(
             f"the component's binary has a form that this engine does not know: {problem}"
         ) from problem
-    return tuple(found[_IMPORTS]), tuple(found[_EXPORTS])
+
+
+def _outline(binary: bytes) -> Outline:
+    found, types, imported, end = Outline(), 0, list[int](), 0
+    for kind, section in _Reader(binary, 0, len(binary)).sections(_PREAMBLE):
+        if kind == _TYPES:
+            types += section.number()
+        elif kind == _ALIASES:
+            types += sum(sort == _SORT_TYPE for sort, _ in _alias_targets(section))
+        elif kind == _IMPORTS:
+            for _ in range(section.number()):
+                found.imports.append(Named(section.extern_name(), section.extern_type() == _SORT_TYPE))
+                if found.imports[-1].is_type:
+                    imported.append(types)
+                    types, end = types + 1, section.end
+        elif kind == _EXPORTS:
+            for _ in range(section.number()):
+                found.exports.append(Named(section.extern_name(), section.exported()[0] == _SORT_TYPE))
+                types += found.exports[-1].is_type
+    if imported:
+        found.probe = binary[:end] + _type_exports(imported)
+    return found
+
+
+def _type_exports(indices: list[int]) -> bytes:
+    """A section that exports types as `t0`, `t1`, …"""
+    items = b"".join(
+        bytes((0, len(name))) + name + bytes((_SORT_TYPE[1],)) + leb(index) + b"\0"
+        for index, name in ((index, f"t{number}".encode()) for number, index in enumerate(indices))
+    )
+    content = leb(len(indices)) + items
+    return bytes((_EXPORTS,)) + leb(len(content)) + content
+
+
+def leb(value: int) -> bytes:
+    """A number as binaries have it."""
+    encoded = bytearray()
+    while value > 127:
+        encoded.append(value & 127 | 128)
+        value >>= 7
+    return bytes((*encoded, value))
 
 
 def _component(reader: _Reader, outer: _Space | None, depth: int) -> Parts:
@@ -235,13 +285,19 @@ def _instances(section: _Reader, space: _Space) -> None:
 
 
 def _aliases(section: _Reader, space: _Space) -> None:
+    for sort, target in _alias_targets(section):
+        space.of(sort).append(None if target is None else _outer(space, target[0], sort, target[1]))
+
+
+def _alias_targets(section: _Reader) -> Iterator[tuple[tuple[int, int], tuple[int, int] | None]]:
+    """Each alias' sort and, where it is of something outside, how many levels out that is and its index there."""
     for _ in range(section.number()):
         sort, target, first = section.sort(), section.byte(), section.number()
         if target == 2:
-            space.of(sort).append(_outer(space, first, sort, section.number()))
+            yield sort, (first, section.number())
         else:
             section.name()
-            space.of(sort).append(None)
+            yield sort, None
 
 
 def _outer(space: _Space, count: int, sort: tuple[int, int], index: int) -> Parts | None:
@@ -271,7 +327,7 @@ def _exports(section: _Reader, space: _Space) -> None:
 _SECTIONS: dict[int, Callable[[_Reader, _Space], None]] = {
     2: _core_instances,
     5: _instances,
-    6: _aliases,
+    _ALIASES: _aliases,
     _IMPORTS: _imports,
     _EXPORTS: _exports,
 }

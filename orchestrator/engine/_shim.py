@@ -20,13 +20,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.engine import _component_text as ct
-from orchestrator.engine._binary import Named, named
 from orchestrator.engine._flat import Signature, has_handles, has_lists, signature
+from orchestrator.engine._guest import Guest, guest
 from orchestrator.engine._libc import MARK, NEXT, POSTS, ROOM, libc
 from orchestrator.engine._splice import assemble
 from orchestrator.engine.imports import is_wasi
-from orchestrator.errors import ComponentError
-from orchestrator.interface.types import Function, Interface, Name, TypeDef, World
+from orchestrator.interface.types import Function, Interface, Name, World
 
 __all__ = ["EXPORTS", "IMPORTS", "MARK", "NEXT", "PAGES", "ROOM", "bulk_functions", "wrap"]
 
@@ -83,20 +82,20 @@ def wrap(binary: bytes, world: World, exports: Chosen, imports: Chosen) -> bytes
     Raises:
         ComponentError: the binary has what the world does not say, or a type that cannot cross.
     """
-    return _Wrapper(world, *named(binary)).text(exports, imports).assembled(binary)
+    return assemble(_Wrapper(guest(binary, world)).text(exports, imports), [binary])
 
 
 class _Wrapper:
     """The text around one guest, written from top to bottom."""
 
-    def __init__(self, world: World, imported: Sequence[Named], exported: Sequence[Named]) -> None:
+    def __init__(self, inner: Guest) -> None:
+        self._guest = inner
         self._text, self._scope = ct.Text(), ct.Scope()
         self._lifted = ct.Structural(self._text)
-        self._imported, self._exported = items(imported, world, True), items(exported, world, False)
         self._arguments: dict[str, str] = {}
 
-    def text(self, exports: Chosen, imports: Chosen) -> _Wrapper:
-        """Writes it."""
+    def text(self, exports: Chosen, imports: Chosen) -> str:
+        """The whole text."""
         given = self._imports()
         self._text.add(libc("$Libc", PAGES, PAGES))
         self._text.add("(core instance $libc (instantiate $Libc))")
@@ -105,18 +104,14 @@ class _Wrapper:
         arguments = " ".join(f"(with {ct.quoted(name)} {value})" for name, value in self._arguments.items())
         self._text.add(f"(instance $guest (instantiate $Guest {arguments}))")
         self._offer(exports)
-        for name, item in self._exported.items():
+        for name, item in self._guest.exports.items():
             ct.export_item(self._text, self._scope, name, item, "$guest")
-        return self
-
-    def assembled(self, guest: bytes) -> bytes:
-        """Its binary."""
-        return assemble(self._text.component(), [guest])
+        return self._text.component()
 
     def _imports(self) -> dict[str, str]:
         """Imports what the guest does; what its interfaces are called here."""
         instances: dict[str, str] = {}
-        for name, item in self._imported.items():
+        for name, item in self._guest.imports.items():
             sort, here = ct.import_item(self._text, self._scope, name, item)
             self._arguments[name] = f"({sort} {here})"
             if isinstance(item, Interface):
@@ -150,7 +145,7 @@ class _Wrapper:
 
     def _mixed(self, name: str, instances: Mapping[str, str], answered: Mapping[str, str]) -> str:
         """An instance of an imported interface, some of whose functions are answered here."""
-        interface, real = self._imported[name], instances[name]
+        interface, real = self._guest.imports[name], instances[name]
         assert isinstance(interface, Interface)
         types = {d.name: ct.take(self._text, real, "type", d.name) for d in interface.types}
         functions = {
@@ -168,25 +163,6 @@ class _Wrapper:
             offered.append(f'(export "f{number}" (func {here}))')
         self._text.add(f"(instance $shim {' '.join(offered)})")
         self._text.add(f"(export {ct.quoted(EXPORTS)} (instance $shim))")
-
-
-def items(found: Sequence[Named], world: World, imported: bool) -> dict[str, Interface | Function | TypeDef]:
-    """What a component imports or exports by name, in the binary's order.
-
-    The world keeps its types apart from the rest, and those that are imported with those that are exported.
-
-    Raises:
-        ComponentError: the world is not that of the binary.
-    """
-    plain: dict[str, Interface | Function] = {
-        item.name if isinstance(item, Function) else str(item.name): item
-        for item in (world.imports if imported else world.exports)
-    }
-    types = {d.name: d for d in (reversed(world.types) if imported else world.types)}
-    try:
-        return {one.name: types[one.name] if one.is_type else plain[one.name] for one in found}
-    except KeyError as missing:
-        raise ComponentError(f"the component has {missing}, which this engine does not carry") from None
 
 
 def _served(flat: Signature) -> str:

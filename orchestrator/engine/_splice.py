@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 
 from wasmtime import wat2wasm
 
+from orchestrator.engine._binary import leb
+
 PREAMBLE = b"\0asm\x0d\0\1\0"
 """What a component's binary begins with."""
 _CUSTOM, _COMPONENT = 0, 4
@@ -30,7 +32,7 @@ def assemble(text: str, guests: Sequence[bytes]) -> bytes:
             continue
         if kind == _COMPONENT and all(inner == _CUSTOM for inner, _ in _sections(content)):
             content = next(left)
-        parts += (bytes([kind]), _number(len(content)), content)
+        parts += (bytes([kind]), leb(len(content)), content)
     if next(left, None) is not None:
         raise ValueError("the text has fewer empty components than there are guests")
     return b"".join(parts)
@@ -50,11 +52,3 @@ def _sections(binary: bytes) -> Iterator[tuple[int, bytes]]:
         yield kind, binary[at : at + size]
         at += size
 
-
-def _number(value: int) -> bytes:
-    """An unsigned LEB128."""
-    encoded = bytearray()
-    while value > 127:
-        encoded.append(value & 127 | 128)
-        value >>= 7
-    return bytes((*encoded, value))
