@@ -20,7 +20,7 @@ from orchestrator.errors import ComponentError
 from orchestrator.interface import types as t
 
 _UNUSUAL = re.compile(r"[^a-zA-Z0-9:/@.+\[\]-]")
-_NOMINAL = t.Record | t.Variant | t.Enum | t.Flags
+Nominal = t.Record | t.Variant | t.Enum | t.Flags
 
 
 def quoted(name: str) -> str:
@@ -78,7 +78,7 @@ class Scope:
         """Notes what a type is called; of equal types the first one's name is kept."""
         if isinstance(type_, t.Resource):
             self._resources.setdefault(type_, {}).setdefault(self._version if version is None else version, name)
-        elif isinstance(type_, _NOMINAL):
+        elif isinstance(type_, Nominal):
             self._types.setdefault(type_, name)
 
     def knows(self, type_: t.Type | t.Resource) -> bool:
@@ -159,10 +159,13 @@ class Scope:
 
 
 class Structural(Scope):
-    """A scope for functions that are neither imported nor exported: types are defined in the text when they are met."""
+    """A scope for functions that are neither imported nor exported: types are defined in the text when they are met.
 
-    def __init__(self, text: Text) -> None:
-        super().__init__()
+    Resources cannot be: they are those of the scope around it.
+    """
+
+    def __init__(self, text: Text, outer: Scope | None = None) -> None:
+        super().__init__(outer)
         self._text = text
 
     def _other_type(self, wanted: t.Type) -> str:
@@ -244,7 +247,7 @@ def note_types(text: Text, scope: Scope, interface: t.Interface, instance: str) 
         if isinstance(definition.type, t.Resource):
             wanted = declares(interface, definition) or not scope.knows(definition.type)
         else:
-            wanted = isinstance(definition.type, _NOMINAL) and not scope.knows(definition.type)
+            wanted = isinstance(definition.type, Nominal) and not scope.knows(definition.type)
         if wanted:
             scope.note(definition.type, take(text, instance, "type", definition.name), interface.name.version)
 
