@@ -203,7 +203,7 @@ def _outline(binary: bytes) -> Outline:
 
 
 def _type_exports(indices: list[int]) -> bytes:
-    """A section that exports types as `t0`, `t1`, …"""
+    """A section that exports types as `t0`, `t1` and so on."""
     items = b"".join(
         bytes((0, len(name))) + name + bytes((_SORT_TYPE[1],)) + leb(index) + b"\0"
         for index, name in ((index, f"t{number}".encode()) for number, index in enumerate(indices))

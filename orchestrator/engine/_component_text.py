@@ -204,9 +204,7 @@ def declares(interface: t.Interface, definition: t.TypeDef) -> bool:
     return definition.type == t.Resource(definition.name, interface.name.base)
 
 
-def import_item(
-    text: Text, scope: Scope, name: str, item: t.Interface | t.Function | t.TypeDef
-) -> tuple[str, str]:
+def import_item(text: Text, scope: Scope, name: str, item: t.Interface | t.Function | t.TypeDef) -> tuple[str, str]:
     """Imports under a name what a world imports; its sort, and what it is called then."""
     match item:
         case t.Interface():
@@ -319,9 +317,7 @@ def _hand_on(text: Text, outside: Scope, interface: t.Interface) -> None:
         text.add(f"(export {quoted(function.name)} (func {name}) (func {exported.signature(function)}))")
 
 
-def export_item(
-    text: Text, scope: Scope, name: str, item: t.Interface | t.Function | t.TypeDef, guest: str
-) -> None:
+def export_item(text: Text, scope: Scope, name: str, item: t.Interface | t.Function | t.TypeDef, guest: str) -> None:
     """Exports under a name what an instance of a guest exports; the types it shows are noted."""
     match item:
         case t.Interface():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 
 from orchestrator.engine._guest import Guest, Item
 from orchestrator.engine._tap import CannotFuse, borrowed
@@ -16,6 +16,7 @@ Joined = tuple[int, str, int, Sequence[tuple[Function, Function]]]
 
 def check_joint(wanted: Interface | Function, offered: Interface | Function) -> None:
     """Refuses a joint whose sides do not fit, or in which something is lent where no tap sees it."""
+    functions: tuple[Function, ...]
     if isinstance(wanted, Function) and isinstance(offered, Function):
         causes, functions = explain_function(wanted, offered), (wanted,)
     elif isinstance(wanted, Interface) and isinstance(offered, Interface):
@@ -90,13 +91,18 @@ def _resources(function: Function) -> Iterator[Resource]:
 
 
 def wasi_imports(asked: Sequence[Interface]) -> list[Interface]:
-    """What parts ask of WASI, as one list: an interface is the union of what is asked of it, each after those it uses."""
+    """What parts ask of WASI, each interface the union of what is asked of it, after those that it uses."""
     merged: dict[str, Interface] = {}
     for interface in asked:
         known = merged.get(str(interface.name))
         merged[str(interface.name)] = interface if known is None else _union(known, interface)
-    uses = {name: [n for n, i in merged.items() if i.name.base in _used(interface)] for name, interface in merged.items()}
-    return [merged[name] for name in TopologicalSorter(uses).static_order()]
+    uses = {
+        name: [n for n, i in merged.items() if i.name.base in _used(interface)] for name, interface in merged.items()
+    }
+    try:
+        return [merged[name] for name in TopologicalSorter(uses).static_order()]
+    except CycleError:
+        raise CannotFuse("the parts' interfaces of WASI use each other's resources in a circle") from None
 
 
 def _used(interface: Interface) -> set[str]:

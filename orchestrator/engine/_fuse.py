@@ -1,4 +1,4 @@
-"""Fuses components into one: calls between them are then the engine's own, at a thousandth of what they cost over the host.
+"""Fuses components into one: calls between them are then the engine's own, at a fraction of what the host takes.
 
 Parts share one store and one instance: they live and die together. What a part imports and no joint answers, the fused
 component imports under a new name (`p0-i1`: the first part's second import), so that two parts' imports of one name
@@ -20,7 +20,7 @@ from orchestrator.engine._libc import POSTS, libc
 from orchestrator.engine._splice import assemble
 from orchestrator.engine._tap import CannotFuse, borrowed, module, passes_memory, places
 from orchestrator.engine.imports import is_wasi
-from orchestrator.interface.types import Function, Interface, Resource, TypeDef, World
+from orchestrator.interface.types import Function, Interface, Resource, Type, TypeDef, World
 
 __all__ = ["CannotFuse", "Fused", "Joint", "Part", "fuse"]
 
@@ -109,13 +109,13 @@ def _order(parts: int, joints: Sequence[Joint]) -> list[int]:
 
 
 class _Names(ct.Scope):
-    """What types are called for one part. A type without a name here, of an import that a joint answers, is imported."""
+    """What types are called for one part; one that has no name, since a joint answers its interface, is imported."""
 
     def __init__(self, text: ct.Text, shared: ct.Scope, part: int) -> None:
         super().__init__(shared)
         self._text, self._shared, self._part, self._invented = text, shared, part, 0
 
-    def _other_type(self, wanted: ct.Nominal) -> str:
+    def _other_type(self, wanted: Type) -> str:
         if self._shared.knows(wanted):
             return self._shared.nominal(wanted)
         defined = TypeDef(f"p{self._part}-t{self._invented}", wanted)

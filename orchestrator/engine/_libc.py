@@ -35,7 +35,7 @@ def libc(name: str, pages: int, most: int, room: int = ROOM) -> str:
       {posts})"""
 
 
-# Addresses are computed in 64 bits, where nothing wraps. A block is never asked for again under another alignment, so one
+# Addresses are computed in 64 bits, where nothing wraps. No block is asked for again under another alignment, so one
 # that lies last, or shrinks, can stay where it is.
 _REALLOC = """
       (func $claim (param $at i64) (param $size i32) (local $end i64) (local $missing i64)

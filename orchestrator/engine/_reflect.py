@@ -40,9 +40,9 @@ def imported_types(engine: Engine, binary: bytes) -> list[t.TypeDef]:
     found = outline(binary)
     if not found.probe:
         return []
-    world = reflect(engine, cm.Component(engine, found.probe))
-    names = (item.name for item in found.imports if item.is_type)
-    return [t.TypeDef(name, shown.type) for name, shown in zip(names, world.types, strict=True)]
+    names = [item.name for item in found.imports if item.is_type]
+    shown = reflect(engine, cm.Component(engine, found.probe)).types[-len(names) :]
+    return [t.TypeDef(name, definition.type) for name, definition in zip(names, shown, strict=True)]
 
 
 class _Reflection:

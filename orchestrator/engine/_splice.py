@@ -51,4 +51,3 @@ def _sections(binary: bytes) -> Iterator[tuple[int, bytes]]:
                 break
         yield kind, binary[at : at + size]
         at += size
-

@@ -1,9 +1,9 @@
 """A tap: what stands in the edge between two components that are fused, and counts the calls of each function.
 
 A tap is functions of a core module, each between a function of the callee that is lowered and one for the caller that
-is lifted again. All taps of a fused component share one memory, that of `_libc`, which holds the counters and what is on
-its way. Calls through several taps nest, so each keeps in `MARK` where the values of the calls around it end: room is
-given back to there when the caller has its result.
+is lifted again. All taps of a fused component share one memory, that of `_libc`, which holds the counters and what is
+on its way. Calls through several taps nest, so each keeps in `MARK` where the values of the calls around it end: room
+is given back to there when the caller has its result.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ def _lent(type_: Type, at: int, function: Function) -> Iterator[tuple[int, Resou
                 at += len(flat((inner,)))
         case _:
             if any(isinstance(part, Borrow) for part in walk(type_)):
-                raise CannotFuse(f"{title(function.name)} has a borrowed handle inside a list, option, result or variant")
+                raise CannotFuse(
+                    f"{title(function.name)} has a borrowed handle inside a list, option, result or variant"
+                )
 
 
 def passes_memory(function: Function) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from wasmtime import Config, Engine, Store, WasiConfig, _bindings, _ffi
@@ -18,6 +19,7 @@ _libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
 _libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+_Finalizer: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _LAZY = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000
 """With `MAP_NORESERVE`, which Python does not name."""
 
@@ -71,13 +73,13 @@ def _grow(env: int, size: int) -> int:
     return _MEMORIES[env].resize(size)
 
 
-@ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+@_Finalizer  # type: ignore[untyped-decorator]
 def _free(env: int) -> None:
     memory = _MEMORIES.pop(env)
     _libc.munmap(memory.base, memory.total)
 
 
-@ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+@_Finalizer  # type: ignore[untyped-decorator]
 def _free_creator(_env: int) -> None:
     pass
 
@@ -98,7 +100,8 @@ def new_engine() -> Engine:
     config.memory_init_cow = False
     _ffi.wasmtime_config_concurrency_support_set(config.ptr(), False)
     creator = _bindings.wasmtime_memory_creator_t()
-    creator.env, creator.new_memory, creator.finalizer = None, _new, _free_creator
+    creator.new_memory = _new
+    creator.finalizer = _free_creator  # type: ignore[assignment]
     _bindings.wasmtime_config_host_memory_creator_set(config.ptr(), ctypes.byref(creator))
     return Engine(config)
 
@@ -164,7 +167,12 @@ def _define(linker: cm.LinkerInstance, answers: Mapping[str, Answer]) -> None:
         if callable(answer):
             linker.add_func(name, _without_store(answer))
         else:
-            linker.add_resource(name, answer[0], lambda _store, number, drop=answer[1]: drop(number))
+            kind, drop = answer
+            linker.add_resource(name, kind, partial(_drop, drop))
+
+
+def _drop(drop: Callable[[int], None], _store: Any, number: int) -> None:
+    drop(number)
 
 
 def _without_store(answer: Callable[..., Any]) -> Callable[..., Any]:
