@@ -100,8 +100,8 @@ def new_engine() -> Engine:
     config.memory_init_cow = False
     _ffi.wasmtime_config_concurrency_support_set(config.ptr(), False)
     creator = _bindings.wasmtime_memory_creator_t()
-    creator.new_memory = _new
-    creator.finalizer = _free_creator  # type: ignore[assignment]
+    creator.new_memory = _new  # type: ignore[assignment]
+    creator.finalizer = _free_creator
     _bindings.wasmtime_config_host_memory_creator_set(config.ptr(), ctypes.byref(creator))
     return Engine(config)
 
