@@ -164,12 +164,8 @@ def _instances(section: Reader, space: _Space) -> None:
 
 def _aliases(section: Reader, space: _Space) -> None:
     for _ in range(section.number()):
-        sort, target, first = section.sort(), section.byte(), section.number()
-        if target == 2:
-            space.of(sort).append(_outer(space, first, sort, section.number()))
-        else:
-            section.name()
-            space.of(sort).append(None)
+        sort, outside = section.alias()
+        space.of(sort).append(None if outside is None else _outer(space, outside[0], sort, outside[1]))
 
 
 def _outer(space: _Space, count: int, sort: tuple[int, int], index: int) -> Made | None:
@@ -191,9 +187,7 @@ def _exports(section: Reader, space: _Space) -> None:
     """An export is a new index for what it exports."""
     for _ in range(section.number()):
         section.extern_name()
-        sort, index = section.sort(), section.number()
-        if section.byte():
-            section.extern_type()
+        sort, index = section.exported()
         if sort in (_SORT_MODULE, _SORT_COMPONENT):
             space.of(sort).append(space.of(sort)[index])
 

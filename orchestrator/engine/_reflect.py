@@ -12,6 +12,7 @@ from typing import Any
 from wasmtime import Engine, _ffi
 from wasmtime import component as cm
 
+from orchestrator.engine._outline import outline
 from orchestrator.errors import ComponentError
 from orchestrator.interface import types as t
 
@@ -32,6 +33,16 @@ def reflect(engine: Engine, component: cm.Component) -> t.World:
         ComponentError: its types are too large: a few bytes can describe what fills any memory.
     """
     return _Reflection(engine).world(component.type)
+
+
+def imported_types(engine: Engine, binary: bytes) -> list[t.TypeDef]:
+    """The types that a component imports as such, which its own reflection does not show, in their order."""
+    found = outline(binary)
+    if not found.probe:
+        return []
+    names = [item.name for item in found.imports if item.is_type]
+    shown = reflect(engine, cm.Component(engine, found.probe)).types[-len(names) :]
+    return [t.TypeDef(name, definition.type) for name, definition in zip(names, shown, strict=True)]
 
 
 class _Reflection:

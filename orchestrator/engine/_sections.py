@@ -65,19 +65,19 @@ class Reader:
             raise ValueError(f"a number has more than {bits} bits")
         return value
 
-    def name(self) -> None:
-        """Skips a text."""
-        size = self.number()
-        self.at += size
+    def name(self) -> str:
+        """The next text."""
+        return self.take(self.number()).decode("utf-8", "replace")
 
-    def extern_name(self) -> None:
-        """Skips the name of an import or export: a form, the text, and in form 2 a list of options."""
+    def extern_name(self) -> str:
+        """The name of an import or export: a form, the text, and in form 2 a list of options."""
         form = self.byte()
-        self.name()
+        name = self.name()
         if form == 2:
             for _ in range(self.number()):
                 self.byte()
                 self.name()
+        return name
 
     def extern_type(self) -> tuple[int, int]:
         """Skips an `externdesc`; the sort it describes."""
@@ -93,6 +93,21 @@ class Reader:
         """A sort: (1, core sort) or (0, component sort)."""
         first = self.byte()
         return (1, self.byte()) if first == 0 else (0, first)
+
+    def exported(self) -> tuple[tuple[int, int], int]:
+        """What is exported, behind its name: its sort and index. Skips the type it is shown as."""
+        sort, index = self.sort(), self.number()
+        if self.byte():
+            self.extern_type()
+        return sort, index
+
+    def alias(self) -> tuple[tuple[int, int], tuple[int, int] | None]:
+        """An alias' sort and, where it is of something outside, how many levels out that is and its index there."""
+        sort, target, first = self.sort(), self.byte(), self.number()
+        if target == 2:
+            return sort, (first, self.number())
+        self.name()
+        return sort, None
 
     def limits(self) -> tuple[int, int]:
         """The limits of a memory or table: their flags and the minimum."""

@@ -36,10 +36,7 @@ def on_main_thread() -> bool:
 
 def only_interrupts() -> bool:
     """Whether no other signal than ctrl-C's has a handler in Python."""
-    for number in _OTHERS:
-        if callable(getsignal(number)):
-            return False
-    return True
+    return all(not callable(getsignal(number)) for number in _OTHERS)
 
 
 class Interrupts:

@@ -1,0 +1,262 @@
+"""Fuses components into one: calls between them are then the engine's own, at a fraction of what the host takes.
+
+Parts share one store and one instance: they live and die together. What a part imports and no joint answers, the fused
+component imports under a new name (`p0-i1`: the first part's second import), so that two parts' imports of one name
+stay two; WASI's keep their names and are shared, each the union of what the parts ask of it. All that the parts export
+is exported under new names (`p0-e1`). Each joint has a tap that counts its calls. Not for deciding what to fuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+
+from orchestrator.engine import _component_text as ct
+from orchestrator.engine._flat import signature
+from orchestrator.engine._fusable import check_joint, check_resources, wasi_imports
+from orchestrator.engine._guest import Guest, Item, guest, item_name
+from orchestrator.engine._libc import POSTS, libc
+from orchestrator.engine._splice import assemble
+from orchestrator.engine._tap import CannotFuse, borrowed, module, passes_memory, places
+from orchestrator.engine.imports import is_wasi
+from orchestrator.interface.types import Function, Interface, Resource, Type, TypeDef, World
+
+__all__ = ["CannotFuse", "Fused", "Joint", "Part", "fuse"]
+
+_MOST_PAGES = 65_535
+_OPTIONS = '(memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))'
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A component to fuse: its binary, and its world as it was reflected."""
+
+    binary: bytes
+    world: World
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """An edge that is to be inside.
+
+    Arguments:
+        caller, callee: which parts.
+        wanted: what the caller imports, as its world has it.
+        offered: what answers it, as the callee's world exports it: an interface may have more functions, a function
+            another name.
+    """
+
+    caller: int
+    wanted: Interface | Function
+    callee: int
+    offered: Interface | Function
+
+    def functions(self) -> Sequence[tuple[Function, Function]]:
+        """The functions of the edge, as they are wanted and as they are offered."""
+        if isinstance(self.wanted, Function) and isinstance(self.offered, Function):
+            return ((self.wanted, self.offered),)
+        assert isinstance(self.wanted, Interface)
+        assert isinstance(self.offered, Interface)
+        offered = {function.name: function for function in self.offered.functions}
+        return [(function, offered[function.name]) for function in self.wanted.functions]
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """A fused component.
+
+    Arguments:
+        binary: the component.
+        imports, exports: under which name it has what a part imports or exports: (part, the item's name) -> name.
+            Imports that a joint answers are not among them.
+        taps: where the calls of a function are counted: (joint, the function's name as it is wanted) -> the offset of a
+            number of 64 bits, little-endian, in the first memory of an instance.
+    """
+
+    binary: bytes
+    imports: Mapping[tuple[int, str], str]
+    exports: Mapping[tuple[int, str], str]
+    taps: Mapping[tuple[int, str], int]
+
+
+def fuse(parts: Sequence[Part], joints: Sequence[Joint]) -> Fused:
+    """The component in which the parts are joined.
+
+    Raises:
+        CannotFuse: the joints form a circle, two sides do not fit, or something crosses that cannot within one
+            component.
+        ComponentError: a part has what its world does not say.
+    """
+    guests = [guest(part.binary, part.world) for part in parts]
+    for joint in joints:
+        check_joint(joint.wanted, joint.offered)
+    order = _order(len(parts), joints)
+    check_resources(guests, [(j.caller, item_name(j.wanted), j.callee, j.functions()) for j in joints])
+    return _Fusion(guests, joints).fused(order)
+
+
+def _order(parts: int, joints: Sequence[Joint]) -> list[int]:
+    """The parts, each after all that it calls."""
+    calls: dict[int, list[int]] = {part: [] for part in range(parts)}
+    for joint in joints:
+        calls[joint.caller].append(joint.callee)
+    try:
+        return list(TopologicalSorter(calls).static_order())
+    except CycleError as problem:
+        names = " calls ".join(f"part {part}" for part in reversed(problem.args[1]))
+        raise CannotFuse(f"the joints form a circle: {names}") from None
+
+
+class _Names(ct.Scope):
+    """What types are called for one part; one that has no name, since a joint answers its interface, is imported."""
+
+    def __init__(self, text: ct.Text, shared: ct.Scope, part: int) -> None:
+        super().__init__(shared)
+        self._text, self._shared, self._part, self._invented = text, shared, part, 0
+
+    def _other_type(self, wanted: Type) -> str:
+        if self._shared.knows(wanted):
+            return self._shared.nominal(wanted)
+        defined = TypeDef(f"p{self._part}-t{self._invented}", wanted)
+        self._invented += 1
+        return ct.import_type(self._text, self, defined.name, defined)
+
+
+@dataclass(slots=True)
+class _Placed:
+    """A part in the text: what its imports are called for it, what types are, and its instance once it is made."""
+
+    guest: Guest
+    scope: ct.Scope
+    arguments: dict[str, str] = field(default_factory=dict)
+    instance: str = ""
+
+
+class _Fusion:
+    """The text of a fused component, written from top to bottom."""
+
+    def __init__(self, guests: Sequence[Guest], joints: Sequence[Joint]) -> None:
+        self._text, self._joints = ct.Text(), joints
+        self._shared = ct.Scope()
+        self._parts = [_Placed(g, _Names(self._text, self._shared, n)) for n, g in enumerate(guests)]
+        self._inside: dict[bytes, str] = {}
+        self._imports: dict[tuple[int, str], str] = {}
+        self._exports: dict[tuple[int, str], str] = {}
+        functions = {(n, wanted.name): wanted for n, joint in enumerate(joints) for wanted, _ in joint.functions()}
+        self._places = places(functions)
+
+    def fused(self, order: Sequence[int]) -> Fused:
+        """Writes it all; the parts in the order given, callees first."""
+        self._take_imports()
+        room = self._places.room
+        self._text.add(libc("$Libc", -(-(room + 1) // 65_536), _MOST_PAGES, room))
+        self._text.add("(core instance $libc (instantiate $Libc))")
+        for number in order:
+            self._make(number)
+        for number in order:
+            self._show(number)
+        binary = assemble(self._text.component(), list(self._inside))
+        return Fused(binary, self._imports, self._exports, self._places.counters)
+
+    def _take_imports(self) -> None:
+        joined = {(joint.caller, item_name(joint.wanted)) for joint in self._joints}
+        left = [
+            (number, name, item)
+            for number, part in enumerate(self._parts)
+            for name, item in part.guest.imports.items()
+            if (number, name) not in joined or isinstance(item, TypeDef)
+        ]
+        merged = wasi_imports([item for _, _, item in left if isinstance(item, Interface) and is_wasi(item)])
+        shared = {str(i.name): ct.import_interface(self._text, self._shared, str(i.name), i) for i in merged}
+        for number, name, item in left:
+            if name in shared:
+                self._arrive(number, name, item, "instance", shared[name], name)
+            else:
+                outer = f"p{number}-i{list(self._parts[number].guest.imports).index(name)}"
+                sort, here = ct.import_item(self._text, self._parts[number].scope, outer, item)
+                self._arrive(number, name, item, sort, here, outer)
+
+    def _arrive(self, number: int, name: str, item: Item, sort: str, here: str, outer: str) -> None:
+        self._parts[number].arguments[name] = f"({sort} {here})"
+        if not isinstance(item, TypeDef):
+            self._imports[number, name] = outer
+
+    def _make(self, number: int) -> None:
+        """Instantiates a part; all that it calls is there."""
+        part = self._parts[number]
+        for place, joint in enumerate(self._joints):
+            if joint.caller == number:
+                self._join(place, joint)
+        component = self._inside.get(part.guest.binary)
+        if component is None:
+            component = self._inside[part.guest.binary] = self._text.named("Guest", "(component {})")
+        arguments = " ".join(f"(with {ct.quoted(name)} {value})" for name, value in part.arguments.items())
+        part.instance = self._text.named("p", f"(instance {{}} (instantiate {component} {arguments}))")
+
+    def _join(self, place: int, joint: Joint) -> None:
+        """Puts a tap between a callee that is there and a caller to come."""
+        caller, callee = self._parts[joint.caller], self._parts[joint.callee]
+        source = callee.instance
+        lifted = ct.Structural(self._text, caller.scope)
+        if isinstance(joint.wanted, Function):
+            tapped = self._tap(place, joint, source, lifted)
+            caller.arguments[joint.wanted.name] = f"(func {tapped[joint.wanted.name]})"
+            return
+        assert isinstance(joint.offered, Interface)
+        source = ct.take(self._text, source, "instance", str(joint.offered.name))
+        types = self._types(joint.wanted, joint.offered, source, caller.scope, lifted)
+        tapped = self._tap(place, joint, source, lifted)
+        made = ct.make_instance(self._text, lifted, joint.wanted, types, tapped)
+        caller.arguments[str(joint.wanted.name)] = f"(instance {made})"
+
+    def _types(
+        self, wanted: Interface, offered: Interface, source: str, scope: ct.Scope, lifted: ct.Scope
+    ) -> dict[str, str]:
+        """The types that an interface shows: resources are the callee's, all others are what they are made of."""
+        has = {definition.name for definition in offered.types if isinstance(definition.type, Resource)}
+        types: dict[str, str] = {}
+        for definition in wanted.types:
+            type_ = definition.type
+            if not isinstance(type_, Resource):
+                types[definition.name] = self._text.named("t", f"(type {{}} {lifted.define(type_)})")
+            elif definition.name in has:
+                types[definition.name] = ct.take(self._text, source, "type", definition.name)
+                scope.note(type_, types[definition.name], wanted.name.version)
+            else:
+                types[definition.name] = scope.resource(type_)
+        return types
+
+    def _tap(self, place: int, joint: Joint, source: str, lifted: ct.Scope) -> dict[str, str]:
+        """The functions of a joint as the caller gets them, by name."""
+        functions, given = joint.functions(), ['(export "memory" (memory $libc "memory"))']
+        for n, (wanted, offered) in enumerate(functions):
+            inner = f"{source} {ct.quoted(offered.name)}"
+            lowered = self._text.named("l", f"(core func {{}} (canon lower (func {inner}) {_OPTIONS}))")
+            given.append(f'(export "f{n}" (func {lowered}))')
+            for at, (_, resource) in enumerate(borrowed(wanted)):
+                drop = self._text.named("d", f"(core func {{}} (canon resource.drop {lifted.resource(resource)}))")
+                given.append(f'(export "d{n}-{at}" (func {drop}))')
+        counters = [self._places.counters[place, wanted.name] for wanted, _ in functions]
+        code = self._text.new("Tap")
+        self._text.add(module(code, [wanted for wanted, _ in functions], counters, self._places.returned))
+        arguments = f'(with "" (instance {" ".join(given)}))'
+        made = self._text.named("tap", f"(core instance {{}} (instantiate {code} {arguments}))")
+        return {wanted.name: self._lift(made, n, wanted, lifted) for n, (wanted, _) in enumerate(functions)}
+
+    def _lift(self, tap: str, number: int, function: Function, lifted: ct.Scope) -> str:
+        flat = signature(function)
+        options = _OPTIONS
+        if passes_memory(function):
+            options += f' (post-return (core func $libc "{POSTS["i32" if flat.by_pointer else flat.result]}"))'
+        lift = f'(canon lift (core func {tap} "f{number}") {options})'
+        return self._text.named("f", f"(func {{}} {lifted.signature(function)} {lift})")
+
+    def _show(self, number: int) -> None:
+        """Exports what a part does."""
+        part = self._parts[number]
+        for index, (name, item) in enumerate(part.guest.exports.items()):
+            outer = f"p{number}-e{index}"
+            ct.export_item(self._text, part.scope, outer, item, part.instance)
+            if not isinstance(item, TypeDef):
+                self._exports[number, name] = outer

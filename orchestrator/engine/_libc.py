@@ -1,0 +1,64 @@
+"""The small core module that components which this engine writes have for a memory: room for values on their way.
+
+Its memory is filled from `ROOM` on by `realloc`, which forgets rather than frees. The word at `NEXT` is where free room
+begins (anything below `ROOM` stands for `ROOM`, so that a new memory needs no content), the word at `MARK` what `NEXT`
+goes back to when a function that was served through this memory has returned.
+"""
+
+from __future__ import annotations
+
+NEXT = 0
+MARK = 4
+ROOM = 64
+
+POSTS = {"": "post", "i32": "post-i32", "i64": "post-i64", "f32": "post-f32", "f64": "post-f64"}
+"""The functions that set `NEXT` to what `MARK` holds, by the core result of the function that returned."""
+
+
+def libc(name: str, pages: int, most: int, room: int = ROOM) -> str:
+    """The module as text: `memory`, `realloc` and the functions of `POSTS`.
+
+    Arguments:
+        name: its identifier, `$…`.
+        pages, most: the memory's size at first and at most, in pages of 64 KiB; 65,535 at most, so that an address
+            past its end has 32 bits too.
+        room: where free room begins at first.
+    """
+    posts = "\n".join(
+        f'(func (export "{post}"){f" (param {core})" if core else ""} (i32.store (i32.const {NEXT}) '
+        f"(i32.load (i32.const {MARK}))))"
+        for core, post in POSTS.items()
+    )
+    return f"""(core module {name}
+      (memory (export "memory") {pages} {most})
+      {_REALLOC.format(next=NEXT, room=room)}
+      {posts})"""
+
+
+# Addresses are computed in 64 bits, where nothing wraps. No block is asked for again under another alignment, so one
+# that lies last, or shrinks, can stay where it is.
+_REALLOC = """
+      (func $claim (param $at i64) (param $size i32) (local $end i64) (local $missing i64)
+        (local.set $end (i64.add (local.get $at) (i64.extend_i32_u (local.get $size))))
+        (local.set $missing (i64.sub (local.get $end) (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16))))
+        (if (i64.gt_s (local.get $missing) (i64.const 0))
+          (then
+            (local.set $missing (i64.shr_u (i64.add (local.get $missing) (i64.const 0xffff)) (i64.const 16)))
+            (if (i32.eq (memory.grow (i32.wrap_i64 (local.get $missing))) (i32.const -1)) (then unreachable))))
+        (i32.store (i32.const {next}) (i32.wrap_i64 (local.get $end))))
+      (func (export "realloc") (param $old i32) (param $had i32) (param $align i32) (param $size i32) (result i32)
+        (local $next i64) (local $at i64)
+        (local.set $next (i64.load32_u (i32.const {next})))
+        (if (i64.lt_u (local.get $next) (i64.const {room})) (then (local.set $next (i64.const {room}))))
+        (if (local.get $had)
+          (then
+            (local.set $at (i64.extend_i32_u (local.get $old)))
+            (if (i64.eq (i64.add (local.get $at) (i64.extend_i32_u (local.get $had))) (local.get $next))
+              (then (call $claim (local.get $at) (local.get $size)) (return (local.get $old))))
+            (if (i32.le_u (local.get $size) (local.get $had)) (then (return (local.get $old))))))
+        (local.set $at (i64.and
+          (i64.add (local.get $next) (i64.extend_i32_u (i32.sub (local.get $align) (i32.const 1))))
+          (i64.extend_i32_s (i32.sub (i32.const 0) (local.get $align)))))
+        (call $claim (local.get $at) (local.get $size))
+        (memory.copy (i32.wrap_i64 (local.get $at)) (local.get $old) (local.get $had))
+        (i32.wrap_i64 (local.get $at)))"""

@@ -1,0 +1,182 @@
+"""The bulk path: a component around a guest through whose memory the host passes values as bytes.
+
+The C interface of wasmtime passes a list as a value of 32 bytes for each of its own. So a guest is wrapped: the wrapper
+has a memory that the host owns, functions of the guest are lowered into it and offered as functions of plain numbers,
+and imports of the guest are served by functions of plain numbers in the same way. The engine's own adapters copy
+between that memory and the guest's. Not for laying out values in it, nor for calling.
+
+`wrap` gives a component that imports and exports all that the guest does, under the same names, and besides
+
+- exports the instance `EXPORTS` with `f0`, `f1`, …: the given exported functions as a core module would call them,
+  their parameters `p0`, `p1`, … and, where the result goes through memory, a last `ret`, its address;
+- imports the instance `IMPORTS` with `f0`, `f1`, …, where imports are given: they are called for these as a core
+  module's function would be, and return what it would.
+
+Its memory is the first that an instance makes. How it is shared out is said in `_libc`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from orchestrator.engine import _component_text as ct
+from orchestrator.engine._flat import Signature, has_handles, has_lists, signature
+from orchestrator.engine._guest import Guest, guest
+from orchestrator.engine._libc import MARK, NEXT, POSTS, ROOM, libc
+from orchestrator.engine._splice import assemble
+from orchestrator.engine.imports import is_wasi
+from orchestrator.interface.types import Function, Interface, Name, World
+
+__all__ = ["EXPORTS", "IMPORTS", "MARK", "NEXT", "PAGES", "ROOM", "bulk_functions", "wrap"]
+
+EXPORTS = "orchestrator:shim/exports"
+IMPORTS = "orchestrator:shim/imports"
+PAGES = 65_535
+"""The memory's size, which does not change: an address past its end still has 32 bits, and pages cost when touched."""
+
+Chosen = Sequence[tuple[Name | None, Function]]
+"""Functions, each with its interface; None where it is the world's own."""
+
+_NUMBERS = {"i32": "u32", "i64": "u64", "f32": "f32", "f64": "f64"}
+_OPTIONS = '(memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))'
+
+
+def bulk_functions(
+    world: World, every: bool = False
+) -> tuple[tuple[tuple[Name | None, Function], ...], tuple[tuple[Name | None, Function], ...]]:
+    """The exported and the imported functions for which the bulk path pays: those with a list and without a handle.
+
+    Settings (`wasi:config`) are read once and are a few words: they go the ordinary way, as does what WASI answers.
+
+    Arguments:
+        every: take all functions without a handle.
+    """
+
+    def chosen(items: Sequence[Interface | Function]) -> tuple[tuple[Name | None, Function], ...]:
+        return tuple(
+            (name, function)
+            for name, function in _functions(items)
+            if (every or has_lists(function)) and not has_handles(function)
+        )
+
+    return chosen(world.exports), chosen(world.imports)
+
+
+def _functions(items: Sequence[Interface | Function]) -> Iterator[tuple[Name | None, Function]]:
+    for item in items:
+        if isinstance(item, Function):
+            yield None, item
+        elif not is_wasi(item) and (item.name.namespace, item.name.package) != ("wasi", "config"):
+            yield from ((item.name, function) for function in item.functions)
+
+
+def wrap(binary: bytes, world: World, exports: Chosen, imports: Chosen) -> bytes:
+    """The component around a guest.
+
+    Arguments:
+        binary: the guest.
+        world: as it was reflected from the guest.
+        exports: functions that it exports, to be called through the memory; none may have a handle.
+        imports: functions that it imports, to be served through the memory; none may have a handle.
+
+    Raises:
+        ComponentError: the binary has what the world does not say, or a type that cannot cross.
+    """
+    return assemble(_Wrapper(guest(binary, world)).text(exports, imports), [binary])
+
+
+class _Wrapper:
+    """The text around one guest, written from top to bottom."""
+
+    def __init__(self, inner: Guest) -> None:
+        self._guest = inner
+        self._text, self._scope = ct.Text(), ct.Scope()
+        self._lifted = ct.Structural(self._text)
+        self._arguments: dict[str, str] = {}
+
+    def text(self, exports: Chosen, imports: Chosen) -> str:
+        """The whole text."""
+        given = self._imports()
+        self._text.add(libc("$Libc", PAGES, PAGES))
+        self._text.add("(core instance $libc (instantiate $Libc))")
+        self._serve(imports, given)
+        self._text.add("(component $Guest)")
+        arguments = " ".join(f"(with {ct.quoted(name)} {value})" for name, value in self._arguments.items())
+        self._text.add(f"(instance $guest (instantiate $Guest {arguments}))")
+        self._offer(exports)
+        for name, item in self._guest.exports.items():
+            ct.export_item(self._text, self._scope, name, item, "$guest")
+        return self._text.component()
+
+    def _imports(self) -> dict[str, str]:
+        """Imports what the guest does; what its interfaces are called here."""
+        instances: dict[str, str] = {}
+        for name, item in self._guest.imports.items():
+            sort, here = ct.import_item(self._text, self._scope, name, item)
+            self._arguments[name] = f"({sort} {here})"
+            if isinstance(item, Interface):
+                instances[name] = here
+        return instances
+
+    def _serve(self, chosen: Chosen, instances: Mapping[str, str]) -> None:
+        """Answers the guest's imports by functions of plain numbers."""
+        if not chosen:
+            return
+        signatures = [signature(function) for _, function in chosen]
+        wanted = " ".join(f'(export "f{n}" (func {_served(s)}))' for n, s in enumerate(signatures))
+        self._text.add(f"(import {ct.quoted(IMPORTS)} (instance $host {wanted}))")
+        answers: dict[Name | None, dict[str, str]] = {}
+        for number, (interface, function) in enumerate(chosen):
+            answers.setdefault(interface, {})[function.name] = self._served(number, function, signatures[number])
+        for name, answered in answers.items():
+            if name is None:
+                self._arguments |= {inner: f"(func {answer})" for inner, answer in answered.items()}
+            else:
+                self._arguments[str(name)] = f"(instance {self._mixed(str(name), instances, answered)})"
+
+    def _served(self, number: int, function: Function, flat: Signature) -> str:
+        core = self._text.named("h", f'(core func {{}} (canon lower (func $host "f{number}")))')
+        post = POSTS["i32" if flat.by_pointer else flat.result]
+        return self._text.named(
+            "f",
+            f"(func {{}} {self._lifted.signature(function)} (canon lift (core func {core}) {_OPTIONS} "
+            f'(post-return (core func $libc "{post}"))))',
+        )
+
+    def _mixed(self, name: str, instances: Mapping[str, str], answered: Mapping[str, str]) -> str:
+        """An instance of an imported interface, some of whose functions are answered here."""
+        interface, real = self._guest.imports[name], instances[name]
+        assert isinstance(interface, Interface)
+        types = {d.name: ct.take(self._text, real, "type", d.name) for d in interface.types}
+        functions = {
+            f.name: answered.get(f.name) or ct.take(self._text, real, "func", f.name) for f in interface.functions
+        }
+        return ct.make_instance(self._text, self._scope, interface, types, functions)
+
+    def _offer(self, chosen: Chosen) -> None:
+        """Offers functions of the guest as functions of plain numbers."""
+        offered = []
+        for number, (interface, function) in enumerate(chosen):
+            path = f"{'' if interface is None else ct.quoted(str(interface))} {ct.quoted(function.name)}"
+            core = self._text.named("l", f"(core func {{}} (canon lower (func $guest {path}) {_OPTIONS}))")
+            here = self._text.named("f", f"(func {{}} {_offered(signature(function))} (canon lift (core func {core})))")
+            offered.append(f'(export "f{number}" (func {here}))')
+        self._text.add(f"(instance $shim {' '.join(offered)})")
+        self._text.add(f"(export {ct.quoted(EXPORTS)} (instance $shim))")
+
+
+def _served(flat: Signature) -> str:
+    """The signature in plain numbers of a function that answers an import."""
+    result = "i32" if flat.by_pointer else flat.result
+    return _numbers(flat.params, result)
+
+
+def _offered(flat: Signature) -> str:
+    """The signature in plain numbers of an exported function, as its callers see it."""
+    ret = '(param "ret" u32)' if flat.by_pointer else ""
+    return f"{_numbers(flat.params, '')} {ret}" if ret else _numbers(flat.params, flat.result)
+
+
+def _numbers(params: tuple[str, ...], result: str) -> str:
+    shown = [f'(param "p{n}" {_NUMBERS[core]})' for n, core in enumerate(params)]
+    return " ".join(shown + ([f"(result {_NUMBERS[result]})"] if result else []))

@@ -1,0 +1,514 @@
+"""Components fused into one: calls, resources and counts inside it, and what of the parts is seen from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from wasmtime import Engine, Trap, WasmtimeError
+from wasmtime import component as cm
+
+from orchestrator.engine import Engine as OwnEngine
+from orchestrator.engine._fuse import CannotFuse, Fused, Joint, Part, fuse
+from orchestrator.engine._libc import MARK, NEXT
+from orchestrator.engine._shim import EXPORTS, bulk_functions, wrap
+from orchestrator.errors import ComponentError
+from orchestrator.interface import types as t
+from orchestrator.interface.sizes import layout
+from tests.support import parts as texts
+from tests.support.composing import joint, named, part, world
+from tests.support.host_memory import Answer, Guest, Memory, new_engine
+from tests.support.resource_guests import API, HOLDER, OWNER, PASSER
+from tests.support.strategies import same, types, values
+from tests.support.wat import MEMORY, echo, relay, wide
+
+_COMPONENTS = Path(__file__).parents[2] / "components"
+_TALK = "test:talk/talk"
+
+
+@pytest.fixture(scope="module")
+def plain() -> Engine:
+    return new_engine()
+
+
+class _Fused:
+    """A fused component and an instance of it, called by the names that the parts give."""
+
+    def __init__(self, engine: Engine, fused: Fused, interfaces: dict[str, dict[str, Answer]] | None = None) -> None:
+        self.fused = fused
+        self.guest = Guest(engine, fused.binary, interfaces=interfaces)
+
+    def __call__(self, number: int, path: str, *values: Any) -> Any:
+        item, _, name = path.rpartition("#")
+        outer = self.fused.exports[number, item or name]
+        return self.guest.function(name if item else outer, outer if item else None)(*values)
+
+    def counts(self, memory: int = 0) -> dict[tuple[int, str], int]:
+        """The calls that were counted, where there were some."""
+        found = {
+            at: int.from_bytes(self.memory(memory).read(place, 8), "little") for at, place in self.fused.taps.items()
+        }
+        return {at: count for at, count in found.items() if count}
+
+    def memory(self, number: int = 0) -> Memory:
+        return self.guest.memories[number]
+
+
+def _fused(engine: Engine, given: Sequence[str | Part], *edges: tuple[int, str, int, str], **more: Any) -> _Fused:
+    parts = [one if isinstance(one, Part) else part(engine, one) for one in given]
+    return _Fused(engine, fuse(parts, [joint(parts, *edge) for edge in edges]), **more)
+
+
+def _refused(engine: Engine, given: Sequence[str], *edges: tuple[int, str, int, str]) -> str:
+    with pytest.raises(CannotFuse) as caught:
+        _fused(engine, given, *edges)
+    return str(caught.value)
+
+
+def test_strings_pass_inside_and_calls_are_counted(plain: Engine) -> None:
+    fused = _fused(plain, [texts.TALKER, texts.TEXTS], (0, texts.TEXT, 1, texts.TEXT))
+    assert fused.fused.imports == {}
+    assert fused.fused.exports == {(1, texts.TEXT): "p1-e0", (0, _TALK): "p0-e0"}
+    assert fused.fused.taps == {(0, "echo"): 64, (0, "refuse"): 72}
+    for size in (0, 5, 1000):
+        assert fused(0, f"{_TALK}#echo", "x" * size) == "x" * size
+    assert repr(fused(0, f"{_TALK}#refuse", "no").payload) == "'no'"
+    assert fused.counts() == {(0, "echo"): 3, (0, "refuse"): 1}
+    assert (fused.memory().word(NEXT), fused.memory().word(MARK)) == (0, 0)
+
+
+def test_the_callee_can_still_be_called_by_itself_which_no_tap_counts(plain: Engine) -> None:
+    fused = _fused(plain, [texts.TALKER, texts.TEXTS], (0, texts.TEXT, 1, texts.TEXT))
+    assert fused(1, f"{texts.TEXT}#echo", "alone") == "alone"
+    assert fused.counts() == {}
+
+
+def test_a_fused_component_has_the_parts_worlds_under_new_names(plain: Engine) -> None:
+    parts = [part(plain, texts.TALKER), part(plain, texts.TEXTS)]
+    found = world(plain, fuse(parts, [joint(parts, 0, texts.TEXT, 1, texts.TEXT)]).binary)
+    text, talk = named(parts[1].world.exports, texts.TEXT), named(parts[0].world.exports, _TALK)
+    assert isinstance(text, t.Interface)
+    assert isinstance(talk, t.Interface)
+    assert found == t.World(
+        exports=(
+            t.Interface(t.Name("p1-e0"), text.types, text.functions),
+            t.Interface(t.Name("p0-e0"), talk.types, talk.functions),
+        )
+    )
+
+
+def test_a_chain_of_ten(plain: Engine) -> None:
+    chain = [texts.TALKER] * 9 + [texts.TEXTS]
+    edges = [(n, texts.TEXT, n + 1, _TALK) for n in range(8)] + [(8, texts.TEXT, 9, texts.TEXT)]
+    fused = _fused(plain, chain, *edges)
+    for word in ("a", "longer than that"):
+        assert fused(0, f"{_TALK}#echo", word) == word
+    assert fused.counts() == {(n, "echo"): 2 for n in range(9)}
+    assert (fused.memory().word(NEXT), fused.memory().word(MARK)) == (0, 0)
+
+
+def test_parts_of_the_same_binary_share_its_code_and_nothing_else(plain: Engine) -> None:
+    once = _fused(plain, [texts.TALKER, texts.TEXTS], (0, texts.TEXT, 1, texts.TEXT))
+    twice = _fused(plain, [texts.TALKER, texts.TEXTS, texts.TEXTS], (0, texts.TEXT, 1, texts.TEXT))
+    assert len(twice.fused.binary) - len(once.fused.binary) < len(part(plain, texts.TEXTS).binary)
+    assert len(twice.guest.memories) == len(once.guest.memories) + 1
+
+
+def _counting(start: int) -> str:
+    return f"""(component
+      (core module $m (global $n (mut i32) (i32.const {start}))
+        (func (export "next") (result i32)
+          (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))
+      (core instance $i (instantiate $m))
+      (func (export "next-number") (result u32) (canon lift (core func $i "next"))))"""
+
+
+_ADDER = """(component
+  (import "left" (func $left (result u32)))
+  (import "right" (func $right (result u32)))
+  (core func $left' (canon lower (func $left)))
+  (core func $right' (canon lower (func $right)))
+  (core module $m
+    (import "" "left" (func $left (result i32)))
+    (import "" "right" (func $right (result i32)))
+    (func (export "sum") (result i32) (i32.add (call $left) (call $right))))
+  (core instance $m (instantiate $m (with "" (instance (export "left" (func $left')) (export "right" (func $right'))))))
+  (func (export "sum") (result u32) (canon lift (core func $m "sum"))))"""
+
+
+def test_functions_of_the_world_are_joined_under_other_names(plain: Engine) -> None:
+    fused = _fused(
+        plain, [_ADDER, _counting(100), _counting(0)], (0, "left", 1, "next-number"), (0, "right", 2, "next-number")
+    )
+    assert [fused(0, "sum"), fused(0, "sum")] == [102, 104]
+    assert fused.counts() == {(0, "left"): 2, (1, "right"): 2}
+
+
+def test_two_callers_share_one_callee(plain: Engine) -> None:
+    edges = [(caller, side, 2, "next-number") for caller in (0, 1) for side in ("left", "right")]
+    fused = _fused(plain, [_ADDER, _ADDER, _counting(0)], *edges)
+    assert [fused(0, "sum"), fused(1, "sum"), fused(2, "next-number")] == [3, 7, 5]
+    assert fused.counts() == {(0, "left"): 1, (1, "right"): 1, (2, "left"): 1, (3, "right"): 1}
+
+
+def test_imports_of_one_name_stay_two(plain: Engine) -> None:
+    parts = [part(plain, text) for text in (_ADDER, _ADDER)]
+    fused = fuse(parts, [])
+    assert fused.imports == {(0, "left"): "p0-i0", (0, "right"): "p0-i1", (1, "left"): "p1-i0", (1, "right"): "p1-i1"}
+    answers = {outer: lambda number=number: number for number, outer in enumerate(fused.imports.values())}
+    guest = Guest(plain, fused.binary, own=answers)
+    assert [guest.function(fused.exports[number, "sum"])() for number in (0, 1)] == [0 + 1, 2 + 3]
+
+
+def _versioned(version: str, more: str = "") -> str:
+    return texts.TEXTS.replace(f'"{texts.TEXT}"', f'"{texts.TEXT}@{version}"').replace(
+        '(instance $out (export "echo"', f'(instance $out {more} (export "echo"'
+    )
+
+
+def test_a_newer_callee_with_more_functions_answers(plain: Engine) -> None:
+    caller = texts.TALKER.replace(f'"{texts.TEXT}"', f'"{texts.TEXT}@0.2.1"')
+    callee = _versioned("0.2.7", '(export "another" (func $echo))')
+    fused = _fused(plain, [caller, callee], (0, f"{texts.TEXT}@0.2.1", 1, f"{texts.TEXT}@0.2.7"))
+    assert fused(0, f"{_TALK}#echo", "new") == "new"
+    assert fused.fused.taps == {(0, "echo"): 64, (0, "refuse"): 72}
+
+
+def test_resources_pass_and_are_dropped_where_they_were_made(plain: Engine) -> None:
+    fused = _fused(plain, [HOLDER, OWNER], (0, API, 1, API))
+    first, second = fused(0, "make", 5), fused(0, "make", 7)
+    assert fused(0, "live") == 2
+    assert fused(0, "add", first, 3) == 8
+    assert not fused(0, "compare", first, second)
+    assert fused(0, "add", second, 1) == 8
+    assert fused(0, "compare", first, second)
+    fused(0, "drop", first)
+    assert fused(0, "live") == 1
+    merged = fused(0, "merge", second, fused(0, "make", 10))
+    assert fused(0, "add", merged, 0) == 18
+    assert fused(0, "live") == fused(1, f"{API}#live") == 1
+    assert fused.counts() == {
+        (0, "[constructor]counter"): 3,
+        (0, "[method]counter.add"): 3,
+        (0, "[static]counter.merge"): 1,
+        (0, "compare"): 2,
+        (0, "live"): 3,
+    }
+
+
+def test_a_handle_that_leaves_the_caller_is_one_of_the_callees(plain: Engine) -> None:
+    fused = _fused(plain, [HOLDER, OWNER], (0, API, 1, API))
+    counter = fused(0, "give", fused(0, "make", 40))
+    assert fused(1, f"{API}#[method]counter.add", counter, 2) == 42
+    assert fused(0, "peek", counter) == 42
+    assert fused(0, "take", fused(1, f"{API}#[constructor]counter", 1)) > 0
+    assert fused(0, "live") == 2
+
+
+def test_a_destructor_that_traps_reaches_the_caller(plain: Engine) -> None:
+    fused = _fused(plain, [HOLDER, OWNER], (0, API, 1, API))
+    bad = fused(0, "make", 666)
+    with pytest.raises((Trap, WasmtimeError), match="unreachable"):
+        fused(0, "drop", bad)
+
+
+def test_a_trap_of_the_callee_ends_the_call_and_is_counted(plain: Engine) -> None:
+    fused = _fused(plain, [HOLDER, OWNER], (0, API, 1, API))
+    made = fused(0, "make", 1)
+    with pytest.raises((Trap, WasmtimeError), match="unreachable"):
+        fused(0, "fail", made)
+    assert fused.counts() == {(0, "[constructor]counter"): 1, (0, "fail"): 1}
+
+
+_BOXES = """(component
+  (type $box (resource (rep i32)))
+  (core module $m
+    (func (export "both") (param i32 i32 i32) (result i32) (i32.add (local.get 0) (i32.add (local.get 1) (local.get 2))))
+    (func (export "wide") (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+      (local.get 15)))
+  (core instance $i (instantiate $m))
+  (core func $new (canon resource.new $box))
+  (core module $n (import "" "new" (func $new (param i32) (result i32)))
+    (func (export "new") (param i32) (result i32) (call $new (local.get 0))))
+  (core instance $n (instantiate $n (with "" (instance (export "new" (func $new))))))
+  (type $pair (record (field "n" u32) (field "box" (borrow $box))))
+  (func $make (param "n" u32) (result (own $box)) (canon lift (core func $n "new")))
+  (func $both (param "pair" $pair) (param "other" (borrow $box)) (result u32) (canon lift (core func $i "both")))
+  (component $shim
+    (import "box" (type $b (sub resource)))
+    (type $p' (record (field "n" u32) (field "box" (borrow $b))))
+    (import "pair" (type $p (eq $p')))
+    (import "make" (func $make (param "n" u32) (result (own $b))))
+    (import "both" (func $both (param "pair" $p) (param "other" (borrow $b)) (result u32)))
+    (export $b2 "box" (type $b))
+    (type $p2' (record (field "n" u32) (field "box" (borrow $b2))))
+    (export $p2 "pair" (type $p2'))
+    (export "[constructor]box" (func $make) (func (param "n" u32) (result (own $b2))))
+    (export "both" (func $both) (func (param "pair" $p2) (param "other" (borrow $b2)) (result u32))))
+  (instance $api (instantiate $shim (with "box" (type $box)) (with "pair" (type $pair))
+    (with "make" (func $make)) (with "both" (func $both))))
+  (export "test:box/api" (instance $api)))"""
+
+_BOXER = """(component
+  (import "test:box/api" (instance $api
+    (export "box" (type $b (sub resource)))
+    (type $p' (record (field "n" u32) (field "box" (borrow $b)))) (export "pair" (type $p (eq $p')))
+    (export "[constructor]box" (func (param "n" u32) (result (own $b))))
+    (export "both" (func (param "pair" $p) (param "other" (borrow $b)) (result u32)))))
+  (core func $make (canon lower (func $api "[constructor]box")))
+  (core func $both (canon lower (func $api "both")))
+  (core module $m
+    (import "" "make" (func $make (param i32) (result i32)))
+    (import "" "both" (func $both (param i32 i32 i32) (result i32)))
+    (func (export "go") (param i32) (result i32)
+      (call $both (local.get 0) (call $make (i32.const 20)) (call $make (i32.const 3)))))
+  (core instance $m (instantiate $m (with "" (instance (export "make" (func $make)) (export "both" (func $both))))))
+  (func (export "go") (param "n" u32) (result u32) (canon lift (core func $m "go"))))"""
+
+
+def test_a_handle_that_is_lent_inside_a_record_is_let_go(plain: Engine) -> None:
+    fused = _fused(plain, [_BOXER, _BOXES], (0, "test:box/api", 1, "test:box/api"))
+    assert [fused(0, "go", 100), fused(0, "go", 200)] == [123, 223]
+    assert fused.counts() == {(0, "[constructor]box"): 4, (0, "both"): 2}
+
+
+_VALUES = types().flatmap(lambda type_: st.tuples(st.just(type_), values(type_)))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(case=_VALUES)
+def test_every_type_passes_through_a_tap_and_a_shim_around_it_all(plain: Engine, case: tuple[t.Type, Any]) -> None:
+    type_, value = case
+    whole, sent = wide(type_), (*range(17), value)
+    parts = [part(plain, relay(whole, layout(whole)[0])), part(plain, echo(whole))]
+    fused = fuse(parts, [joint(parts, 0, "echo", 1, "echo")])
+    found = world(plain, fused.binary)
+    exports, _ = bulk_functions(found, every=True)
+    guest = Guest(plain, wrap(fused.binary, found, exports, ()))
+    room = guest.values()
+    number = [function.name for _, function in exports].index(fused.exports[0, "relay"])
+    at, ret = room.put(whole, sent), room.room(*layout(whole))
+    guest.function(f"f{number}", EXPORTS)(at, ret)
+    assert same(whole, room.load(whole, ret), sent)
+    taps = guest.memories[1]
+    assert taps.read(fused.taps[0, "echo"], 8) == (1).to_bytes(8, "little")
+    assert taps.word(NEXT) == taps.word(MARK)
+
+
+_LOOPER = f"""(component
+  (import "{texts.TEXT}" (instance $in (export "echo" (func (param "s" string) (result string)))))
+  (core module $heap {MEMORY})
+  (core instance $heap (instantiate $heap))
+  (core func $echo (canon lower (func $in "echo")
+    (memory (core memory $heap "memory")) (realloc (core func $heap "realloc"))))
+  (core module $m
+    (import "heap" "memory" (memory 1)) (import "heap" "reset" (func $reset))
+    (import "in" "echo" (func $echo (param i32 i32 i32)))
+    (func (export "echo") (param i32 i32) (result i32) (local $i i32)
+      (memory.copy (i32.const 40000) (local.get 0) (local.get 1))
+      (loop $again
+        (call $reset)
+        (call $echo (i32.const 40000) (local.get 1) (i32.const 64))
+        (br_if $again (i32.lt_u
+          (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 100))))
+      (i32.const 64)))
+  (core instance $i (instantiate $m (with "heap" (instance $heap)) (with "in" (instance (export "echo" (func $echo))))))
+  (func $echo' (param "s" string) (result string)
+    (canon lift (core func $i "echo") (memory (core memory $heap "memory")) (realloc (core func $heap "realloc"))))
+  (instance $out (export "echo" (func $echo')))
+  (export "{_TALK}" (instance $out)))"""
+"""Calls what it imports a hundred times for each call."""
+
+
+def test_the_room_of_the_taps_is_given_back_after_each_call_however_they_nest(plain: Engine) -> None:
+    fused = _fused(plain, [_LOOPER, _LOOPER, texts.TEXTS], (0, texts.TEXT, 1, _TALK), (1, texts.TEXT, 2, texts.TEXT))
+    word = "0123456789" * 20
+    assert fused(0, f"{_TALK}#echo", word) == word
+    assert fused.counts() == {(0, "echo"): 100, (1, "echo"): 10_000}
+    assert (fused.memory().word(NEXT), fused.memory().word(MARK), fused.memory().size) == (0, 0, 1 << 16)
+
+
+_STREAMS = """(component
+  (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
+  (alias export $error "error" (type $error))
+  (import "wasi:io/streams@0.2.0" (instance $streams
+    (export "output-stream" (type (sub resource)))))
+  (alias export $streams "output-stream" (type $out))
+  (import "wasi:cli/stdout@0.2.0" (instance
+    (alias outer 1 $out (type $o)) (export "output-stream" (type $os (eq $o)))
+    (export "get-stdout" (func (result (own $os)))))))"""
+
+_POLLS = """(component
+  (import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type (sub resource)))))
+  (alias export $poll "pollable" (type $pollable))
+  (import "wasi:io/streams@0.2.0" (instance $streams
+    (alias outer 1 $pollable (type $p)) (export "pollable" (type $ps (eq $p)))
+    (export "output-stream" (type $o (sub resource)))
+    (export "[method]output-stream.subscribe" (func (param "self" (borrow $o)) (result (own $ps))))))
+  (alias export $streams "output-stream" (type $out))
+  (import "wasi:cli/stdout@0.2.1" (instance $stdout
+    (alias outer 1 $out (type $o)) (export "output-stream" (type $os (eq $o)))
+    (export "get-stdout" (func (result (own $os))))))
+  (core func $get (canon lower (func $stdout "get-stdout")))
+  (core module $m (import "" "get" (func $get (result i32))) (func (export "go") (result i32) (call $get)))
+  (core instance $m (instantiate $m (with "" (instance (export "get" (func $get))))))
+  (func (export "go") (result u32) (canon lift (core func $m "go"))))"""
+
+
+def test_what_parts_ask_of_wasi_is_asked_once_and_all_of_it(plain: Engine) -> None:
+    fused = _fused(plain, [_STREAMS, _POLLS])
+    found = world(plain, fused.fused.binary)
+    shown = {
+        str(item.name): ([d.name for d in item.types], [f.name for f in item.functions])
+        for item in found.imports
+        if isinstance(item, t.Interface)
+    }
+    assert shown == {
+        "wasi:io/error@0.2.0": (["error"], []),
+        "wasi:io/poll@0.2.0": (["pollable"], []),
+        "wasi:io/streams@0.2.0": (["output-stream", "pollable"], ["[method]output-stream.subscribe"]),
+        "wasi:cli/stdout@0.2.0": (["output-stream"], ["get-stdout"]),
+        "wasi:cli/stdout@0.2.1": (["output-stream"], ["get-stdout"]),
+    }
+    assert {key: name for key, name in fused.fused.imports.items() if key[1] != name} == {}
+    assert fused(1, "go") > 0
+
+
+_USERS = f"""(component
+  (import "{API}" (instance $api (export "counter" (type $c (sub resource)))))
+  (alias export $api "counter" (type $c))
+  (import "test:res/users" (instance
+    (alias outer 1 $c (type $c')) (export "counter" (type $u (eq $c')))
+    (export "use" (func (param "c" (borrow $u)) (param "n" (list u8)))))))"""
+
+
+def test_an_interface_that_uses_anothers_resource_gets_it_under_its_new_name(plain: Engine) -> None:
+    found = world(plain, fuse([part(plain, _USERS), part(plain, _USERS)], []).binary)
+    resources = [t.Resource("counter", "p0-i0"), t.Resource("counter", "p1-i0")]
+    users = [item for item in found.imports if isinstance(item, t.Interface) and item.functions]
+    assert [item.name.interface for item in users] == ["p0-i1", "p1-i1"]
+    assert [item.types for item in users] == [(t.TypeDef("counter", resource),) for resource in resources]
+
+
+def test_joints_in_a_circle_are_refused(plain: Engine) -> None:
+    looped = [texts.TALKER, texts.TALKER]
+    refused = _refused(plain, looped, (0, texts.TEXT, 1, _TALK), (1, texts.TEXT, 0, _TALK))
+    assert refused in {
+        "the joints form a circle: part 0 calls part 1 calls part 0",
+        "the joints form a circle: part 1 calls part 0 calls part 1",
+    }
+
+
+def test_sides_that_do_not_fit_are_refused(plain: Engine) -> None:
+    number = _counting(0).replace("(result u32)", "(result s32)")
+    assert _refused(plain, [_ADDER, number], (0, "left", 1, "next-number")) == (
+        "`next-number` does not answer `left`: result: `caller` expects u32, `callee` returns s32"
+    )
+    assert _refused(plain, [_ADDER, texts.TEXTS], (0, "left", 1, texts.TEXT)) == (
+        "`left` and `test:text/text` are an interface and a function"
+    )
+
+
+def test_an_import_is_answered_once(plain: Engine) -> None:
+    twice = ((0, "left", 1, "next-number"),) * 2
+    assert _refused(plain, [_ADDER, _counting(0)], *twice) == "`left` of part 0 is answered twice"
+
+
+def test_what_is_not_imported_is_not_joined(plain: Engine) -> None:
+    parts = [part(plain, _ADDER), part(plain, _counting(0))]
+    wanted, offered = t.Function("centre", (), t.U32), parts[1].world.exports[0]
+    with pytest.raises(CannotFuse) as caught:
+        fuse(parts, [Joint(0, wanted, 1, offered)])
+    assert str(caught.value) == "part 0 does not import `centre`"
+
+
+def test_a_resource_that_both_sides_have_from_a_third_is_refused(plain: Engine) -> None:
+    edges = ((0, API, 2, API), (1, API, 2, API), (0, "take", 1, "take"))
+    assert _refused(plain, [PASSER, HOLDER, OWNER], *edges) == (
+        "function `take` of `take` passes on `counter`, a resource of test:res/api that both sides get from a third"
+    )
+
+
+def test_a_resource_that_must_pass_outside_too_is_refused(plain: Engine) -> None:
+    assert _refused(plain, [_USERS, OWNER], (0, API, 1, API)) == (
+        "`test:res/users` mentions `counter`, a resource of test:res/api, and another component answers it than "
+        "that interface"
+    )
+
+
+def _lending(type_: str) -> str:
+    return f"""(component
+      (import "test:lend/api" (instance
+        (export "r" (type $r (sub resource))) (export "f" (func {type_.replace("$b", "(borrow $r)")})))))"""
+
+
+@pytest.mark.parametrize("inside", ["(list $b)", "(option $b)", "(tuple u8 (result $b))"])
+def test_a_handle_that_is_lent_where_no_tap_sees_it_is_refused(plain: Engine, inside: str) -> None:
+    caller = part(plain, _lending(f'(param "a" {inside})'))
+    (wanted,) = caller.world.imports
+    with pytest.raises(CannotFuse) as caught:
+        fuse([caller, caller], [Joint(0, wanted, 1, wanted)])
+    assert str(caught.value) == "function `f` has a borrowed handle inside a list, option, result or variant"
+
+
+def test_a_handle_that_is_lent_among_too_many_parameters_is_refused(plain: Engine) -> None:
+    caller = part(plain, _lending('(param "a" $b)' + "".join(f' (param "p{n}" u8)' for n in range(16))))
+    (wanted,) = caller.world.imports
+    with pytest.raises(CannotFuse) as caught:
+        fuse([caller, caller], [Joint(0, wanted, 1, wanted)])
+    assert str(caught.value) == "function `f` has a borrowed handle among more parameters than are passed as such"
+
+
+def test_another_components_world_is_refused(plain: Engine) -> None:
+    mixed = Part(part(plain, _ADDER).binary, part(plain, texts.TEXTS).world)
+    with pytest.raises(ComponentError) as caught:
+        fuse([mixed], [])
+    assert str(caught.value) == "the component has `left`, which its world does not say or nothing carries"
+
+
+def test_fusing_the_same_parts_gives_the_same_bytes(plain: Engine) -> None:
+    edges = ((0, API, 1, API),)
+    assert _fused(plain, [HOLDER, OWNER], *edges).fused == _fused(plain, [HOLDER, OWNER], *edges).fused
+
+
+def _built(engine: OwnEngine, name: str) -> Part:
+    found = engine.load(_COMPONENTS / name).world
+    newest = max(engine.cache.builds.glob(f"{name}-*.wasm"), key=lambda path: path.stat().st_mtime)
+    return Part(newest.read_bytes(), found)
+
+
+@pytest.mark.slow
+def test_the_answerer_asks_the_retriever_inside_one_component(plain: Engine) -> None:
+    with OwnEngine() as engine:
+        parts = [_built(engine, "answerer"), _built(engine, "retriever")]
+    retrieval = "agent:data/retrieval@0.1.0"
+    fused = fuse(parts, [joint(parts, 0, retrieval, 1, retrieval)])
+    asked: list[str] = []
+
+    def complete(messages: list[Any], _options: Any) -> cm.Variant:
+        asked.append(messages[-1].content)
+        usage = SimpleNamespace(**{"prompt-tokens": 1, "completion-tokens": 1, "total-tokens": 2})
+        return cm.Variant(
+            "ok", SimpleNamespace(**{"content": "In [1].", "finish-reason": "stop", "usage": usage, "model": "m"})
+        )
+
+    no_settings: dict[str, Answer] = {
+        "get": lambda _key: cm.Variant("ok", None),
+        "get-all": lambda: cm.Variant("ok", []),
+    }
+    store, chat = "wasi:config/store@0.2.0-rc.1", "agent:llm/chat@0.1.0"
+    interfaces = {fused.imports[number, store]: no_settings for number in (0, 1)}
+    whole = _Fused(plain, fused, interfaces | {fused.imports[0, chat]: {"complete": complete}})
+    documents = [
+        SimpleNamespace(id=name, title=name, text=text, metadata=[])
+        for name, text in (("a", "Herons are grey."), ("b", "Foxes are red."))
+    ]
+    answer = whole(0, "agent:core/answer@0.1.0#run", "Which colour are foxes?", documents)
+    assert [(source.id, source.passage) for source in answer.payload.sources] == [("b", "Foxes are red.")]
+    assert len(asked) == 1
+    assert whole.counts() == {(0, "index"): 1, (0, "search"): 1}
