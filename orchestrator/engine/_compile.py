@@ -12,10 +12,11 @@ import json
 import os
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wasmtime import Engine, WasmtimeError
+from wasmtime import Engine, Module, WasmtimeError
 from wasmtime import component as cm
 
 from orchestrator.engine import _image_file
@@ -63,13 +64,21 @@ class Compiled:
         code.write_bytes(self.component.serialize())
 
 
-def prepare(binary: bytes, world: World) -> Prepared:
+def prepare(engine: Engine, binary: bytes, world: World) -> Prepared:
     """What is compiled of a component whose imports and exports are known.
 
     Raises:
         ComponentError: the binary uses a form that is not known here.
     """
-    return Prepared(*strip(binary)) if HOST_MEMORY else Prepared(binary)
+    return Prepared(*strip(binary, partial(_is_valid, engine))) if HOST_MEMORY else Prepared(binary)
+
+
+def _is_valid(engine: Engine, module: bytes) -> bool:
+    try:
+        Module.validate(engine, module)
+    except WasmtimeError:
+        return False
+    return True
 
 
 def compile_binary(engine: Engine, binary: bytes) -> Compiled:
@@ -82,7 +91,7 @@ def compile_binary(engine: Engine, binary: bytes) -> Compiled:
         raise ComponentError(_not_a_component(binary))
     _refuse_bomb(binary)
     world, problems = _described(engine, binary)
-    prepared = prepare(binary, world)
+    prepared = prepare(engine, binary, world)
     component = _component(engine, prepared.binary)
     parts = made(binary).parts
     known = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.errors import ComponentError
@@ -106,6 +106,6 @@ class InstanceSettings:
 
     memory: int = DEFAULT_MEMORY
     table_elements: int = TABLE_ELEMENTS
-    wasi: WasiSettings = field(default_factory=WasiSettings)
+    wasi: WasiSettings = WasiSettings()
     output: Output | None = None
     quotes: bool = True

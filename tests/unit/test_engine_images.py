@@ -34,6 +34,11 @@ RICH = """(component
   (instance (instantiate $inner)) (instance (instantiate $inner)))"""
 
 
+def _never(_module: bytes) -> bool:
+    """Code refers to every segment."""
+    return False
+
+
 @pytest.fixture
 def no_threshold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_images, "THRESHOLD", 0)
@@ -46,7 +51,7 @@ def rich() -> bytes:
 
 
 def test_what_comes_out_is_what_was_in(no_threshold: None) -> None:
-    stripped, images = strip(rich())
+    stripped, images = strip(rich(), _never)
     assert images == (Image(PAGE, ((65535, b"n"),)),) * 2
     assert images[0] is images[1]
     for gone, stays in ((b"first", b"passive"), (b"wide", b"imported"), (b"\x0b\1n", b"somewhere"), (b"?", b"late")):
@@ -57,12 +62,34 @@ def test_what_comes_out_is_what_was_in(no_threshold: None) -> None:
 def test_the_place_of_a_memory_is_that_of_its_module(no_threshold: None) -> None:
     used = rich() + b"\2\4\1\0\0\0"  # one more instance, of the first module
     assert made(used).memories == ((1, 0), (1, 0), (0, 0), (0, 1))
-    assert strip(used)[1][2:] == (Image(2 * PAGE, ((100, b"first"),)), Image(3 * PAGE, ((70000, b"wide"),)))
+    assert strip(used, _never)[1][2:] == (Image(2 * PAGE, ((100, b"first"),)), Image(3 * PAGE, ((70000, b"wide"),)))
 
 
 def test_what_is_stripped_is_stripped_once(no_threshold: None) -> None:
-    stripped, _ = strip(rich())
-    assert strip(stripped) == (stripped, ())
+    stripped, _ = strip(rich(), _never)
+    assert strip(stripped, _never) == (stripped, ())
+
+
+def test_segments_that_no_code_refers_to_go_altogether(no_threshold: None) -> None:
+    body = """(memory 1) (data $a (i32.const 0) "first") (data $b "passive") (func {})"""
+    text = f"(component (core module $m {body}) (core instance (instantiate $m)))"
+    asked: list[bytes] = []
+
+    def valid(module: bytes) -> bool:
+        asked.append(module)
+        return _valid_module(module)
+
+    counted = binary(text.format("(data.drop $b)"))
+    assert strip(counted, valid)[0].count(b"\x0b\x0c\2\1\0\1\7passive") == 1
+    assert len(asked) == 1
+    plain = binary(text.format(""))
+    assert strip(plain, valid)[0].count(b"\x0b\x0a\1\1\7passive") == 1
+    assert len(asked) == 1
+    unused = plain.replace(b"\x0a\4\1\2\0\x0b", b"\x0c\1\2\x0a\4\1\2\0\x0b")
+    unused = unused.replace(plain[8:10], bytes([1, plain[9] + 3]), 1)
+    assert _valid(unused)
+    assert strip(unused, valid)[0].count(b"\x0c\1\1\x0a\4\1\2\0\x0b\x0b\x0a\1\1\7passive") == 1
+    assert len(asked) == 2
 
 
 def test_an_image_is_whole_pages() -> None:
@@ -117,7 +144,7 @@ def test_memories_that_multiply_do_not_run_away(no_threshold: None) -> None:
     )
     text = f"""(component (component $c0 (core module $m (memory 1) (data (i32.const 0) "x"))
       (core instance (instantiate $m))) {levels} (instance (instantiate $c29)))"""
-    assert len(strip(binary(text))[1]) == MAX_MEMORIES + 1
+    assert len(strip(binary(text), _never)[1]) == MAX_MEMORIES + 1
 
 
 @given(st.integers(0, 2**64 - 1))
@@ -185,12 +212,22 @@ def test_a_damaged_binary_is_valid_with_its_data_if_it_is_valid_without(changes:
         data[at % len(data)] = byte
     threshold, _images.THRESHOLD = _images.THRESHOLD, 0
     try:
-        stripped, _ = strip(bytes(data))
+        stripped, _ = strip(bytes(data), _valid_module)
     except (ComponentError, ValueError):
         return
     finally:
         _images.THRESHOLD = threshold
     assert _valid(stripped) == _valid(bytes(data))
+
+
+def _valid_module(module: bytes) -> bool:
+    from wasmtime import Engine, Module, WasmtimeError
+
+    try:
+        Module.validate(Engine(), module)
+    except WasmtimeError:
+        return False
+    return True
 
 
 def _valid(data: bytes) -> bool:
