@@ -21,7 +21,7 @@ from orchestrator.errors import ComponentError
 from orchestrator.interface import types as t
 from orchestrator.interface.sizes import layout
 from tests.support import parts as texts
-from tests.support.composing import joint, named, part, world
+from tests.support.composing import EXPORTER, RICH, VERSIONS, joint, named, part, world
 from tests.support.host_memory import Answer, Guest, Memory, new_engine
 from tests.support.resource_guests import API, HOLDER, OWNER, PASSER
 from tests.support.strategies import same, types, values
@@ -228,9 +228,8 @@ def test_a_trap_of_the_callee_ends_the_call_and_is_counted(plain: Engine) -> Non
 _BOXES = """(component
   (type $box (resource (rep i32)))
   (core module $m
-    (func (export "both") (param i32 i32 i32) (result i32) (i32.add (local.get 0) (i32.add (local.get 1) (local.get 2))))
-    (func (export "wide") (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-      (local.get 15)))
+    (func (export "both") (param i32 i32 i32) (result i32)
+      (i32.add (local.get 0) (i32.add (local.get 1) (local.get 2)))))
   (core instance $i (instantiate $m))
   (core func $new (canon resource.new $box))
   (core module $n (import "" "new" (func $new (param i32) (result i32)))
@@ -377,6 +376,23 @@ def test_what_parts_ask_of_wasi_is_asked_once_and_all_of_it(plain: Engine) -> No
     }
     assert {key: name for key, name in fused.fused.imports.items() if key[1] != name} == {}
     assert fused(1, "go") > 0
+
+
+@pytest.mark.parametrize("text", [RICH, VERSIONS, EXPORTER, PASSER, texts.CHOOSER, texts.TOOL_USER])
+def test_every_world_can_be_a_part_twice(plain: Engine, text: str) -> None:
+    one = part(plain, text)
+    fused = fuse([one, one], [])
+    found = world(plain, fused.binary)
+    assert sorted(str(item.name) for item in found.imports) == sorted(fused.imports.values())
+    assert [str(item.name) for item in found.exports] == list(fused.exports.values())
+    assert list(fused.imports) == [(number, str(item.name)) for number in (0, 1) for item in one.world.imports]
+    assert list(fused.exports) == [(number, str(item.name)) for number in (0, 1) for item in one.world.exports]
+
+
+def test_types_of_a_joined_interface_have_their_names_on_both_sides(plain: Engine) -> None:
+    fused = _fused(plain, [texts.CHOICE_USER, texts.CHOOSER], (0, texts.CHOICE, 1, texts.CHOICE))
+    assert [fused(0, "test:user/user#go", n) for n in (5, 0)] == [5, 1000]
+    assert fused.counts() == {(0, "pick"): 2}
 
 
 _USERS = f"""(component
