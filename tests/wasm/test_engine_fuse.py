@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -498,6 +497,13 @@ def _built(engine: OwnEngine, name: str) -> Part:
     return Part(newest.read_bytes(), found)
 
 
+def _record(fields: dict[str, Any]) -> cm.Record:
+    made = cm.Record()
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
+
+
 @pytest.mark.slow
 def test_the_answerer_asks_the_retriever_inside_one_component(plain: Engine) -> None:
     with OwnEngine() as engine:
@@ -506,25 +512,20 @@ def test_the_answerer_asks_the_retriever_inside_one_component(plain: Engine) -> 
     fused = fuse(parts, [joint(parts, 0, retrieval, 1, retrieval)])
     asked: list[str] = []
 
-    def complete(messages: list[Any], _options: Any) -> cm.Variant:
+    def complete(messages: list[Any], _options: Any) -> cm.Record:
         asked.append(messages[-1].content)
-        usage = SimpleNamespace(**{"prompt-tokens": 1, "completion-tokens": 1, "total-tokens": 2})
-        return cm.Variant(
-            "ok", SimpleNamespace(**{"content": "In [1].", "finish-reason": "stop", "usage": usage, "model": "m"})
-        )
+        usage = _record({"prompt-tokens": 1, "completion-tokens": 1, "total-tokens": 2})
+        return _record({"content": "In [1].", "finish-reason": "stop", "usage": usage, "model": "m"})
 
-    no_settings: dict[str, Answer] = {
-        "get": lambda _key: cm.Variant("ok", None),
-        "get-all": lambda: cm.Variant("ok", []),
-    }
+    no_settings: dict[str, Answer] = {"get": lambda _key: None, "get-all": list}
     store, chat = "wasi:config/store@0.2.0-rc.1", "agent:llm/chat@0.1.0"
     interfaces = {fused.imports[number, store]: no_settings for number in (0, 1)}
     whole = _Fused(plain, fused, interfaces | {fused.imports[0, chat]: {"complete": complete}})
     documents = [
-        SimpleNamespace(id=name, title=name, text=text, metadata=[])
+        _record({"id": name, "title": name, "text": text, "metadata": []})
         for name, text in (("a", "Herons are grey."), ("b", "Foxes are red."))
     ]
     answer = whole(0, "agent:core/answer@0.1.0#run", "Which colour are foxes?", documents)
-    assert [(source.id, source.passage) for source in answer.payload.sources] == [("b", "Foxes are red.")]
+    assert [(source.id, source.passage) for source in answer.sources] == [("b", "Foxes are red.")]
     assert len(asked) == 1
     assert whole.counts() == {(0, "index"): 1, (0, "search"): 1}
