@@ -185,14 +185,19 @@ class _Fusion:
     def _make(self, number: int) -> None:
         """Instantiates a part; all that it calls is there."""
         part = self._parts[number]
-        for place, joint in enumerate(self._joints):
-            if joint.caller == number:
-                self._join(place, joint)
+        for place, joint in self._joints_of(number):
+            self._join(place, joint)
         component = self._inside.get(part.guest.binary)
         if component is None:
             component = self._inside[part.guest.binary] = self._text.named("Guest", "(component {})")
         arguments = " ".join(f"(with {ct.quoted(name)} {value})" for name, value in part.arguments.items())
         part.instance = self._text.named("p", f"(instance {{}} (instantiate {component} {arguments}))")
+
+    def _joints_of(self, caller: int) -> list[tuple[int, Joint]]:
+        """The joints that answer a part, in the order of its imports: a resource comes before its users."""
+        imports = list(self._parts[caller].guest.imports)
+        found = [(place, joint) for place, joint in enumerate(self._joints) if joint.caller == caller]
+        return sorted(found, key=lambda one: imports.index(item_name(one[1].wanted)))
 
     def _join(self, place: int, joint: Joint) -> None:
         """Puts a tap between a callee that is there and a caller to come."""

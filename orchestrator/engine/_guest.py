@@ -34,7 +34,7 @@ def guest(binary: bytes, world: World) -> Guest:
         ComponentError: it has what the world does not say: another's world, or something that is not carried.
     """
     found = outline(binary)
-    imported = imported_types(new_engine(), binary) if found.probe else []
+    imported = imported_types(new_engine(), found) if found.probe else []
     return Guest(
         binary, _ordered(found.imports, world.imports, imported), _ordered(found.exports, world.exports, world.types)
     )

@@ -38,27 +38,28 @@ def libc(name: str, pages: int, most: int, room: int = ROOM) -> str:
 # Addresses are computed in 64 bits, where nothing wraps. No block is asked for again under another alignment, so one
 # that lies last, or shrinks, can stay where it is.
 _REALLOC = """
-      (func $claim (param $at i64) (param $size i32) (local $end i64) (local $missing i64)
-        (local.set $end (i64.add (local.get $at) (i64.extend_i32_u (local.get $size))))
+      (func $grow (param $end i64)
+        (local $missing i64)
         (local.set $missing (i64.sub (local.get $end) (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16))))
-        (if (i64.gt_s (local.get $missing) (i64.const 0))
-          (then
-            (local.set $missing (i64.shr_u (i64.add (local.get $missing) (i64.const 0xffff)) (i64.const 16)))
-            (if (i32.eq (memory.grow (i32.wrap_i64 (local.get $missing))) (i32.const -1)) (then unreachable))))
-        (i32.store (i32.const {next}) (i32.wrap_i64 (local.get $end))))
+        (local.set $missing (i64.shr_u (i64.add (local.get $missing) (i64.const 0xffff)) (i64.const 16)))
+        (if (i32.eq (memory.grow (i32.wrap_i64 (local.get $missing))) (i32.const -1)) (then unreachable)))
       (func (export "realloc") (param $old i32) (param $had i32) (param $align i32) (param $size i32) (result i32)
-        (local $next i64) (local $at i64)
+        (local $next i64) (local $at i64) (local $end i64)
         (local.set $next (i64.load32_u (i32.const {next})))
         (if (i64.lt_u (local.get $next) (i64.const {room})) (then (local.set $next (i64.const {room}))))
-        (if (local.get $had)
-          (then
-            (local.set $at (i64.extend_i32_u (local.get $old)))
-            (if (i64.eq (i64.add (local.get $at) (i64.extend_i32_u (local.get $had))) (local.get $next))
-              (then (call $claim (local.get $at) (local.get $size)) (return (local.get $old))))
-            (if (i32.le_u (local.get $size) (local.get $had)) (then (return (local.get $old))))))
         (local.set $at (i64.and
           (i64.add (local.get $next) (i64.extend_i32_u (i32.sub (local.get $align) (i32.const 1))))
           (i64.extend_i32_s (i32.sub (i32.const 0) (local.get $align)))))
-        (call $claim (local.get $at) (local.get $size))
-        (memory.copy (i32.wrap_i64 (local.get $at)) (local.get $old) (local.get $had))
+        (if (local.get $had)
+          (then
+            (local.set $end (i64.add (i64.extend_i32_u (local.get $old)) (i64.extend_i32_u (local.get $had))))
+            (if (i64.eq (local.get $end) (local.get $next))
+              (then (local.set $at (i64.extend_i32_u (local.get $old))))
+              (else (if (i32.le_u (local.get $size) (local.get $had)) (then (return (local.get $old))))))))
+        (local.set $end (i64.add (local.get $at) (i64.extend_i32_u (local.get $size))))
+        (if (i64.gt_u (local.get $end) (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16)))
+          (then (call $grow (local.get $end))))
+        (i32.store (i32.const {next}) (i32.wrap_i64 (local.get $end)))
+        (if (i32.and (i32.ne (local.get $had) (i32.const 0)) (i32.ne (i32.wrap_i64 (local.get $at)) (local.get $old)))
+          (then (memory.copy (i32.wrap_i64 (local.get $at)) (local.get $old) (local.get $had))))
         (i32.wrap_i64 (local.get $at)))"""

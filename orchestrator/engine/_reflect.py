@@ -12,7 +12,7 @@ from typing import Any
 from wasmtime import Engine, _ffi
 from wasmtime import component as cm
 
-from orchestrator.engine._outline import outline
+from orchestrator.engine._outline import Outline
 from orchestrator.errors import ComponentError
 from orchestrator.interface import types as t
 
@@ -35,9 +35,8 @@ def reflect(engine: Engine, component: cm.Component) -> t.World:
     return _Reflection(engine).world(component.type)
 
 
-def imported_types(engine: Engine, binary: bytes) -> list[t.TypeDef]:
+def imported_types(engine: Engine, found: Outline) -> list[t.TypeDef]:
     """The types that a component imports as such, which its own reflection does not show, in their order."""
-    found = outline(binary)
     if not found.probe:
         return []
     names = [item.name for item in found.imports if item.is_type]

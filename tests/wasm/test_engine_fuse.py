@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,11 +20,12 @@ from orchestrator.errors import ComponentError
 from orchestrator.interface import types as t
 from orchestrator.interface.sizes import layout
 from tests.support import parts as texts
-from tests.support.composing import joint, named, part, world
+from tests.support.composing import EXPORTER, RICH, VERSIONS, joint, named, part, world
+from tests.support.fused_guests import ADDER, BOXER, BOXES, LOOPER, POLLS, STREAMS, USERS, WEIGHER
 from tests.support.host_memory import Answer, Guest, Memory, new_engine
 from tests.support.resource_guests import API, HOLDER, OWNER, PASSER
 from tests.support.strategies import same, types, values
-from tests.support.wat import MEMORY, echo, relay, wide
+from tests.support.wat import echo, relay, wide
 
 _COMPONENTS = Path(__file__).parents[2] / "components"
 _TALK = "test:talk/talk"
@@ -128,22 +128,9 @@ def _counting(start: int) -> str:
       (func (export "next-number") (result u32) (canon lift (core func $i "next"))))"""
 
 
-_ADDER = """(component
-  (import "left" (func $left (result u32)))
-  (import "right" (func $right (result u32)))
-  (core func $left' (canon lower (func $left)))
-  (core func $right' (canon lower (func $right)))
-  (core module $m
-    (import "" "left" (func $left (result i32)))
-    (import "" "right" (func $right (result i32)))
-    (func (export "sum") (result i32) (i32.add (call $left) (call $right))))
-  (core instance $m (instantiate $m (with "" (instance (export "left" (func $left')) (export "right" (func $right'))))))
-  (func (export "sum") (result u32) (canon lift (core func $m "sum"))))"""
-
-
 def test_functions_of_the_world_are_joined_under_other_names(plain: Engine) -> None:
     fused = _fused(
-        plain, [_ADDER, _counting(100), _counting(0)], (0, "left", 1, "next-number"), (0, "right", 2, "next-number")
+        plain, [ADDER, _counting(100), _counting(0)], (0, "left", 1, "next-number"), (0, "right", 2, "next-number")
     )
     assert [fused(0, "sum"), fused(0, "sum")] == [102, 104]
     assert fused.counts() == {(0, "left"): 2, (1, "right"): 2}
@@ -151,13 +138,13 @@ def test_functions_of_the_world_are_joined_under_other_names(plain: Engine) -> N
 
 def test_two_callers_share_one_callee(plain: Engine) -> None:
     edges = [(caller, side, 2, "next-number") for caller in (0, 1) for side in ("left", "right")]
-    fused = _fused(plain, [_ADDER, _ADDER, _counting(0)], *edges)
+    fused = _fused(plain, [ADDER, ADDER, _counting(0)], *edges)
     assert [fused(0, "sum"), fused(1, "sum"), fused(2, "next-number")] == [3, 7, 5]
     assert fused.counts() == {(0, "left"): 1, (1, "right"): 1, (2, "left"): 1, (3, "right"): 1}
 
 
 def test_imports_of_one_name_stay_two(plain: Engine) -> None:
-    parts = [part(plain, text) for text in (_ADDER, _ADDER)]
+    parts = [part(plain, text) for text in (ADDER, ADDER)]
     fused = fuse(parts, [])
     assert fused.imports == {(0, "left"): "p0-i0", (0, "right"): "p0-i1", (1, "left"): "p1-i0", (1, "right"): "p1-i1"}
     answers = {outer: lambda number=number: number for number, outer in enumerate(fused.imports.values())}
@@ -225,56 +212,17 @@ def test_a_trap_of_the_callee_ends_the_call_and_is_counted(plain: Engine) -> Non
     assert fused.counts() == {(0, "[constructor]counter"): 1, (0, "fail"): 1}
 
 
-_BOXES = """(component
-  (type $box (resource (rep i32)))
-  (core module $m
-    (func (export "both") (param i32 i32 i32) (result i32) (i32.add (local.get 0) (i32.add (local.get 1) (local.get 2))))
-    (func (export "wide") (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-      (local.get 15)))
-  (core instance $i (instantiate $m))
-  (core func $new (canon resource.new $box))
-  (core module $n (import "" "new" (func $new (param i32) (result i32)))
-    (func (export "new") (param i32) (result i32) (call $new (local.get 0))))
-  (core instance $n (instantiate $n (with "" (instance (export "new" (func $new))))))
-  (type $pair (record (field "n" u32) (field "box" (borrow $box))))
-  (func $make (param "n" u32) (result (own $box)) (canon lift (core func $n "new")))
-  (func $both (param "pair" $pair) (param "other" (borrow $box)) (result u32) (canon lift (core func $i "both")))
-  (component $shim
-    (import "box" (type $b (sub resource)))
-    (type $p' (record (field "n" u32) (field "box" (borrow $b))))
-    (import "pair" (type $p (eq $p')))
-    (import "make" (func $make (param "n" u32) (result (own $b))))
-    (import "both" (func $both (param "pair" $p) (param "other" (borrow $b)) (result u32)))
-    (export $b2 "box" (type $b))
-    (type $p2' (record (field "n" u32) (field "box" (borrow $b2))))
-    (export $p2 "pair" (type $p2'))
-    (export "[constructor]box" (func $make) (func (param "n" u32) (result (own $b2))))
-    (export "both" (func $both) (func (param "pair" $p2) (param "other" (borrow $b2)) (result u32))))
-  (instance $api (instantiate $shim (with "box" (type $box)) (with "pair" (type $pair))
-    (with "make" (func $make)) (with "both" (func $both))))
-  (export "test:box/api" (instance $api)))"""
-
-_BOXER = """(component
-  (import "test:box/api" (instance $api
-    (export "box" (type $b (sub resource)))
-    (type $p' (record (field "n" u32) (field "box" (borrow $b)))) (export "pair" (type $p (eq $p')))
-    (export "[constructor]box" (func (param "n" u32) (result (own $b))))
-    (export "both" (func (param "pair" $p) (param "other" (borrow $b)) (result u32)))))
-  (core func $make (canon lower (func $api "[constructor]box")))
-  (core func $both (canon lower (func $api "both")))
-  (core module $m
-    (import "" "make" (func $make (param i32) (result i32)))
-    (import "" "both" (func $both (param i32 i32 i32) (result i32)))
-    (func (export "go") (param i32) (result i32)
-      (call $both (local.get 0) (call $make (i32.const 20)) (call $make (i32.const 3)))))
-  (core instance $m (instantiate $m (with "" (instance (export "make" (func $make)) (export "both" (func $both))))))
-  (func (export "go") (param "n" u32) (result u32) (canon lift (core func $m "go"))))"""
-
-
 def test_a_handle_that_is_lent_inside_a_record_is_let_go(plain: Engine) -> None:
-    fused = _fused(plain, [_BOXER, _BOXES], (0, "test:box/api", 1, "test:box/api"))
+    fused = _fused(plain, [BOXER, BOXES], (0, "test:box/api", 1, "test:box/api"))
     assert [fused(0, "go", 100), fused(0, "go", 200)] == [123, 223]
     assert fused.counts() == {(0, "[constructor]box"): 4, (0, "both"): 2}
+
+
+def test_two_interfaces_share_a_resource_whatever_the_order_of_the_joints(plain: Engine) -> None:
+    edges = [(0, name, 1, name) for name in ("test:box/more", "test:box/api")]
+    for order in (edges, edges[::-1]):
+        fused = _fused(plain, [WEIGHER, BOXES], *order)
+        assert fused(0, "go", 5) == 5
 
 
 _VALUES = types().flatmap(lambda type_: st.tuples(st.just(type_), values(type_)))
@@ -300,68 +248,16 @@ def test_every_type_passes_through_a_tap_and_a_shim_around_it_all(plain: Engine,
     assert taps.word(NEXT) == taps.word(MARK)
 
 
-_LOOPER = f"""(component
-  (import "{texts.TEXT}" (instance $in (export "echo" (func (param "s" string) (result string)))))
-  (core module $heap {MEMORY})
-  (core instance $heap (instantiate $heap))
-  (core func $echo (canon lower (func $in "echo")
-    (memory (core memory $heap "memory")) (realloc (core func $heap "realloc"))))
-  (core module $m
-    (import "heap" "memory" (memory 1)) (import "heap" "reset" (func $reset))
-    (import "in" "echo" (func $echo (param i32 i32 i32)))
-    (func (export "echo") (param i32 i32) (result i32) (local $i i32)
-      (memory.copy (i32.const 40000) (local.get 0) (local.get 1))
-      (loop $again
-        (call $reset)
-        (call $echo (i32.const 40000) (local.get 1) (i32.const 64))
-        (br_if $again (i32.lt_u
-          (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 100))))
-      (i32.const 64)))
-  (core instance $i (instantiate $m (with "heap" (instance $heap)) (with "in" (instance (export "echo" (func $echo))))))
-  (func $echo' (param "s" string) (result string)
-    (canon lift (core func $i "echo") (memory (core memory $heap "memory")) (realloc (core func $heap "realloc"))))
-  (instance $out (export "echo" (func $echo')))
-  (export "{_TALK}" (instance $out)))"""
-"""Calls what it imports a hundred times for each call."""
-
-
 def test_the_room_of_the_taps_is_given_back_after_each_call_however_they_nest(plain: Engine) -> None:
-    fused = _fused(plain, [_LOOPER, _LOOPER, texts.TEXTS], (0, texts.TEXT, 1, _TALK), (1, texts.TEXT, 2, texts.TEXT))
+    fused = _fused(plain, [LOOPER, LOOPER, texts.TEXTS], (0, texts.TEXT, 1, _TALK), (1, texts.TEXT, 2, texts.TEXT))
     word = "0123456789" * 20
     assert fused(0, f"{_TALK}#echo", word) == word
     assert fused.counts() == {(0, "echo"): 100, (1, "echo"): 10_000}
     assert (fused.memory().word(NEXT), fused.memory().word(MARK), fused.memory().size) == (0, 0, 1 << 16)
 
 
-_STREAMS = """(component
-  (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
-  (alias export $error "error" (type $error))
-  (import "wasi:io/streams@0.2.0" (instance $streams
-    (export "output-stream" (type (sub resource)))))
-  (alias export $streams "output-stream" (type $out))
-  (import "wasi:cli/stdout@0.2.0" (instance
-    (alias outer 1 $out (type $o)) (export "output-stream" (type $os (eq $o)))
-    (export "get-stdout" (func (result (own $os)))))))"""
-
-_POLLS = """(component
-  (import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type (sub resource)))))
-  (alias export $poll "pollable" (type $pollable))
-  (import "wasi:io/streams@0.2.0" (instance $streams
-    (alias outer 1 $pollable (type $p)) (export "pollable" (type $ps (eq $p)))
-    (export "output-stream" (type $o (sub resource)))
-    (export "[method]output-stream.subscribe" (func (param "self" (borrow $o)) (result (own $ps))))))
-  (alias export $streams "output-stream" (type $out))
-  (import "wasi:cli/stdout@0.2.1" (instance $stdout
-    (alias outer 1 $out (type $o)) (export "output-stream" (type $os (eq $o)))
-    (export "get-stdout" (func (result (own $os))))))
-  (core func $get (canon lower (func $stdout "get-stdout")))
-  (core module $m (import "" "get" (func $get (result i32))) (func (export "go") (result i32) (call $get)))
-  (core instance $m (instantiate $m (with "" (instance (export "get" (func $get))))))
-  (func (export "go") (result u32) (canon lift (core func $m "go"))))"""
-
-
 def test_what_parts_ask_of_wasi_is_asked_once_and_all_of_it(plain: Engine) -> None:
-    fused = _fused(plain, [_STREAMS, _POLLS])
+    fused = _fused(plain, [STREAMS, POLLS])
     found = world(plain, fused.fused.binary)
     shown = {
         str(item.name): ([d.name for d in item.types], [f.name for f in item.functions])
@@ -379,16 +275,25 @@ def test_what_parts_ask_of_wasi_is_asked_once_and_all_of_it(plain: Engine) -> No
     assert fused(1, "go") > 0
 
 
-_USERS = f"""(component
-  (import "{API}" (instance $api (export "counter" (type $c (sub resource)))))
-  (alias export $api "counter" (type $c))
-  (import "test:res/users" (instance
-    (alias outer 1 $c (type $c')) (export "counter" (type $u (eq $c')))
-    (export "use" (func (param "c" (borrow $u)) (param "n" (list u8)))))))"""
+@pytest.mark.parametrize("text", [RICH, VERSIONS, EXPORTER, PASSER, texts.CHOOSER, texts.TOOL_USER])
+def test_every_world_can_be_a_part_twice(plain: Engine, text: str) -> None:
+    one = part(plain, text)
+    fused = fuse([one, one], [])
+    found = world(plain, fused.binary)
+    assert sorted(str(item.name) for item in found.imports) == sorted(fused.imports.values())
+    assert [str(item.name) for item in found.exports] == list(fused.exports.values())
+    assert list(fused.imports) == [(number, str(item.name)) for number in (0, 1) for item in one.world.imports]
+    assert list(fused.exports) == [(number, str(item.name)) for number in (0, 1) for item in one.world.exports]
+
+
+def test_types_of_a_joined_interface_have_their_names_on_both_sides(plain: Engine) -> None:
+    fused = _fused(plain, [texts.CHOICE_USER, texts.CHOOSER], (0, texts.CHOICE, 1, texts.CHOICE))
+    assert [fused(0, "test:user/user#go", n) for n in (5, 0)] == [5, 1000]
+    assert fused.counts() == {(0, "pick"): 2}
 
 
 def test_an_interface_that_uses_anothers_resource_gets_it_under_its_new_name(plain: Engine) -> None:
-    found = world(plain, fuse([part(plain, _USERS), part(plain, _USERS)], []).binary)
+    found = world(plain, fuse([part(plain, USERS), part(plain, USERS)], []).binary)
     resources = [t.Resource("counter", "p0-i0"), t.Resource("counter", "p1-i0")]
     users = [item for item in found.imports if isinstance(item, t.Interface) and item.functions]
     assert [item.name.interface for item in users] == ["p0-i1", "p1-i1"]
@@ -406,21 +311,21 @@ def test_joints_in_a_circle_are_refused(plain: Engine) -> None:
 
 def test_sides_that_do_not_fit_are_refused(plain: Engine) -> None:
     number = _counting(0).replace("(result u32)", "(result s32)")
-    assert _refused(plain, [_ADDER, number], (0, "left", 1, "next-number")) == (
+    assert _refused(plain, [ADDER, number], (0, "left", 1, "next-number")) == (
         "`next-number` does not answer `left`: result: `caller` expects u32, `callee` returns s32"
     )
-    assert _refused(plain, [_ADDER, texts.TEXTS], (0, "left", 1, texts.TEXT)) == (
+    assert _refused(plain, [ADDER, texts.TEXTS], (0, "left", 1, texts.TEXT)) == (
         "`left` and `test:text/text` are an interface and a function"
     )
 
 
 def test_an_import_is_answered_once(plain: Engine) -> None:
     twice = ((0, "left", 1, "next-number"),) * 2
-    assert _refused(plain, [_ADDER, _counting(0)], *twice) == "`left` of part 0 is answered twice"
+    assert _refused(plain, [ADDER, _counting(0)], *twice) == "`left` of part 0 is answered twice"
 
 
 def test_what_is_not_imported_is_not_joined(plain: Engine) -> None:
-    parts = [part(plain, _ADDER), part(plain, _counting(0))]
+    parts = [part(plain, ADDER), part(plain, _counting(0))]
     wanted, offered = t.Function("centre", (), t.U32), parts[1].world.exports[0]
     with pytest.raises(CannotFuse) as caught:
         fuse(parts, [Joint(0, wanted, 1, offered)])
@@ -435,7 +340,7 @@ def test_a_resource_that_both_sides_have_from_a_third_is_refused(plain: Engine) 
 
 
 def test_a_resource_that_must_pass_outside_too_is_refused(plain: Engine) -> None:
-    assert _refused(plain, [_USERS, OWNER], (0, API, 1, API)) == (
+    assert _refused(plain, [USERS, OWNER], (0, API, 1, API)) == (
         "`test:res/users` mentions `counter`, a resource of test:res/api, and another component answers it than "
         "that interface"
     )
@@ -465,7 +370,7 @@ def test_a_handle_that_is_lent_among_too_many_parameters_is_refused(plain: Engin
 
 
 def test_another_components_world_is_refused(plain: Engine) -> None:
-    mixed = Part(part(plain, _ADDER).binary, part(plain, texts.TEXTS).world)
+    mixed = Part(part(plain, ADDER).binary, part(plain, texts.TEXTS).world)
     with pytest.raises(ComponentError) as caught:
         fuse([mixed], [])
     assert str(caught.value) == "the component has `left`, which its world does not say or nothing carries"
@@ -482,6 +387,13 @@ def _built(engine: OwnEngine, name: str) -> Part:
     return Part(newest.read_bytes(), found)
 
 
+def _record(fields: dict[str, Any]) -> cm.Record:
+    made = cm.Record()
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
+
+
 @pytest.mark.slow
 def test_the_answerer_asks_the_retriever_inside_one_component(plain: Engine) -> None:
     with OwnEngine() as engine:
@@ -490,25 +402,20 @@ def test_the_answerer_asks_the_retriever_inside_one_component(plain: Engine) -> 
     fused = fuse(parts, [joint(parts, 0, retrieval, 1, retrieval)])
     asked: list[str] = []
 
-    def complete(messages: list[Any], _options: Any) -> cm.Variant:
+    def complete(messages: list[Any], _options: Any) -> cm.Record:
         asked.append(messages[-1].content)
-        usage = SimpleNamespace(**{"prompt-tokens": 1, "completion-tokens": 1, "total-tokens": 2})
-        return cm.Variant(
-            "ok", SimpleNamespace(**{"content": "In [1].", "finish-reason": "stop", "usage": usage, "model": "m"})
-        )
+        usage = _record({"prompt-tokens": 1, "completion-tokens": 1, "total-tokens": 2})
+        return _record({"content": "In [1].", "finish-reason": "stop", "usage": usage, "model": "m"})
 
-    no_settings: dict[str, Answer] = {
-        "get": lambda _key: cm.Variant("ok", None),
-        "get-all": lambda: cm.Variant("ok", []),
-    }
+    no_settings: dict[str, Answer] = {"get": lambda _key: None, "get-all": list}
     store, chat = "wasi:config/store@0.2.0-rc.1", "agent:llm/chat@0.1.0"
     interfaces = {fused.imports[number, store]: no_settings for number in (0, 1)}
     whole = _Fused(plain, fused, interfaces | {fused.imports[0, chat]: {"complete": complete}})
     documents = [
-        SimpleNamespace(id=name, title=name, text=text, metadata=[])
+        _record({"id": name, "title": name, "text": text, "metadata": []})
         for name, text in (("a", "Herons are grey."), ("b", "Foxes are red."))
     ]
     answer = whole(0, "agent:core/answer@0.1.0#run", "Which colour are foxes?", documents)
-    assert [(source.id, source.passage) for source in answer.payload.sources] == [("b", "Foxes are red.")]
+    assert [(source.id, source.passage) for source in answer.sources] == [("b", "Foxes are red.")]
     assert len(asked) == 1
     assert whole.counts() == {(0, "index"): 1, (0, "search"): 1}
