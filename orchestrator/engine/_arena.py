@@ -18,8 +18,10 @@ from orchestrator.errors import LimitExceeded
 ROOM = 64
 """Where free room begins; in front of it stand the two words and what may come to them."""
 
-_WORD = struct.Struct("<I")
-_next, _set = _WORD.unpack_from, _WORD.pack_into
+WORD = struct.Struct("<I")
+"""How the pointer to the free room lies at 0, and the mark at 4."""
+
+_next, _set = WORD.unpack_from, WORD.pack_into
 _MARK = 4
 
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
-from orchestrator.engine._arena import advance, following, full
+from orchestrator.engine._arena import WORD, full
 from orchestrator.engine._block_sizes import Measuring, claims, extra, points
 from orchestrator.engine._flat import MAX_PARAMS, MAX_RESULTS, Signature, flat, signature
 from orchestrator.engine._leaves import Code, Row, Slots, refuse, tuple_of
-from orchestrator.engine._load import Loading, loader, outside
+from orchestrator.engine._load import Loading
 from orchestrator.engine._store import Storing
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Function, Tuple, Type
@@ -111,14 +111,14 @@ def _room(writing: Storing, name: str, size: int, align: int) -> None:
 
 
 def _storing() -> Storing:
-    return Storing(Code({"full": full, "array": array, "following": following, "advance": advance}))
+    return Storing(Code({"full": full, "array": array, "memoryview": memoryview, "word": WORD.unpack_from, "put": WORD.pack_into}))
 
 
 def _finished(writing: Storing, head: str, result: str) -> Any:
     """The function that takes room if the lines do, and tells the memory when all of them are done."""
     if writing.takes:
-        writing.lines.insert(0, "free = following(memory)")
-        writing.add("advance(memory, free)")
+        writing.lines.insert(0, "(free,) = word(memory, 0)")
+        writing.add("put(memory, 0, free)")
     return writing.function(head, result)
 
 
@@ -178,52 +178,47 @@ def _spilled(params: tuple[Type, ...]) -> bool:
     return len(flat(params)) > MAX_PARAMS
 
 
-def _names(cores: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"p{index}" for index in range(len(cores)))
-
-
 @lru_cache(maxsize=4096)
 def _lift(params: tuple[Type, ...], arrays: bool) -> Lift:
-    cores, measure = flat(params), _request_size(params) if claims(params) else None
-    if _spilled(params):
-        load = _checked_loader(Tuple(params), arrays)
-        return lambda numbers, memory: load(numbers[0], memory)
-    names = _names(cores)
-    slots, writing = Slots(cores, names), Loading(arrays)
-    values = [writing.value(type_, slots, place) for type_, place in slots.inside(params, 0)]
-    lines = [f"{tuple_of(list(names))} = numbers[:{len(names)}]", f"return {tuple_of(values)}"]
-    if measure is not None:
-        lines.insert(0, f"{writing.code.bind(measure, 'measure')}(numbers, memory)")
+    writing = Loading(arrays)
+    lines = (_block_lines(writing, Tuple(params), "numbers[0]") if _spilled(params) else _flat_lines(writing, params))
     found: Lift = writing.function("lift(numbers, memory)", *lines)
     return found
 
 
-def _checked_loader(type_: Type, arrays: bool) -> LoadResult:
-    """The function that reads a value by its offset, once it is known not to claim more than there is."""
-    load, (size, align) = loader(type_, arrays), layout(type_)
-    measure = extra(type_) if claims((type_,)) else None
+def _flat_lines(writing: Loading, params: tuple[Type, ...]) -> list[str]:
+    """Lines that read values out of the numbers they are passed as."""
+    cores = flat(params)
+    names = [f"p{index}" for index in range(len(cores))]
+    slots = Slots(cores, tuple(names))
+    values = [writing.value(type_, slots, place) for type_, place in slots.inside(params, 0)]
+    lines = [f"{tuple_of(names)} = numbers[:{len(names)}]", f"return {tuple_of(values)}"]
+    if claims(params):
+        lines.insert(0, f"{writing.code.bind(_request_size(params), 'measure')}(numbers, memory)")
+    return lines
 
-    def checked(at: Number, memory: memoryview) -> Any:
-        place = int(at)
-        if place & align - 1:
-            outside(place, size, memory, align)
-        if measure is not None:
-            measure(memory, place)
-        return load(memory, place)
 
-    return checked
+def _block_lines(writing: Loading, type_: Type, number: str) -> list[str]:
+    """Lines that read a value by its offset, once it is known not to claim more than there is."""
+    size, align = layout(type_)
+    row = Row(writing.code.numbers)
+    expression = writing.value(type_, row, 0)
+    lines = [f"at = {number}", f"if at & {align - 1}:", f"    outside(at, {size}, memory, {align})"]
+    if claims((type_,)):
+        lines.append(f"{writing.code.bind(extra(type_), 'measure')}(memory, at)")
+    return lines + [f"{tuple_of(row.ordered())} = {writing.reads(row)}(memory, at)", f"return {expression}"]
 
 
 @lru_cache(maxsize=4096)
 def _load_result(result: Type | None, arrays: bool) -> LoadResult:
     if result is None:
         return lambda _number, _memory: None
-    cores = flat((result,))
+    writing, cores = Loading(arrays), flat((result,))
     if len(cores) > MAX_RESULTS:
-        return _checked_loader(result, arrays)
-    writing = Loading(arrays)
-    expression = writing.value(result, Slots(cores, ("number",)), 0)
-    found: LoadResult = writing.function("load_result(number, memory)", f"return {expression}")
+        lines = _block_lines(writing, result, "number")
+    else:
+        lines = [f"return {writing.value(result, Slots(cores, ('number',)), 0)}"]
+    found: LoadResult = writing.function("load_result(number, memory)", *lines)
     return found
 
 

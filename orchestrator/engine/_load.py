@@ -110,6 +110,10 @@ class Loading:
         self.code.add("except BROKEN as problem:", "    raise broken(problem) from None")
         return self.code.function(head)
 
+    def reads(self, row: Row) -> str:
+        """The name of the function that reads a row's leaves at an offset."""
+        return self.code.bind(row.format().unpack_from, "read")
+
     def value(self, type_: Type, places: Places, at: int) -> str:
         """The expression for the value of a type that stands at a place."""
         match type_:
@@ -221,8 +225,7 @@ def loader(type_: Type, arrays: bool) -> Load:
 def _block_function(writing: Loading, row: Row, expression: str) -> Load:
     lines = [f"return {expression}"]
     if row.leaves:
-        read = writing.code.bind(row.format().unpack_from, "read")
-        lines.insert(0, f"{tuple_of(row.ordered())} = {read}(memory, at)")
+        lines.insert(0, f"{tuple_of(row.ordered())} = {writing.reads(row)}(memory, at)")
     found: Load = writing.function("load(memory, at)", *lines)
     return found
 

@@ -27,6 +27,7 @@ from tests.support.strategies import block_types, listed, same, values
 MANY = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 _SIZE = 1 << 18
 _NUMBERS = ("s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64", "f32", "f64")
+_TYPES = block_types()
 _BLOCK = (ctypes.c_uint8 * _SIZE)()
 
 
@@ -47,7 +48,7 @@ def stored(type_: t.Type, value: Any) -> tuple[Arena, int]:
 
 @st.composite
 def typed_values(draw: st.DrawFn) -> tuple[t.Type, Any]:
-    type_ = draw(block_types())
+    type_ = draw(_TYPES)
     return type_, draw(values(type_))
 
 
@@ -115,7 +116,7 @@ def test_the_size_in_memory_is_that_of_the_value(pair: tuple[t.Type, Any]) -> No
 
 @st.composite
 def calls(draw: st.DrawFn) -> tuple[list[t.Type], list[Any]]:
-    params = draw(st.lists(block_types(), max_size=4))
+    params = draw(st.lists(_TYPES, max_size=4))
     return params, [draw(values(type_)) for type_ in params]
 
 
@@ -184,7 +185,7 @@ def test_a_function_without_anything_takes_nothing() -> None:
 
 
 @MANY
-@given(type_=block_types(), data=st.data())
+@given(type_=_TYPES, data=st.data())
 def test_memory_that_holds_anything_gives_a_value_or_a_trap(type_: t.Type, data: st.DataObject) -> None:
     length = data.draw(st.integers(0, 300))
     noise = random.Random(data.draw(st.integers()))
