@@ -22,6 +22,7 @@ from orchestrator.interface.types import (
     List,
     Option,
     Own,
+    Primitive,
     Record,
     Result,
     Tuple,
@@ -83,9 +84,14 @@ def _list(element: Type, uses: Uses) -> Convert | None:
         return lambda value: [None] * len(value)
     inner = converter(element, part)
     if inner is None:
-        return None
+        # A list of numbers may be a buffer, which the library does not know.
+        return _plain if isinstance(element, Primitive) else None
     convert = inner
     return lambda value: [convert(item) for item in value]
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if type(value) is memoryview else value
 
 
 def _option(some: Type, uses: Uses) -> Convert | None:

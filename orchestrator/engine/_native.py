@@ -50,6 +50,8 @@ list_new = _function("wasmtime_component_vallist_new_uninit", None, PTR, SIZE)
 record_new = _function("wasmtime_component_valrecord_new_uninit", None, PTR, SIZE)
 tuple_new = _function("wasmtime_component_valtuple_new_uninit", None, PTR, SIZE)
 flags_new = _function("wasmtime_component_valflags_new_uninit", None, PTR, SIZE)
+record_copy = _function("wasmtime_component_valrecord_copy", None, PTR, PTR)
+flags_copy = _function("wasmtime_component_valflags_copy", None, PTR, PTR)
 value_new = _function("wasmtime_component_val_new", PTR, PTR)
 value_delete = _function("wasmtime_component_val_delete", None, PTR)
 

@@ -2,20 +2,22 @@
 
 A C value is 32 bytes: a kind, then up to three words of which the last may be an address. A lifter reads it where it
 lies; a lowerer returns its 32 bytes. What a lowerer allocates belongs to the value it returns: whoever takes the value
-frees it with `value_delete`. Lowering expects a value that `interface.check` has passed; nothing in it can fail
-half-way but a handle, which is checked before.
+frees it with `value_delete`. Lowering expects a value that `interface.check` has passed; what still fails half-way, a
+handle that is dead, frees what was made before it.
 """
 
 from __future__ import annotations
 
 import ctypes
 import struct
+from array import array as numbers_array
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._kinds import KIND, NUMBERS
+from orchestrator.engine._leaves import number_code
 from orchestrator.engine._memory import MEMORY, WORDS, array, text, word, words
 from orchestrator.errors import UnsupportedType
 from orchestrator.interface.types import (
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from orchestrator.engine._resources import Handles
 
 T = TypeVar("T")
+_PART = 4096
+"""Numbers of a list that are written at a time."""
 Lift = Callable[[int, "Handles"], Any]
 """(the address of a C value, the handles of its store) -> the value in its Python form."""
 Lower = Callable[[Any, "Handles"], bytes]
@@ -188,18 +192,72 @@ def _bytes_words(data: bytes) -> tuple[int, int]:
     return words[0], words[1]
 
 
-def _vector_words(new: Callable[[int, int], None], data: bytes, unit: int) -> tuple[int, int]:
-    """The two words of a vector of values, entries or names that takes over `data`."""
+def _room(new: Callable[[int, int], None], count: int) -> tuple[int, int]:
+    """The two words of a vector of so many values, to be filled."""
     words = (ctypes.c_uint64 * 2)()
-    new(ctypes.addressof(words), len(data) // unit)
-    if data:
-        ctypes.memmove(words[1], data, len(data))
+    new(ctypes.addressof(words), count)
+    return words[0], words[1]
+
+
+def _vector_words(new: Callable[[int, int], None], values: list[bytes]) -> tuple[int, int]:
+    """The two words of a vector that takes over the values."""
+    size, at = _room(new, len(values))
+    if values:
+        MEMORY[at : at + size * c.VALUE] = b"".join(values)
+    return size, at
+
+
+def _copied_words(copy: Callable[[int, int], None], entries: int, count: int) -> tuple[int, int]:
+    """The two words of a vector that is a copy of the entries at an address: one call, whatever their number."""
+    words = (ctypes.c_uint64 * 4)(0, 0, count, entries)
+    at = ctypes.addressof(words)
+    copy(at, at + 16)
     return words[0], words[1]
 
 
 def _boxed(value: bytes) -> int:
     """The address of a value on the C API's heap, which takes over what `value` owns."""
     return int(c.value_new(value))
+
+
+def free(value: bytes) -> None:
+    """Frees what a lowered value owns, where nobody took it over."""
+    kept = ctypes.create_string_buffer(value, c.VALUE)
+    c.value_delete(ctypes.addressof(kept))
+
+
+def _all(values: Iterable[bytes]) -> list[bytes]:
+    """The values, lowered one after the other; when one fails, those before it are freed."""
+    made: list[bytes] = []
+    try:
+        for value in values:
+            made.append(value)  # noqa: PERF402 - what was made before a failure has to be known
+    except BaseException:
+        for value in made:
+            free(value)
+        raise
+    return made
+
+
+class _Names:
+    """Names as the C API has them, in Python's memory: to be copied from, never to be freed.
+
+    Arguments:
+        names: what they say.
+        unit: how many bytes each entry has, the name in front.
+    """
+
+    def __init__(self, names: tuple[str, ...], unit: int) -> None:
+        encoded = [name.encode() for name in names]
+        self._texts = ctypes.create_string_buffer(b"".join(encoded) or b"\0")
+        at = ctypes.addressof(self._texts)
+        self.words: dict[str, bytes] = {}
+        """The two words of each."""
+        for name, text_ in zip(names, encoded, strict=True):
+            self.words[name] = WORDS.pack(len(text_), at)
+            at += len(text_)
+        self._entries = ctypes.create_string_buffer(b"".join(self.words[name].ljust(unit, b"\0") for name in names))
+        self.address = ctypes.addressof(self._entries)
 
 
 def lowerer(type_: Type) -> Lower:
@@ -221,7 +279,7 @@ def _lowerer(type_: Type, _imported: tuple[bool, ...]) -> Lower:
         case List(element):
             return _lower_list(element)
         case Record(fields):
-            return _lower_record(tuple((f.name, f.name.encode(), lowerer(f.type)) for f in fields))
+            return _lower_record(tuple((f.name, lowerer(f.type)) for f in fields))
         case Tuple(items):
             return _lower_tuple(tuple(map(lowerer, items)))
         case Variant():
@@ -249,29 +307,49 @@ def _lower_number(name: str) -> Lower:
 
 
 def _lower_list(element: Type) -> Lower:
-    if element == Primitive("u8"):
-        template = bytes([KIND["u8"]]) + bytes(c.VALUE - 1)
-
-        def lower_bytes(value: bytes, _handles: Handles) -> bytes:
-            array = bytearray(template * len(value))
-            array[8 :: c.VALUE] = value
-            return _pack("list", *_vector_words(c.list_new, bytes(array), c.VALUE))
-
-        return lower_bytes
+    if isinstance(element, Primitive) and (code := number_code(element)):
+        return _lower_numbers(KIND[element.name], code)
     lower = lowerer(element)
     return lambda value, handles: _lowered_values("list", c.list_new, (lower(item, handles) for item in value))
 
 
+def _lower_numbers(kind: int, code: str) -> Lower:
+    """Many numbers at once: into values of zero each n-th item of a view is written. In parts, which stay in a cache."""
+    template, width = bytes([kind]) + bytes(c.VALUE - 1), struct.calcsize(code)
+    bits = {1: "B", 2: "H", 4: "I", 8: "Q"}[width]
+    first, step = 8 // width, c.VALUE // width
+
+    def lower_numbers(value: Any, _handles: Handles) -> bytes:
+        data = memoryview(numbers_array(code, value) if isinstance(value, list) else value).cast("B").cast(bits)
+        size, at = _room(c.list_new, len(data))
+        part = bytearray(template * min(size, _PART))
+        for start in range(0, size, _PART):
+            numbers = data[start : start + _PART]
+            memoryview(part).cast(bits)[first : step * len(numbers) : step] = numbers
+            end = at + len(numbers) * c.VALUE
+            MEMORY[at:end] = memoryview(part)[: len(numbers) * c.VALUE]
+            at = end
+        return _pack("list", size, at - size * c.VALUE)
+
+    return lower_numbers
+
+
 def _lowered_values(kind: str, new: Callable[[int, int], None], values: Iterable[bytes]) -> bytes:
-    return _pack(kind, *_vector_words(new, b"".join(values), c.VALUE))
+    return _pack(kind, *_vector_words(new, _all(values)))
 
 
-def _lower_record(fields: tuple[tuple[str, bytes, Lower], ...]) -> Lower:
+def _lower_record(fields: tuple[tuple[str, Lower], ...]) -> Lower:
+    names = _Names(tuple(name for name, _ in fields), c.ENTRY)
+    count = len(fields)
+
     def lower_record(value: dict[str, Any], handles: Handles) -> bytes:
-        entries = b"".join(
-            WORDS.pack(*_bytes_words(encoded)) + lower(value[name], handles) for name, encoded, lower in fields
-        )
-        return _pack("record", *_vector_words(c.record_new, entries, c.ENTRY))
+        values = _all(lower(value[name], handles) for name, lower in fields)
+        size, at = _copied_words(c.record_copy, names.address, count)
+        place = at + c.NAME
+        for each in values:
+            MEMORY[place : place + c.VALUE] = each
+            place += c.ENTRY
+        return _pack("record", size, at)
 
     return lower_record
 
@@ -312,10 +390,11 @@ def _lower_result(ok: Lower | None, err: Lower | None) -> Lower:
 
 
 def _lower_flags(order: tuple[str, ...]) -> Lower:
-    encoded = {name: name.encode() for name in order}
+    names = _Names(order, c.NAME)
 
     def lower_flags(value: frozenset[str], _handles: Handles) -> bytes:
-        names = b"".join(WORDS.pack(*_bytes_words(encoded[name])) for name in order if name in value)
-        return _pack("flags", *_vector_words(c.flags_new, names, c.NAME))
+        words = names.words
+        entries = ctypes.create_string_buffer(b"".join([words[name] for name in order if name in value]))
+        return _pack("flags", *_copied_words(c.flags_copy, ctypes.addressof(entries), len(value)))
 
     return lower_flags

@@ -227,7 +227,9 @@ def _encode_bytes(value: bytes) -> str:
 
 
 def _encode_list(element: Convert) -> Convert:
-    return (lambda value: value) if element is _same else (lambda value: elements(element, value))
+    if element is _same:
+        return lambda value: value.tolist() if type(value) is memoryview else value
+    return lambda value: elements(element, value)
 
 
 def _encode_option(some: Convert, nested: bool) -> Convert:

@@ -1,7 +1,8 @@
 """Python values checked against a type and brought into the one form that the engine gets.
 
 Lists, tuples and mappings come out as list, tuple and dict; bytes-likes as bytes; sets and lists of flags as frozenset;
-integers for a float as float, f32 rounded to what f32 holds; subclasses of str and int as str and int.
+integers for a float as float, f32 rounded to what f32 holds; subclasses of str and int as str and int. A list of numbers
+that is given as a buffer stays one: see `_buffers`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from orchestrator.errors import UnsupportedType
 from orchestrator.interface import types as t
+from orchestrator.interface._buffers import CODES, is_buffer, numbers
 from orchestrator.interface._mismatch import (
     INTEGERS,
     Cache,
@@ -33,7 +35,7 @@ def _build(type_: t.Type) -> Convert:
         case t.Primitive(name):
             return _PRIMITIVES[name] if name in _PRIMITIVES else _integer(name)
         case t.List(element):
-            return as_bytes if element == t.U8 else _list(checked(element), short_type(type_))
+            return as_bytes if element == t.U8 else _list_of(element, short_type(type_))
         case t.Option(some):
             return _option(checked(some), isinstance(some, t.Option), short_type(type_))
         case t.Result(ok, err):
@@ -148,11 +150,30 @@ def as_bytes(value: Any) -> bytes:
     """A `list<u8>`."""
     if type(value) is bytes:
         return value
-    if isinstance(value, memoryview) and value.itemsize != 1:
+    if isinstance(value, (bytes, bytearray)) or (isinstance(value, memoryview) and value.itemsize == value.ndim == 1):
+        return bytes(value)
+    if isinstance(value, (list, tuple)) or not is_buffer(value):
         raise mismatch("list<u8> (bytes)", value)
-    if not isinstance(value, (bytes, bytearray, memoryview)):
-        raise mismatch("list<u8> (bytes)", value)
-    return bytes(value)
+    return numbers(t.U8, "list<u8>", value).tobytes()
+
+
+def _list_of(element: t.Type, shown: str) -> Convert:
+    each = _list(checked(element), shown)
+    return _numbers(element, each, shown) if element in CODES else each
+
+
+def _numbers(type_: t.Type, each: Convert, shown: str) -> Convert:
+    """A list of numbers: a list or tuple of them, or a buffer."""
+    code = CODES[type_]
+
+    def check(value: Any) -> Any:
+        if type(value) is memoryview and value.format == code and value.contiguous and value.ndim == 1:
+            return value
+        if isinstance(value, (list, tuple, bytes, bytearray)) or not is_buffer(value):
+            return each(value)
+        return numbers(type_, shown, value)
+
+    return check
 
 
 def _list(element: Convert, shown: str) -> Convert:

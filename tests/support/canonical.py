@@ -1,177 +1,290 @@
-"""Values laid out in a linear memory by the canonical ABI, for tests of what reads and writes there.
+"""The canonical ABI's layout of values, written down slowly and by the text of its specification: what the codec of
+the bulk path is compared with. Nothing of the engine is used here.
 
-Written from CanonicalABI.md alone, apart from the engine's own code for it.
+Source: CanonicalABI.md, https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md
 """
 
 from __future__ import annotations
 
+import math
 import struct
-from collections.abc import Callable, Iterator
 from typing import Any
 
 from orchestrator.interface import types as t
-from orchestrator.interface.sizes import layout
 from orchestrator.interface.values import Variant
 
-_FORMATS = {
-    "bool": "?", "s8": "b", "u8": "B", "s16": "h", "u16": "H", "s32": "i", "u32": "I", "s64": "q", "u64": "Q",
-    "f32": "f", "f64": "d",
+_NUMBERS = {
+    "s8": "<b", "u8": "<B", "s16": "<h", "u16": "<H", "s32": "<i", "u32": "<I", "s64": "<q", "u64": "<Q",
+    "f32": "<f", "f64": "<d",
 }  # fmt: skip
 
 
-class Values:
-    """Reads and writes values.
+def despecialized(type_: t.Type) -> t.Type:
+    """Types that the ABI treats alike, as one of them."""
+    match type_:
+        case t.Tuple(items):
+            return t.Record(tuple(t.Field(str(index), item) for index, item in enumerate(items)))
+        case t.Enum(names):
+            return t.Variant(tuple(t.Case(name) for name in names))
+        case t.Option(some):
+            return t.Variant((t.Case("none"), t.Case("some", some)))
+        case t.Result(ok, err):
+            return t.Variant((t.Case("ok", ok), t.Case("err", err)))
+        case _:
+            return type_
 
-    Arguments:
-        read: (address, size) -> bytes.
-        write: (address, bytes).
-        room: (size, alignment) -> the address of as much room.
-    """
 
-    def __init__(
-        self,
-        read: Callable[[int, int], bytes],
-        write: Callable[[int, bytes], None],
-        room: Callable[[int, int], int],
-    ) -> None:
-        self._read, self._write, self.room = read, write, room
+def spread(type_: t.Type, value: Any) -> Any:
+    """A value as one of the type that its own is treated as."""
+    match type_:
+        case t.Tuple():
+            return {str(index): item for index, item in enumerate(value)}
+        case t.Enum():
+            return Variant(value)
+        case t.Option(some):
+            if value is None:
+                return Variant("none")
+            return Variant("some", value["some"] if isinstance(some, t.Option) else value)
+        case t.Result():
+            ((side, inner),) = value.items()
+            return Variant(side, inner)
+        case _:
+            return value
 
-    def put(self, type_: t.Type, value: Any) -> int:
-        """Writes a value somewhere; where."""
-        at = self.room(*layout(type_))
-        self.store(type_, value, at)
+
+def gathered(type_: t.Type, value: Any) -> Any:
+    """The way back."""
+    match type_:
+        case t.Tuple():
+            return tuple(value.values())
+        case t.Enum():
+            return value.case
+        case t.Option(some):
+            if value.case == "none":
+                return None
+            return {"some": value.value} if isinstance(some, t.Option) else value.value
+        case t.Result():
+            return {value.case: value.value}
+        case _:
+            return value
+
+
+def discriminant(cases: int) -> int:
+    return {0: 1, 1: 1, 2: 2, 3: 4}[math.ceil(math.log2(cases) / 8)]
+
+
+def alignment(type_: t.Type) -> int:
+    match despecialized(type_):
+        case t.Primitive("bool"):
+            return 1
+        case t.Primitive("char" | "string") | t.List():
+            return 4
+        case t.Primitive(name):
+            return struct.calcsize(_NUMBERS[name])
+        case t.Record(fields):
+            return max(alignment(field.type) for field in fields)
+        case t.Variant(cases):
+            return max(discriminant(len(cases)), payload_alignment(cases))
+        case t.Flags(names):
+            return 1 if len(names) <= 8 else 2 if len(names) <= 16 else 4
+        case _:
+            raise AssertionError(type_)
+
+
+def payload_alignment(cases: tuple[t.Case, ...]) -> int:
+    return max([1, *(alignment(case.type) for case in cases if case.type is not None)])
+
+
+def align(at: int, to: int) -> int:
+    return math.ceil(at / to) * to
+
+
+def element_size(type_: t.Type) -> int:
+    match despecialized(type_):
+        case t.Primitive("bool"):
+            return 1
+        case t.Primitive("char"):
+            return 4
+        case t.Primitive("string") | t.List():
+            return 8
+        case t.Primitive(name):
+            return struct.calcsize(_NUMBERS[name])
+        case t.Record(fields):
+            end = 0
+            for field in fields:
+                end = align(end, alignment(field.type)) + element_size(field.type)
+            return align(end, alignment(type_))
+        case t.Variant(cases):
+            payload = align(discriminant(len(cases)), payload_alignment(cases))
+            widest = max([0, *(element_size(case.type) for case in cases if case.type is not None)])
+            return align(payload + widest, alignment(type_))
+        case t.Flags(names):
+            return 1 if len(names) <= 8 else 2 if len(names) <= 16 else 4 * math.ceil(len(names) / 32)
+        case _:
+            raise AssertionError(type_)
+
+
+class Reference:
+    """Stores and loads values in a memory of its own, room taken in the order of the specification."""
+
+    def __init__(self, memory: bytearray, free: int) -> None:
+        self.memory, self.free = memory, free
+
+    def room(self, size: int, to: int) -> int:
+        at = align(self.free, to)
+        self.free = at + size
+        assert self.free <= len(self.memory)
         return at
 
+    def put(self, form: str, at: int, value: Any) -> None:
+        assert at % struct.calcsize(form) == 0
+        struct.pack_into(form, self.memory, at, value)
+
+    def get(self, form: str, at: int) -> Any:
+        assert at % struct.calcsize(form) == 0
+        return struct.unpack_from(form, self.memory, at)[0]
+
     def store(self, type_: t.Type, value: Any, at: int) -> None:
-        """Writes a value at an address."""
-        match type_:
+        value = spread(type_, value)
+        match despecialized(type_):
+            case t.Primitive("bool"):
+                self.put("<B", at, int(value))
+            case t.Primitive("char"):
+                self.put("<I", at, ord(value))
             case t.Primitive("string"):
                 data = value.encode()
-                self._pair(data, len(data), 1, at)
-            case t.List(t.Primitive("u8")):
-                self._pair(value, len(value), 1, at)
-            case t.List(element):
-                size, alignment = layout(element)
-                start = self.room(size * len(value), alignment)
-                for number, one in enumerate(value):
-                    self.store(element, one, start + number * size)
-                self._write(at, struct.pack("<II", start, len(value)))
-            case t.Primitive("char"):
-                self._write(at, struct.pack("<I", ord(value)))
+                place = self.room(len(data), 1)
+                self.memory[place : place + len(data)] = data
+                self.put("<I", at, place)
+                self.put("<I", at + 4, len(data))
             case t.Primitive(name):
-                self._write(at, struct.pack("<" + _FORMATS[name], value))
-            case t.Enum(names):
-                self._number(names.index(value), layout(type_)[0], at)
+                self.put(_NUMBERS[name], at, value)
+            case t.List(element):
+                size = element_size(element)
+                place = self.room(size * len(value), alignment(element))
+                for index, item in enumerate(value):
+                    self.store(element, item, place + index * size)
+                self.put("<I", at, place)
+                self.put("<I", at + 4, len(value))
+            case t.Record(fields):
+                for field in fields:
+                    at = align(at, alignment(field.type))
+                    self.store(field.type, value[field.name], at)
+                    at += element_size(field.type)
+            case t.Variant(cases):
+                index = [case.name for case in cases].index(value.case)
+                width = discriminant(len(cases))
+                self.put({1: "<B", 2: "<H", 4: "<I"}[width], at, index)
+                carried = cases[index].type
+                if carried is not None:
+                    self.store(carried, value.value, align(at + width, payload_alignment(cases)))
             case t.Flags(names):
-                bits = sum(1 << number for number, name in enumerate(names) if name in value)
-                self._number(bits, layout(type_)[0], at)
-            case t.Record() | t.Tuple():
-                for (inner, offset), one in zip(_places(type_), _parts(type_, value), strict=True):
-                    self.store(inner, one, at + offset)
+                bits = sum(1 << index for index, name in enumerate(names) if name in value)
+                size = element_size(type_)
+                self.memory[at : at + size] = bits.to_bytes(size, "little")
             case _:
-                self._store_case(type_, value, at)
-
-    def _pair(self, data: bytes, count: int, alignment: int, at: int) -> None:
-        start = self.room(len(data), alignment)
-        self._write(start, data)
-        self._write(at, struct.pack("<II", start, count))
-
-    def _number(self, value: int, size: int, at: int) -> None:
-        self._write(at, value.to_bytes(size, "little"))
-
-    def _store_case(self, type_: t.Type, value: Any, at: int) -> None:
-        cases, offset, size = _cases(type_)
-        number, payload = _chosen(type_, value)
-        self._number(number, size, at)
-        inner = cases[number][1]
-        if inner is not None:
-            self.store(inner, payload, at + offset)
+                raise AssertionError(type_)
 
     def load(self, type_: t.Type, at: int) -> Any:
-        """The value at an address."""
+        return gathered(type_, self._load(despecialized(type_), at))
+
+    def _load(self, type_: t.Type, at: int) -> Any:
         match type_:
-            case t.Primitive("string"):
-                return self._read(*self._words(at)).decode()
-            case t.List(t.Primitive("u8")):
-                return self._read(*self._words(at))
-            case t.List(element):
-                start, count = self._words(at)
-                return [self.load(element, start + number * layout(element)[0]) for number in range(count)]
+            case t.Primitive("bool"):
+                return bool(self.get("<B", at))
             case t.Primitive("char"):
-                return chr(self._natural(at, 4))
+                return chr(self.get("<I", at))
+            case t.Primitive("string"):
+                place, size = self.get("<I", at), self.get("<I", at + 4)
+                return self.memory[place : place + size].decode()
             case t.Primitive(name):
-                return struct.unpack("<" + _FORMATS[name], self._read(at, layout(type_)[0]))[0]
-            case t.Enum(names):
-                return names[self._natural(at, layout(type_)[0])]
-            case t.Flags(names):
-                bits = self._natural(at, layout(type_)[0])
-                return frozenset(name for number, name in enumerate(names) if bits >> number & 1)
-            case t.Tuple():
-                return tuple(self.load(inner, at + offset) for inner, offset in _places(type_))
+                return self.get(_NUMBERS[name], at)
+            case t.List(element):
+                place, count = self.get("<I", at), self.get("<I", at + 4)
+                assert place % alignment(element) == 0
+                items = [self.load(element, place + index * element_size(element)) for index in range(count)]
+                return bytes(items) if element == t.U8 else items
             case t.Record(fields):
-                values = (self.load(inner, at + offset) for inner, offset in _places(type_))
-                return {field.name: value for field, value in zip(fields, values, strict=True)}
+                found = {}
+                for field in fields:
+                    at = align(at, alignment(field.type))
+                    found[field.name] = self.load(field.type, at)
+                    at += element_size(field.type)
+                return found
+            case t.Variant(cases):
+                width = discriminant(len(cases))
+                case = cases[self.get({1: "<B", 2: "<H", 4: "<I"}[width], at)]
+                payload = align(at + width, payload_alignment(cases))
+                return Variant(case.name, None if case.type is None else self.load(case.type, payload))
+            case t.Flags(names):
+                bits = int.from_bytes(self.memory[at : at + element_size(type_)], "little")
+                return frozenset(name for index, name in enumerate(names) if bits >> index & 1)
             case _:
-                return self._load_case(type_, at)
+                raise AssertionError(type_)
 
-    def _words(self, at: int) -> tuple[int, int]:
-        return self._natural(at, 4), self._natural(at + 4, 4)
+    # Flat numbers: unsigned integers, floats
 
-    def _natural(self, at: int, size: int) -> int:
-        return int.from_bytes(self._read(at, size), "little")
-
-    def _load_case(self, type_: t.Type, at: int) -> Any:
-        cases, offset, size = _cases(type_)
-        name, inner = cases[self._natural(at, size)]
-        payload = None if inner is None else self.load(inner, at + offset)
-        match type_:
-            case t.Variant():
-                return Variant(name, payload)
-            case t.Result():
-                return {name: payload}
-            case t.Option(t.Option()):
-                return {"some": payload} if name == "some" else None
+    def lower(self, type_: t.Type, value: Any) -> list[Any]:
+        value = spread(type_, value)
+        match despecialized(type_):
+            case t.Primitive("f32" | "f64"):
+                return [value]
+            case t.Primitive("char"):
+                return [ord(value)]
+            case t.Primitive("string") | t.List():
+                at = self.room(8, 4)
+                self.store(type_, value, at)
+                return [self.get("<I", at), self.get("<I", at + 4)]
+            case t.Primitive(name):
+                return [int(value) % 2 ** (64 if name.endswith("64") else 32)]
+            case t.Record(fields):
+                return [number for field in fields for number in self.lower(field.type, value[field.name])]
+            case t.Variant(cases):
+                index = [case.name for case in cases].index(value.case)
+                carried = cases[index].type
+                numbers = [] if carried is None else self.lower(carried, value.value)
+                held = [] if carried is None else flattened(carried)
+                joined = flattened(type_)[1:]
+                passed = [_coerced(number, one, core) for number, one, core in zip(numbers, held, joined, strict=False)]
+                return [index, *passed, *(0 for _ in joined[len(passed) :])]
+            case t.Flags(names):
+                bits = sum(1 << index for index, name in enumerate(names) if name in value)
+                return [bits >> start & 0xFFFFFFFF for start in range(0, len(names), 32)]
             case _:
-                return payload
+                raise AssertionError(type_)
 
 
-def _places(type_: t.Record | t.Tuple) -> Iterator[tuple[t.Type, int]]:
-    """The types inside, each with its offset."""
-    offset = 0
-    for inner in t.children(type_):
-        size, alignment = layout(inner)
-        offset = -(-offset // alignment) * alignment
-        yield inner, offset
-        offset += size
-
-
-def _parts(type_: t.Record | t.Tuple, value: Any) -> list[Any]:
-    return list(value) if isinstance(type_, t.Tuple) else [value[field.name] for field in type_.fields]
-
-
-def _cases(type_: t.Type) -> tuple[list[tuple[str, t.Type | None]], int, int]:
-    """The cases, the offset of what they carry and the size of the discriminant."""
-    match type_:
-        case t.Variant(variants):
-            cases: list[tuple[str, t.Type | None]] = [(case.name, case.type) for case in variants]
-        case t.Option(some):
-            cases = [("none", None), ("some", some)]
-        case t.Result(ok, err):
-            cases = [("ok", ok), ("err", err)]
-        case _:
-            raise AssertionError(f"no cases in {type_}")
-    size = 1 if len(cases) <= 256 else 2
-    alignment = max((layout(inner)[1] for _, inner in cases if inner is not None), default=1)
-    return cases, -(-size // alignment) * alignment, size
-
-
-def _chosen(type_: t.Type, value: Any) -> tuple[int, Any]:
-    match type_:
+def flattened(type_: t.Type) -> list[str]:
+    match despecialized(type_):
+        case t.Primitive("string") | t.List():
+            return ["i32", "i32"]
+        case t.Primitive(name):
+            return [{"f32": "f32", "f64": "f64", "s64": "i64", "u64": "i64"}.get(name, "i32")]
+        case t.Record(fields):
+            return [core for field in fields for core in flattened(field.type)]
         case t.Variant(cases):
-            return next(n for n, case in enumerate(cases) if case.name == value.case), value.value
-        case t.Result():
-            return (0, value["ok"]) if "ok" in value else (1, value["err"])
-        case t.Option(t.Option()):
-            return (0, None) if value is None else (1, value["some"])
+            joined: list[str] = []
+            for case in cases:
+                for index, core in enumerate([] if case.type is None else flattened(case.type)):
+                    if index < len(joined):
+                        joined[index] = _join(joined[index], core)
+                    else:
+                        joined.append(core)
+            return ["i32", *joined]
+        case t.Flags(names):
+            return ["i32"] * math.ceil(len(names) / 32)
         case _:
-            return (0, None) if value is None else (1, value)
+            raise AssertionError(type_)
+
+
+def _join(one: str, other: str) -> str:
+    if one == other:
+        return one
+    return "i32" if {one, other} == {"i32", "f32"} else "i64"
+
+
+def _coerced(number: Any, held: str, wanted: str) -> Any:
+    if held == wanted or held == "i32":
+        return number
+    form = {"f32": ("<f", "<I"), "f64": ("<d", "<Q")}[held]
+    return struct.unpack(form[1], struct.pack(form[0], number))[0]

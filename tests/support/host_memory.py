@@ -12,7 +12,7 @@ from wasmtime import Config, Engine, Store, WasiConfig, _bindings, _ffi
 from wasmtime import component as cm
 
 from orchestrator.engine._libc import NEXT, ROOM
-from tests.support.canonical import Values
+from tests.support.shim_values import Values
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p

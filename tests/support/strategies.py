@@ -55,6 +55,14 @@ def types(max_depth: int = 3) -> st.SearchStrategy[t.Type]:
     return found
 
 
+def block_types(max_depth: int = 3) -> st.SearchStrategy[t.Type]:
+    """Types whose values lie in memory: those above, and some that take more flags or cases than a byte counts."""
+    wide = st.integers(11, 70).map(lambda n: t.Flags(tuple(f"f{index}" for index in range(n))))
+    many = st.just(t.Enum(tuple(f"e{index}" for index in range(300))))
+    numbers = st.builds(t.List, PRIMITIVES)
+    return st.one_of(types(max_depth), _nesting(st.one_of(wide, many, numbers, types(2))), wide, numbers)
+
+
 def _nesting(inner: st.SearchStrategy[t.Type]) -> st.SearchStrategy[t.Type]:
     return st.one_of(
         st.builds(t.List, inner),
@@ -130,6 +138,28 @@ def _primitive(name: str, longest: int) -> st.SearchStrategy[Any]:
         "char": whole,
         "string": st.text(whole, max_size=longest),
     }[name]
+
+
+def listed(type_: t.Type, value: Any) -> Any:
+    """A value with its arrays as lists."""
+    match type_:
+        case t.List(element) if element != t.U8:
+            return [listed(element, item) for item in value]
+        case t.Option(some) if value is not None:
+            return {"some": listed(some, value["some"])} if isinstance(some, t.Option) else listed(some, value)
+        case t.Result(ok, err):
+            ((name, inner),) = value.items()
+            side = ok if name == "ok" else err
+            return {name: inner if side is None else listed(side, inner)}
+        case t.Tuple(items):
+            return tuple(map(listed, items, value))
+        case t.Record(fields):
+            return {field.name: listed(field.type, value[field.name]) for field in fields}
+        case t.Variant(cases):
+            carried = {case.name: case.type for case in cases}[value.case]
+            return value if carried is None else Variant(value.case, listed(carried, value.value))
+        case _:
+            return value
 
 
 def same(type_: t.Type, left: Any, right: Any) -> bool:

@@ -1,0 +1,192 @@
+"""The size in canonical form of values that lie in memory: the number `interface.size` gives for the Python value.
+
+No value is made. Lists whose elements point to nothing but texts and plain lists are measured by sums over their
+lengths alone. What a guest claims is not believed: pointers that are followed are checked, and a value that would be
+larger than the memory it is in, as when many elements point to the same text, is `Trapped`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from orchestrator.engine._leaves import Code, Overlap, Places, Row, Slots, inlined, sides, tuple_of
+from orchestrator.engine._load import BROKEN, broken, outside
+from orchestrator.errors import Trapped
+from orchestrator.interface.sizes import layout
+from orchestrator.interface.types import List, Option, Primitive, Record, Result, Tuple, Type, Variant, children, walk
+
+Extra = Callable[[memoryview, int], int]
+"""(the memory, an offset) -> the bytes outside of the fixed part that stands there."""
+ExtraMany = Callable[[memoryview, int, int], int]
+"""(the memory, the offset of the first, how many) -> the bytes of a list's elements, and of what they point to."""
+
+
+def too_much(size: int, memory: memoryview) -> Trapped:
+    """The trap for a value that cannot be what it claims."""
+    return Trapped(f"a guest passed a value of {size} bytes in a memory of {len(memory)} bytes: parts of it overlap")
+
+
+_NAMES: dict[str, Any] = {"BROKEN": BROKEN, "broken": broken, "outside": outside, "too_much": too_much}
+
+
+def points(type_: Type) -> bool:
+    """Whether values of the type point to anything."""
+    return any(isinstance(part, List) or part == Primitive("string") for part in walk(type_))
+
+
+class Measuring:
+    """Writes the expression for the bytes outside of a fixed part whose leaves stand in some places."""
+
+    def __init__(self) -> None:
+        self.code = Code(dict(_NAMES))
+        self.placed = False
+        """Whether the expression names `at`, the offset of the block."""
+
+    def extra(self, type_: Type, places: Places, at: int) -> str:
+        """The expression for the value of a type that stands at a place; empty where there is nothing to add."""
+        match type_:
+            case Primitive("string"):
+                return places.leaf("I", places.second(at))
+            case List(element):
+                return self._list(element, places, at)
+            case Record() | Tuple():
+                parts = [self._part(part, places, place) for part, place in places.inside(children(type_), at)]
+                return " + ".join([part for part in parts if part])
+            case Option() | Result() | Variant() if points(type_):
+                return self._choice(type_, places, at)
+            case _:
+                return ""
+
+    def _part(self, type_: Type, places: Places, at: int) -> str:
+        if points(type_) and isinstance(places, Row) and not inlined(type_):
+            self.placed = True
+            return f"{self.code.bind(extra(type_), 'extra')}(memory, at + {at})"
+        return self.extra(type_, places, at)
+
+    def _list(self, element: Type, places: Places, at: int) -> str:
+        size, width = places.leaf("I", places.second(at)), layout(element)[0]
+        if not points(element):
+            return size if width == 1 else f"{size} * {width}"
+        return f"{self.code.bind(many_extra(element), 'many')}(memory, {places.leaf('I', at)}, {size})"
+
+    def _choice(self, type_: Type, places: Places, at: int) -> str:
+        cases = sides(type_)
+        number, payload = places.leaf(places.discriminant(len(cases)), at), places.payload(type_, at)
+        if inlined(type_) and len(cases) <= 2:
+            known = len(places.held())
+            try:
+                parts = [(index, self._case(case, places, payload)) for index, (_, case) in enumerate(cases)]
+                written = "".join(f"{part} if {number} == {index} else " for index, part in parts if part)
+                return f"({written}0)"
+            except Overlap:
+                places.undo(known)
+        return self._dispatch(type_, places, number, payload)
+
+    def _case(self, case: Type | None, places: Places, at: int) -> str:
+        return "" if case is None else self.extra(case, places, at)
+
+    def _dispatch(self, type_: Type, places: Places, number: str, at: int) -> str:
+        """By a table of functions, one for each case."""
+        if isinstance(places, Slots):
+            table = self.code.bind(_slot_cases(type_, places.cores[at:]), "cases")
+            return f"{table}[{number}]({', '.join(['memory', *places.names[at:]])})"
+        self.placed = True
+        return f"{self.code.bind(_block_cases(type_), 'cases')}[{number}](memory, at + {at})"
+
+    def function(self, head: str, *lines: str) -> Any:
+        """The function that has those lines."""
+        self.code.add("try:")
+        self.code.add(*lines, depth=2)
+        self.code.add("except BROKEN as problem:", "    raise broken(problem) from None")
+        return self.code.function(head)
+
+
+@lru_cache(maxsize=4096)
+def extra(type_: Type | None) -> Extra:
+    """The function for what lies outside of the fixed part at an offset."""
+    if type_ is None or not points(type_):
+        return lambda _memory, _at: 0
+    writing = Measuring()
+    row = Row(writing.code.numbers)
+    expression = writing.extra(type_, row, 0)
+    read = writing.code.bind(row.format().unpack_from, "read")
+    found: Extra = writing.function(
+        "extra(memory, at)", f"{tuple_of(row.ordered())} = {read}(memory, at)", f"return {expression}"
+    )
+    return found
+
+
+@lru_cache(maxsize=4096)
+def many_extra(element: Type) -> ExtraMany:
+    """The function for the elements of a list."""
+    size, align = layout(element)
+    writing = Measuring()
+    code = writing.code
+    code.add(f"stop = at + count * {size}")
+    code.add(f"if stop > len(memory) or at & {align - 1}:", f"    outside(at, count * {size}, memory, {align})")
+    strides = _strides(element, 0)
+    lines = _summed(strides, size // 4) if strides else _looped(writing, element, size)
+    lines += ["if total > len(memory):", "    raise too_much(total, memory)", "return total"]
+    found: ExtraMany = writing.function("extra(memory, at, count)", f"total = count * {size}", *lines)
+    return found
+
+
+def _strides(type_: Type, at: int) -> list[tuple[int, int]] | None:
+    """Where in a fixed part lengths stand, and how many bytes each stands for; None where it takes more than a sum."""
+    match type_:
+        case Primitive("string"):
+            return [(at + 4, 1)]
+        case List(element):
+            return None if points(element) else [(at + 4, layout(element)[0])]
+        case Record() | Tuple():
+            inner = [_strides(part, place) for part, place in Row(iter(())).inside(children(type_), at)]
+            return None if None in inner else [each for found in inner for each in found or ()]
+        case _:
+            return None if points(type_) else []
+
+
+def _summed(strides: list[tuple[int, int]], step: int) -> list[str]:
+    sums = [f"sum(words[{at // 4}::{step}])" + (f" * {unit}" if unit > 1 else "") for at, unit in strides]
+    return ["words = memory[at:stop].cast('I')", *[f"total += {each}" for each in sums]]
+
+
+def _looped(writing: Measuring, element: Type, size: int) -> list[str]:
+    """Element by element, and no further once it is too much: elements may claim the same list many times over."""
+    row = Row(writing.code.numbers)
+    expression = writing.extra(element, row, 0)
+    rows = f"{writing.code.bind(row.format(size).iter_unpack, 'rows')}(memory[at:stop])"
+    each = tuple_of(row.ordered())
+    head = f"for {each} in {rows}:"
+    if writing.placed:
+        head = f"for {each}, at in zip({rows}, range(at, stop, {size})):"
+    return ["end = len(memory)", head, f"    total += {expression}", "    if total > end:", "        break"]
+
+
+@lru_cache(maxsize=4096)
+def _block_cases(type_: Type) -> tuple[Extra, ...]:
+    """For each case the function for what it points to, by the offset of its payload."""
+    return tuple(extra(case) for _, case in sides(type_))
+
+
+@lru_cache(maxsize=4096)
+def _slot_cases(type_: Type, cores: tuple[str, ...]) -> tuple[Callable[..., int], ...]:
+    """For each case the function for what it points to, by the parameters of its payload."""
+    return tuple(_slot_case(case, cores) for _, case in sides(type_))
+
+
+def _slot_case(case: Type | None, cores: tuple[str, ...]) -> Callable[..., int]:
+    writing = Measuring()
+    names = tuple(f"p{index}" for index in range(len(cores)))
+    expression = "" if case is None else writing.extra(case, Slots(cores, names), 0)
+    found: Callable[..., int] = writing.function(
+        f"extra({', '.join(['memory', *names])})", f"return {expression or '0'}"
+    )
+    return found
+
+
+def claims(types: tuple[Type, ...]) -> bool:
+    """Whether values of the types could claim more than there is: they have more than one pointer."""
+    pointers = [part for type_ in types for part in walk(type_) if isinstance(part, List) or part == Primitive("string")]
+    return len(pointers) > 1

@@ -1,0 +1,72 @@
+"""Lists of numbers that are given as buffers: arrays of numpy or `array`, memoryviews, anything with the protocol.
+
+A buffer is taken as it is, without a look at its numbers, so its items must be exactly of the list's element type. Its
+normal form is a contiguous memoryview whose format is the one code of that type.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from orchestrator.interface import types as t
+from orchestrator.interface._mismatch import Mismatch
+
+CODES = dict(
+    zip([t.S8, t.U8, t.S16, t.U16, t.S32, t.U32, t.S64, t.U64, t.F32, t.F64], "bBhHiIqQfd", strict=True)
+)
+"""The format, as `struct` and memoryview write it, of each number type that lists of are buffers."""
+
+_NATIVE = ("@", "=", "<") if sys.byteorder == "little" else ("@", "=", ">", "!")
+_KINDS = dict.fromkeys("bhilqn", "s") | dict.fromkeys("BHILQN", "u") | dict.fromkeys("efd", "f")
+
+
+def is_buffer(value: Any) -> bool:
+    """Whether a value has the buffer protocol."""
+    try:
+        memoryview(value).release()
+    except (TypeError, BufferError):
+        return False
+    return True
+
+
+def numbers(type_: t.Type, shown: str, value: Any) -> memoryview:
+    """The normal form of a buffer.
+
+    Arguments:
+        type_: the type of its items, one of `CODES`.
+        shown: the list's type, for a message.
+
+    Raises:
+        Mismatch: its items are not exactly of that type, or do not stand in one row.
+    """
+    view, code = memoryview(value), CODES[type_]
+    if view.ndim != 1:
+        raise _mismatch(type_, shown, f"a buffer of {view.ndim} dimensions")
+    item = view.format
+    if item != code:
+        name = _item(view)
+        if name != _name(type_):
+            raise _mismatch(type_, shown, f"a buffer of {name} ('{item[:20]}')")
+    if not view.contiguous or item[:1] in _NATIVE:
+        # Python casts no view whose format has a byte order, and none with gaps.
+        view = memoryview(view.tobytes())
+    return view if view.format == code else view.cast("B").cast(code)
+
+
+def _name(type_: t.Type) -> str:
+    return type_.name if isinstance(type_, t.Primitive) else ""
+
+
+def _item(view: memoryview) -> str:
+    """What the items are, named as WIT does where it can."""
+    form = view.format[1:] if view.format[:1] in _NATIVE else view.format
+    if form in _KINDS:
+        return f"{_KINDS[form]}{8 * view.itemsize}"
+    if form[:1] in ("<", ">", "!") and form[1:] in _KINDS:
+        return f"{_KINDS[form[1:]]}{8 * view.itemsize} in another byte order"
+    return "bool" if form == "?" else "other items"
+
+
+def _mismatch(type_: t.Type, shown: str, found: str) -> Mismatch:
+    return Mismatch(f"{shown} (a list, or a one-dimensional buffer of {_name(type_)} in native byte order)", found)
