@@ -6,14 +6,19 @@ It goes into the next call as it is. Not for handles, which mean something in on
 from __future__ import annotations
 
 import ctypes
+import mmap
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.engine import _native as c
+from orchestrator.engine._block_sizes import extra
+from orchestrator.engine._load import loader
 from orchestrator.engine._memory import MEMORY, QUADS
 from orchestrator.engine._sizes import sizer
 from orchestrator.engine._values import Lift, lifter
+from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Primitive, Result, Type
 
 if TYPE_CHECKING:
@@ -21,44 +26,78 @@ if TYPE_CHECKING:
 
 _NONE = object()
 _NO_HANDLES = cast("Handles", None)
+_SMALL = 64 << 10
+"""Bytes up to which memory is made by copying rather than by mapping it."""
 
 
-class Carried:
+class Carried(ABC):
     """A value outside of Python.
 
     Arguments:
         type_: its type, without handles.
-        at: the address of its C value.
-        owner: keeps what stands there alive.
     """
 
-    __slots__ = ("_python", "_size", "at", "owner", "type")
+    __slots__ = ("_python", "_size", "type")
 
-    def __init__(self, type_: Type, at: int, owner: Owned) -> None:
-        self.type, self.at, self.owner = type_, at, owner
+    def __init__(self, type_: Type) -> None:
+        self.type = type_
         self._python: Any = _NONE
         self._size = -1
 
     def python(self) -> Any:
-        """The value in its Python form; made once."""
+        """The value in a Python form; made once. Lists of numbers may be memoryviews."""
         found = self._python
         if found is _NONE:
-            found = self._python = _reading(self.type)[0](self.at, _NO_HANDLES)
+            found = self._python = self._made()
         return found
 
     def size(self) -> int:
         """Its size in canonical form, bytes."""
         if self._size < 0:
-            self._size = _reading(self.type)[1](self.at)
+            self._size = self._measured()
         return self._size
 
+    @abstractmethod
     def side(self) -> tuple[bool, Carried | None]:
         """Of a result: whether it is ok, and what it carries, if it carries something."""
+
+    @abstractmethod
+    def _made(self) -> Any:
+        """The Python form."""
+
+    @abstractmethod
+    def _measured(self) -> int:
+        """The size."""
+
+
+class CValue(Carried):
+    """A value of the C API.
+
+    Arguments:
+        at: the address of its C value.
+        owner: keeps what stands there alive.
+    """
+
+    __slots__ = ("_owner", "at")
+
+    def __init__(self, type_: Type, at: int, owner: Owned) -> None:
+        self.type, self.at, self._owner = type_, at, owner
+        self._python = _NONE
+        self._size = -1
+
+    def side(self) -> tuple[bool, Carried | None]:
+        """See `Carried`."""
         type_ = self.type
         assert isinstance(type_, Result)
         is_ok = MEMORY[self.at + 8] != 0
         payload = type_.ok if is_ok else type_.err
-        return is_ok, None if payload is None else Carried(payload, QUADS[(self.at >> 3) + 2], self.owner)
+        return is_ok, None if payload is None else CValue(payload, QUADS[(self.at >> 3) + 2], self._owner)
+
+    def _made(self) -> Any:
+        return _reading(self.type)[0](self.at, _NO_HANDLES)
+
+    def _measured(self) -> int:
+        return _reading(self.type)[1](self.at)
 
 
 class Owned:
@@ -80,20 +119,70 @@ class Owned:
             self._free(self.at)
 
 
-@lru_cache(maxsize=4096)
-def _reading(type_: Type) -> tuple[Lift, Callable[[int], int]]:
-    """What lifts and what measures values of a type."""
-    return lifter(type_), sizer((type_,))
+class Block(Carried):
+    """A value laid out in memory by the canonical ABI, copied out of the memory of a shim.
 
+    Arguments:
+        at: its offset in that memory.
+        start: the offset there of what was copied: the value and all it points to.
+        data: what was copied.
+    """
 
-_Place = ctypes.c_uint64 * (c.VALUE // 8)
+    __slots__ = ("_memory", "at", "data", "start")
+
+    def __init__(self, type_: Type, at: int, start: int, data: bytes) -> None:
+        super().__init__(type_)
+        self.at, self.start, self.data = at, start, data
+        self._memory: memoryview | None = None
+
+    @property
+    def memory(self) -> memoryview:
+        """The memory as it was, as far as the copy goes; zeros in front of that."""
+        if self._memory is None:
+            whole = self.start + len(self.data)
+            if whole <= _SMALL:
+                self._memory = memoryview(bytes(self.start) + self.data)
+            else:
+                mapped = mmap.mmap(-1, whole)  # what is in front of the copy takes no memory
+                mapped[self.start :] = self.data
+                self._memory = memoryview(mapped)
+        return self._memory
+
+    def side(self) -> tuple[bool, Carried | None]:
+        """See `Carried`."""
+        type_ = self.type
+        assert isinstance(type_, Result)
+        is_ok = not self.data[self.at - self.start]
+        payload = type_.ok if is_ok else type_.err
+        if payload is None:
+            return is_ok, None
+        # Behind the discriminant, a byte, as the side that is aligned widest asks for.
+        align = max(layout(one)[1] for one in (type_.ok, type_.err) if one is not None)
+        found = Block(payload, self.at + align, self.start, self.data)
+        found._memory = self._memory
+        return is_ok, found
+
+    def _made(self) -> Any:
+        return loader(self.type, True)(self.memory, self.at)
+
+    def _measured(self) -> int:
+        return layout(self.type)[0] + extra(self.type)(self.memory, self.at)
 
 
 def python_of(value: Any) -> Any:
-    """The Python form of a value that may be carried."""
-    return value.python() if value.__class__ is Carried else value
+    """The Python form of a value that may be carried; lists of numbers in it may be memoryviews."""
+    return value.python() if isinstance(value, Carried) else value
 
 
 def points(type_: Type) -> bool:
     """Whether C values of a type point to something that is freed with them: all but plain numbers do."""
     return not isinstance(type_, Primitive) or type_.name == "string"
+
+
+@lru_cache(maxsize=4096)
+def _reading(type_: Type) -> tuple[Lift, Callable[[int], int]]:
+    """What lifts and what measures C values of a type."""
+    return lifter(type_), sizer((type_,))
+
+
+_Place = ctypes.c_uint64 * (c.VALUE // 8)

@@ -18,9 +18,9 @@ from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.engine._failure import failure
 from orchestrator.engine._last_words import LastWords, Reason
 from orchestrator.engine._live import LIVE, release, watch
-from orchestrator.engine._prepared import Exported, Prepared, exported, free, function_key
+from orchestrator.engine._calls import BulkCall, Call, CarriedCall, Exported, HandleCall, exported, function_key
 from orchestrator.engine._resources import Handles
-from orchestrator.engine.carried import Carried, Owned
+from orchestrator.engine.carried import python_of
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, Trapped
@@ -58,8 +58,8 @@ class Instance:
         self.functions: dict[str, int] = {}
         """The addresses of exported functions that were looked up, by `function_key`."""
         self._found: list[Any] = []
-        self.prepared: dict[str, Prepared] = {}
-        """The exported functions that were called from Python, by `function_key`."""
+        self.calls: dict[str, Call] = {}
+        """What calls its exported functions, by `function_key`; made when they are first called."""
         self._drops: list[int] = []
         self._store = c.store_new(linker.engine.address, None, None)
         self.context: int = c.store_context(self._store)
@@ -67,6 +67,8 @@ class Instance:
         self._output = 0
         self.bank: Bank | None = None
         """Its memories, where this engine owns them."""
+        self.arena: Arena | None = None
+        """The memory of its shim, where it has one."""
         self._words = LastWords(settings.output or (lambda _stream, _data: None))
         self._unfinished = self._words.unfinished
 
@@ -87,10 +89,13 @@ class Instance:
         self.enter(frame)
         try:
             if self.bank is None:
-                self._run(c.instantiate, *arguments)
+                self.run(c.instantiate, *arguments)
             else:
                 with self.bank:
-                    self._run(c.instantiate, *arguments)
+                    self.run(c.instantiate, *arguments)
+                if self.linker.code.shim is not None:
+                    memory = self.bank.memories[0]
+                    self.arena = Arena(memory.base, memory.size)
         finally:
             self.leave()
 
@@ -103,7 +108,7 @@ class Instance:
         limits, code = self.settings, self.linker.component.parts
         memories, tables = code.memories or 1, code.tables or 1
         if HOST_MEMORY:
-            self.bank = Bank(limits.memory, self.linker.code.images)
+            self.bank = Bank(limits.memory, self.linker.code.images, self.linker.code.shim is not None)
         each = -1 if HOST_MEMORY else limits.memory // memories
         c.store_limiter(self._store, each, limits.table_elements // tables, -1, tables, memories)
 
@@ -215,50 +220,34 @@ class Instance:
     def call_sized(self, interface: Name | None, function: Function, values: Sequence[Any]) -> tuple[Any, int]:
         """The same with checked values; also the size of the result in canonical form, bytes."""
         target = exported(interface, function)
-        if target.plan.has_handles:
-            return self._call_lifted(target, values)
-        carried = self.call_carried(target, values)
-        return (None, 0) if carried is None else (carried.python(), carried.size())
+        value, size = self.call_carried(target, values)
+        return plain(function.result, python_of(value)), size
 
-    def call_carried(self, target: Exported, values: Sequence[Any]) -> Carried | None:
-        """`call` of a function without handles: its result as it came, None for a function without one.
+    def call_carried(self, target: Exported, values: Sequence[Any]) -> tuple[Any, int]:
+        """The same; the result as it came: see `_calls.Call`.
 
         Arguments:
-            values: checked ones in their Python forms, or results of other calls whose types are the parameters'.
+            values: checked ones in Python forms, or results of other calls whose types are the parameters'.
         """
         self._mine()
-        prepared = self.prepared.get(target.key) or self._prepare(target)
-        owned = Owned(prepared.owns_result)
-        made = prepared.fill(values, self.handles)
-        try:
-            self._run(c.call, prepared.function, self.context, prepared.arguments, prepared.count, owned.at,
-                      prepared.results)  # fmt: skip
-        finally:
-            if made:
-                free(made)
-        return None if prepared.result is None else Carried(prepared.result, owned.at, owned)
+        return (self.calls.get(target.key) or self.ready(target)).call(values)
 
-    def _call_lifted(self, target: Exported, values: Sequence[Any]) -> tuple[Any, int]:
-        """`call_sized` of a function with handles, which are told apart while the call goes on."""
-        self._mine()
-        prepared, calling = self.prepared.get(target.key) or self._prepare(target), target.plan
-        owned = Owned(prepared.owns_result)
-        made = prepared.fill(values, self.handles)
-        try:
-            self._run(c.call, prepared.function, self.context, prepared.arguments, prepared.count, owned.at,
-                      prepared.results)  # fmt: skip
-            if calling.lift_result is None:
-                return None, 0
-            return calling.lift_result(owned.at, self.handles), calling.response_size(owned.at)
-        finally:
-            free(made)
-            self.handles.end_of_call()
+    def ready(self, target: Exported) -> Call:
+        """What calls an exported function; made once an instance."""
+        call = self.calls.get(target.key)
+        if call is None:
+            call = self.calls[target.key] = self._made(target)
+        return call
 
-    def _prepare(self, target: Exported) -> Prepared:
-        found = self.prepared[target.key] = Prepared(target, self.function(target.interface, target.function.name))
-        return found
+    def _made(self, target: Exported) -> Call:
+        shim = self.linker.code.shim
+        number = None if shim is None else shim.exports.get(target.key)
+        if number is not None and self.arena is not None:
+            return BulkCall(self, target, self.find(SHIM_EXPORTS, f"f{number}"), self.arena)
+        address = self.function(target.interface, target.function.name)
+        return (HandleCall if target.plan.has_handles else CarriedCall)(self, target, address)
 
-    def _run(self, function: Callable[..., int | None], *arguments: Any) -> None:
+    def run(self, function: Callable[..., int | None], *arguments: Any) -> None:
         """Has the C API run the guest."""
         self._calling = True
         try:
@@ -345,7 +334,7 @@ class Instance:
             any_ = self._drops.pop()
             try:
                 if not self.ended and not self.closed:
-                    self._run(c.resource_drop, self.context, any_)
+                    self.run(c.resource_drop, self.context, any_)
             except BaseException:
                 self.ended = f"a destructor failed: {self.ended}"
             finally:

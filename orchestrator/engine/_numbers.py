@@ -1,0 +1,71 @@
+"""Plain numbers as C values: what the functions of a shim are called with, and what they give.
+
+A number is passed as the unsigned type or the float of its size, and owns nothing, so that nothing is ever freed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Sequence
+from functools import lru_cache
+
+from orchestrator.engine import _native as c
+from orchestrator.engine._kinds import KIND
+from orchestrator.engine._memory import MEMORY
+
+Number = int | float
+
+_TYPES = {"i32": ("u32", "I"), "i64": ("u64", "Q"), "f32": ("f32", "f"), "f64": ("f64", "d")}
+"""By core type the type in which it crosses, and its `struct` code."""
+
+
+@lru_cache(maxsize=4096)
+def reader(cores: tuple[str, ...]) -> struct.Struct:
+    """Unpacks an array of C values of those core types."""
+    codes = [_TYPES[core][1] for core in cores]
+    return struct.Struct("<" + "".join(f"8x{code}{_rest(code)}x" for code in codes))
+
+
+@lru_cache(maxsize=4096)
+def writer(cores: tuple[str, ...]) -> struct.Struct:
+    """Packs an array of C values of those core types, each as its kind and its number."""
+    codes = [_TYPES[core][1] for core in cores]
+    return struct.Struct("<" + "".join(f"B7x{code}{_rest(code)}x" for code in codes))
+
+
+def kind(core: str) -> int:
+    """The kind of a C value of a core type."""
+    return KIND[_TYPES[core][0]]
+
+
+def _rest(code: str) -> int:
+    return c.VALUE - 8 - struct.calcsize(f"<{code}")
+
+
+class Row:
+    """Room for the C values of so many numbers.
+
+    Arguments:
+        cores: their core types.
+    """
+
+    __slots__ = ("_kinds", "_pack", "_room", "_unpack", "at", "count")
+
+    def __init__(self, cores: tuple[str, ...]) -> None:
+        self.count = len(cores)
+        self._room = (ctypes.c_uint64 * (c.VALUE // 8 * max(1, self.count)))()
+        self.at = ctypes.addressof(self._room)
+        self._kinds = tuple(map(kind, cores))
+        self._pack, self._unpack = writer(cores).pack_into, reader(cores).unpack_from
+
+    def fill(self, numbers: Sequence[Number]) -> None:
+        """Writes the numbers."""
+        values: list[Number] = []
+        for one, number in zip(self._kinds, numbers, strict=True):
+            values += one, number
+        self._pack(MEMORY, self.at, *values)
+
+    def read(self) -> tuple[Number, ...]:
+        """The numbers that stand there."""
+        return self._unpack(MEMORY, self.at)
