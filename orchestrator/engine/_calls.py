@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._arena import ROOM, Arena, advance, following
-from orchestrator.engine._flat import flat
+from orchestrator.engine._chosen import function_key
 from orchestrator.engine._layouts import Lower, layout_of
 from orchestrator.engine._memory import MEMORY
 from orchestrator.engine._numbers import Number, Row
@@ -72,12 +72,6 @@ def exported(interface: Name | None, function: Function) -> Exported:
 @lru_cache(maxsize=4096)
 def _exported(interface: Name | None, function: Function, _plan: Plan) -> Exported:
     return Exported(interface, function)
-
-
-@lru_cache(maxsize=4096)
-def function_key(interface: Name | None, name: str) -> str:
-    """What an exported function is looked up by in an instance: a text, whose hash is known."""
-    return f"{interface or ''}#{name}"
 
 
 class _ByValue:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wasmtime import Engine
     from wasmtime import component as cm
 
+    from orchestrator.engine._chosen import Shim
     from orchestrator.engine._image_file import Mapped
     from orchestrator.interface.types import Name
 
@@ -22,19 +23,24 @@ if TYPE_CHECKING:
 class Code:
     """Machine code that belongs to one engine; it outlives every instance made of it."""
 
-    def __init__(self, component: cm.Component, images: tuple[Mapped | None, ...] = ()) -> None:
+    def __init__(
+        self, component: cm.Component, images: tuple[Mapped | None, ...] = (), shim: Shim | None = None
+    ) -> None:
         self._component = component
-        self.images = images
+        self.images, self.shim = images, shim
         self.address = c.address(component.ptr())
         self._indices: dict[tuple[Name | None, str], int] = {}
         self._lock = threading.Lock()
 
     @staticmethod
-    def load(engine: Engine, path: Path, images: Sequence[Sequence[int] | None] = ()) -> Code:
+    def load(
+        engine: Engine, path: Path, images: Sequence[Sequence[int] | None] = (), shim: Shim | None = None
+    ) -> Code:
         """The machine code of a file of the cache.
 
         Arguments:
             images: where the images of its memories are in the file beside it (see `_image_file`).
+            shim: which of its functions go through memory, where a shim was written around it.
 
         Raises:
             OSError, ValueError: one of the two files is not there any more, or that of images is cut.
@@ -46,7 +52,7 @@ class Code:
         from orchestrator.engine._image_file import opened
 
         try:
-            return Code(cm.Component.deserialize_file(engine, str(path)), opened(images_of(path), images))
+            return Code(cm.Component.deserialize_file(engine, str(path)), opened(images_of(path), images), shim)
         except WasmtimeError as problem:
             path.stat()  # it may have gone
             raise ComponentError(f"the compiled component {path} cannot be loaded: {problem}; delete it") from None

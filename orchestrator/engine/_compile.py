@@ -1,4 +1,4 @@
-"""Compiles a component and says what is known of it; as a program, in a process of its own: `python -m … IN OUT`.
+"""Compiles a component and says what is known of it; as a program, in a process of its own: `python -m … IN OUT BULK`.
 
 Compiling 19 MB of guest takes seconds and 250 MB that a process never gives back, and the binary is not trusted: so it
 happens in a process that ends after it. Prints what is known as JSON; an error as `{"error": …}`, exit code 1.
@@ -14,17 +14,19 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from wasmtime import Engine, Module, WasmtimeError
 from wasmtime import component as cm
 
 from orchestrator.engine import _image_file
 from orchestrator.engine._binary import MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES, made
+from orchestrator.engine._chosen import chosen
 from orchestrator.engine._config import HOST_MEMORY, new_engine
 from orchestrator.engine._image_file import Image
 from orchestrator.engine._images import strip
 from orchestrator.engine._reflect import reflect
+from orchestrator.engine._shim import wrap
 from orchestrator.engine._skeleton import skeleton
 from orchestrator.engine._wasi_check import wasi_problems
 from orchestrator.engine.cache import images_of
@@ -32,6 +34,9 @@ from orchestrator.engine.imports import unserved
 from orchestrator.errors import ComponentError
 from orchestrator.interface.serial import world_to_data
 from orchestrator.interface.types import World
+
+if TYPE_CHECKING:
+    from orchestrator.manifest.model import Bulk
 
 _COMPONENT = b"\0asm\x0d\0\1\0"
 
@@ -43,10 +48,12 @@ class Prepared:
     Arguments:
         images: what its memories hold at first, in the order in which an instantiation makes those that begin with a
             page or more; None for one that is made empty, () where all are.
+        shimmed: whether a shim was written around it, whose memory is then the first.
     """
 
     binary: bytes
     images: tuple[Image | None, ...] = ()
+    shimmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +71,29 @@ class Compiled:
         code.write_bytes(self.component.serialize())
 
 
-def prepare(engine: Engine, binary: bytes, world: World) -> Prepared:
+def prepare(binary: bytes, world: World, bulk: Bulk) -> Prepared:
     """What is compiled of a component whose imports and exports are known.
+
+    Arguments:
+        bulk: which of its functions go through a shim's memory.
 
     Raises:
         ComponentError: the binary uses a form that is not known here.
     """
-    return Prepared(*strip(binary, partial(_is_valid, engine))) if HOST_MEMORY else Prepared(binary)
+    if not HOST_MEMORY:
+        return Prepared(binary)
+    stripped, images = strip(binary)
+    exports, imports = chosen(world, bulk)
+    if not exports and not imports:
+        return Prepared(stripped, images)
+    return Prepared(wrap(stripped, world, exports, imports), (None, *images) if images else (), shimmed=True)
 
 
-def _is_valid(engine: Engine, module: bytes) -> bool:
-    try:
-        Module.validate(engine, module)
-    except WasmtimeError:
-        return False
-    return True
-
-
-def compile_binary(engine: Engine, binary: bytes) -> Compiled:
+def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto") -> Compiled:
     """Compiles a component and says what is known of it.
+
+    Arguments:
+        bulk: which of its functions go through a shim's memory.
 
     Raises:
         ComponentError: the binary is no component, or not one that this engine takes.
@@ -91,7 +102,8 @@ def compile_binary(engine: Engine, binary: bytes) -> Compiled:
         raise ComponentError(_not_a_component(binary))
     _refuse_bomb(binary)
     world, problems = _described(engine, binary)
-    prepared = prepare(engine, binary, world)
+    refused = [*world.refused, *problems]
+    prepared = prepare(binary, world, "never" if refused else bulk)
     component = _component(engine, prepared.binary)
     parts = made(binary).parts
     known = {
@@ -99,7 +111,8 @@ def compile_binary(engine: Engine, binary: bytes) -> Compiled:
         "tables": parts.tables,
         "instances": parts.instances,
         "images": _image_file.places(prepared.images),
-        "refused": [*world.refused, *problems],
+        "shimmed": prepared.shimmed,
+        "refused": refused,
         "world": world_to_data(world),
     }
     return Compiled(component, prepared.images, known)
@@ -150,10 +163,10 @@ def _first_lines(text: str) -> str:
     return "; ".join(lines[:4])[:600]
 
 
-def main(source: str, target: str) -> int:
+def main(source: str, target: str, bulk: Bulk) -> int:
     """Compiles the file `source` into `target`."""
     try:
-        compiled = compile_binary(new_engine(), Path(source).read_bytes())
+        compiled = compile_binary(new_engine(), Path(source).read_bytes(), bulk)
         compiled.write(Path(target))
     except (ComponentError, OSError) as problem:
         sys.stdout.write(json.dumps({"error": str(problem)}))
@@ -163,6 +176,6 @@ def main(source: str, target: str) -> int:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1], sys.argv[2])
+    code = main(sys.argv[1], sys.argv[2], cast("Bulk", sys.argv[3]))
     sys.stdout.flush()
     os._exit(code)  # nothing is left to do, and tearing down wasmtime's compiler state takes long

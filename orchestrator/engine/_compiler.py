@@ -22,16 +22,18 @@ from orchestrator.errors import ComponentError
 if TYPE_CHECKING:
     from wasmtime import Engine
 
+    from orchestrator.manifest.model import Bulk
+
 TIMEOUT = 300.0
 """Seconds that compiling one component may take."""
 
 
-def here(engine: Engine, binary: bytes, target: Path, name: str) -> dict[str, Any]:
+def here(engine: Engine, binary: bytes, target: Path, name: str, bulk: Bulk) -> dict[str, Any]:
     """Compiles in this process; what is known of the component."""
     from orchestrator.engine._compile import compile_binary
 
     try:
-        compiled = compile_binary(engine, binary)
+        compiled = compile_binary(engine, binary, bulk)
     except ComponentError as problem:
         raise ComponentError(f"{name}: {problem}") from None
     with _workspace(target) as made:
@@ -39,7 +41,7 @@ def here(engine: Engine, binary: bytes, target: Path, name: str) -> dict[str, An
     return compiled.known
 
 
-def in_another_process(binary: bytes, target: Path, name: str) -> dict[str, Any]:
+def in_another_process(binary: bytes, target: Path, name: str, bulk: Bulk) -> dict[str, Any]:
     """Compiles in a process of its own; what is known of the component.
 
     Raises:
@@ -49,7 +51,7 @@ def in_another_process(binary: bytes, target: Path, name: str) -> dict[str, Any]
     with _workspace(target) as made:
         source = made.with_suffix(".wasm")
         source.write_bytes(binary)
-        answer = _run(source, made, name)
+        answer = _run(source, made, name, bulk)
         if "error" in answer:
             raise ComponentError(f"{name}: {answer['error']}")
     return answer
@@ -69,8 +71,8 @@ def _workspace(target: Path) -> Iterator[Path]:
             raise unwritten(target, problem) from problem
 
 
-def _run(source: Path, made: Path, name: str) -> dict[str, Any]:
-    command = [sys.executable, "-P", "-m", "orchestrator.engine._compile", str(source), str(made)]
+def _run(source: Path, made: Path, name: str, bulk: Bulk) -> dict[str, Any]:
+    command = [sys.executable, "-P", "-m", "orchestrator.engine._compile", str(source), str(made), bulk]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     try:
         done = _children.run(command, timeout=TIMEOUT, env=environment)

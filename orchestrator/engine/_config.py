@@ -14,16 +14,20 @@ MAX_WASM_STACK = 512 << 10
 """Bytes of stack that one store's guest may use; each store that a chain of calls enters has its own allowance."""
 WASMTIME = "50.0.1"
 """The version this engine is written against: the one that pyproject.toml pins."""
-_FORMAT = "4"
+_FORMAT = "5"
 """Changes when what is kept beside the machine code changes."""
 HOST_MEMORY = sys.platform == "linux"
 """Whether this engine owns the guests' memories (see `_memories`); elsewhere wasmtime does."""
 _SETTINGS = f"epoch;no-concurrency;stack={MAX_WASM_STACK};{'host-memory' if HOST_MEMORY else 'cow'};cranelift"
 
 
-def cache_key() -> str:
-    """What machine code depends on besides the component: kept code of another key is never loaded."""
-    text = ";".join((WASMTIME, _FORMAT, _SETTINGS, platform.machine(), platform.system()))
+def cache_key(bulk: str) -> str:
+    """What machine code depends on besides the component: kept code of another key is never loaded.
+
+    Arguments:
+        bulk: which functions go through memory (see `_chosen`).
+    """
+    text = ";".join((WASMTIME, _FORMAT, _SETTINGS, bulk, platform.machine(), platform.system()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -17,57 +17,23 @@ Its memory is the first that an instance makes. How it is shared out is said in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
 from orchestrator.engine import _component_text as ct
-from orchestrator.engine._flat import Signature, has_handles, has_lists, signature
+from orchestrator.engine._chosen import EXPORTS, IMPORTS, Chosen
+from orchestrator.engine._flat import Signature, signature
 from orchestrator.engine._guest import Guest, guest
 from orchestrator.engine._libc import MARK, NEXT, POSTS, ROOM, libc
 from orchestrator.engine._splice import assemble
-from orchestrator.engine.imports import is_wasi
 from orchestrator.interface.types import Function, Interface, Name, World
 
-__all__ = ["EXPORTS", "IMPORTS", "MARK", "NEXT", "PAGES", "ROOM", "bulk_functions", "wrap"]
+__all__ = ["MARK", "NEXT", "PAGES", "ROOM", "wrap"]
 
-EXPORTS = "orchestrator:shim/exports"
-IMPORTS = "orchestrator:shim/imports"
 PAGES = 65_535
 """The memory's size, which does not change: an address past its end still has 32 bits, and pages cost when touched."""
 
-Chosen = Sequence[tuple[Name | None, Function]]
-"""Functions, each with its interface; None where it is the world's own."""
-
 _NUMBERS = {"i32": "u32", "i64": "u64", "f32": "f32", "f64": "f64"}
 _OPTIONS = '(memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))'
-
-
-def bulk_functions(
-    world: World, every: bool = False
-) -> tuple[tuple[tuple[Name | None, Function], ...], tuple[tuple[Name | None, Function], ...]]:
-    """The exported and the imported functions for which the bulk path pays: those with a list and without a handle.
-
-    Settings (`wasi:config`) are read once and are a few words: they go the ordinary way, as does what WASI answers.
-
-    Arguments:
-        every: take all functions without a handle.
-    """
-
-    def chosen(items: Sequence[Interface | Function]) -> tuple[tuple[Name | None, Function], ...]:
-        return tuple(
-            (name, function)
-            for name, function in _functions(items)
-            if (every or has_lists(function)) and not has_handles(function)
-        )
-
-    return chosen(world.exports), chosen(world.imports)
-
-
-def _functions(items: Sequence[Interface | Function]) -> Iterator[tuple[Name | None, Function]]:
-    for item in items:
-        if isinstance(item, Function):
-            yield None, item
-        elif not is_wasi(item) and (item.name.namespace, item.name.package) != ("wasi", "config"):
-            yield from ((item.name, function) for function in item.functions)
 
 
 def wrap(binary: bytes, world: World, exports: Chosen, imports: Chosen) -> bytes:
@@ -124,7 +90,7 @@ class _Wrapper:
             return
         signatures = [signature(function) for _, function in chosen]
         wanted = " ".join(f'(export "f{n}" (func {_served(s)}))' for n, s in enumerate(signatures))
-        self._text.add(f"(import {ct.quoted(IMPORTS)} (instance $host {wanted}))")
+        self._text.add(f"(import {ct.quoted(str(IMPORTS))} (instance $host {wanted}))")
         answers: dict[Name | None, dict[str, str]] = {}
         for number, (interface, function) in enumerate(chosen):
             answers.setdefault(interface, {})[function.name] = self._served(number, function, signatures[number])
@@ -162,7 +128,7 @@ class _Wrapper:
             here = self._text.named("f", f"(func {{}} {_offered(signature(function))} (canon lift (core func {core})))")
             offered.append(f'(export "f{number}" (func {here}))')
         self._text.add(f"(instance $shim {' '.join(offered)})")
-        self._text.add(f"(export {ct.quoted(EXPORTS)} (instance $shim))")
+        self._text.add(f"(export {ct.quoted(str(EXPORTS))} (instance $shim))")
 
 
 def _served(flat: Signature) -> str:

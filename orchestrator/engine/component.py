@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.interface.types import World
-from orchestrator.manifest.model import ComponentManifest
+from orchestrator.manifest.model import Bulk, ComponentManifest
 
 _MOST = 1 << 20
 """No count grows beyond this: nested instantiations multiply."""
@@ -43,6 +43,8 @@ class Component:
         world: its imports and exports.
         manifest: its `component.yaml`, where it has one.
         parts: what its instances are made of.
+        bulk: which of its functions pass their values through memory that the host owns, where it was compiled so.
+        shimmed: whether it was: off Linux, and where nothing of it can go that way, it was not.
     """
 
     name: str
@@ -52,3 +54,5 @@ class Component:
     world: World
     manifest: ComponentManifest | None = None
     parts: Parts = Parts(1, 1)
+    bulk: Bulk = "auto"
+    shimmed: bool = False

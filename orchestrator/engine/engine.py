@@ -12,6 +12,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.engine._ticker import Ticker
     from orchestrator.engine.linker import Linker
     from orchestrator.interface.types import World
+    from orchestrator.manifest.model import Bulk
 
 MAX_BINARY = 256 << 20
 """Bytes of a component's binary."""
@@ -63,9 +65,10 @@ class Engine:
         """Held while a native linker is made."""
         self._progress = progress or (lambda _line: None)
         self._wit = Path(wit) if wit else None
-        self._codes: dict[str, Code] = {}
+        self._codes: dict[tuple[str, Bulk], Code] = {}
         self._binaries: dict[str, Callable[[], bytes]] = {}
-        """What reads the binaries of components whose machine code is not loaded yet: it may be gone from the cache."""
+        """What reads the binaries of the components that were loaded: their machine code may go from the cache, and
+        they may be compiled in other ways."""
         self._lock = threading.RLock()
         self._ticker: Ticker | None = None
         self._closed = False
@@ -167,35 +170,54 @@ class Engine:
         manifest = read_component(folder / "component.yaml")
         built = build(manifest, self.cache.builds, wit=self._wit, progress=self._progress)
         digest, size = self.cache.digest(built, MAX_BINARY)
-        found = self._known(digest, size, name, folder, built.read_bytes)
-        return Component(found.name, digest, size, folder, found.world, manifest, found.parts)
+        return replace(self._known(digest, size, name, folder, built.read_bytes), manifest=manifest)
 
-    def _known(self, digest: str, size: int, name: str, origin: Path | None, read: Callable[[], bytes]) -> Component:
-        key = cache_key()
-        found = _reflected(self.cache.known(digest, key))
+    def variant(self, component: Component, bulk: Bulk) -> Component:
+        """The component compiled so that other functions of it go through memory; the component itself where it is so.
+
+        Raises:
+            ComponentError: it cannot be compiled, or its binary is not there any more.
+        """
+        self._open()
+        if component.bulk == bulk:
+            return component
+        read = self._binaries[component.digest]
+        found = self._known(component.digest, component.size, component.name, component.origin, read, bulk)
+        return replace(found, manifest=component.manifest)
+
+    def _known(
+        self,
+        digest: str,
+        size: int,
+        name: str,
+        origin: Path | None,
+        read: Callable[[], bytes],
+        bulk: Bulk = "auto",
+    ) -> Component:
+        found = _reflected(self.cache.known(digest, cache_key(bulk)))
         if found is None:
-            found = _reflected(self._compile(digest, key, name, size, read))
+            found = _reflected(self._compile(digest, bulk, name, size, read))
         if found is None:
             raise ComponentError(f"what was compiled of {name} cannot be read back; empty {self.cache.folder}")
-        world, parts = found
+        world, parts, shimmed = found
         with self._lock:
-            if digest not in self._codes:
-                self._binaries[digest] = read
-        return Component(name, digest, size, origin, world, None, parts)
+            self._binaries[digest] = read
+        return Component(name, digest, size, origin, world, None, parts, bulk, shimmed)
 
-    def _compile(self, digest: str, key: str, name: str, size: int, read: Callable[[], bytes]) -> dict[str, Any]:
+    def _compile(self, digest: str, bulk: Bulk, name: str, size: int, read: Callable[[], bytes]) -> dict[str, Any]:
         from orchestrator.engine import _compiler
 
+        key = cache_key(bulk)
         target = self.cache.code(digest, key)
         try:
             binary = _unchanged(read(), digest, name)
             if size > SMALL:
                 self._progress(f"compiling {name} ({size / 1e6:.1f} MB), once")
                 begun = time.monotonic()
-                known = _compiler.in_another_process(binary, target, name)
+                known = _compiler.in_another_process(binary, target, name, bulk)
                 self._progress(f"compiled {name} in {time.monotonic() - begun:.1f} s")
             else:
-                known = _compiler.here(self._native, binary, target, name)
+                known = _compiler.here(self._native, binary, target, name, bulk)
             self.cache.keep(digest, key, known)
         except OSError as problem:
             raise ComponentError(f"{name} cannot be compiled: {problem}") from problem
@@ -213,26 +235,28 @@ class Engine:
     def code(self, component: Component) -> Code:
         """The component's machine code; the engine's own."""
         with self._lock:
-            found = self._codes.get(component.digest)
+            found = self._codes.get((component.digest, component.bulk))
             if found is None:
-                found = self._codes[component.digest] = self._load_code(component)
-                self._binaries.pop(component.digest, None)
+                found = self._codes[component.digest, component.bulk] = self._load_code(component)
             return found
 
     def _load_code(self, component: Component) -> Code:
         """The machine code from the cache; compiled again if it went from there since the component was loaded."""
+        from orchestrator.engine._chosen import shim_of
         from orchestrator.engine._code import Code
 
-        digest, key = component.digest, cache_key()
+        digest, bulk = component.digest, component.bulk
+        key = cache_key(bulk)
+        shim = shim_of(component.world, bulk) if component.shimmed else None
         for _ in range(_TRIES):
             known = self.cache.known(digest, key)
             if known is None or _reflected(known) is None:
                 read = self._binaries.get(digest)
                 if read is None:
                     break
-                known = self._compile(digest, key, component.name, component.size, read)
+                known = self._compile(digest, bulk, component.name, component.size, read)
             try:
-                return Code.load(self._native, self.cache.code(digest, key), known["images"])
+                return Code.load(self._native, self.cache.code(digest, key), known["images"], shim)
             except (OSError, ValueError):  # another process made room just now
                 continue
         raise ComponentError(f"the machine code of {component.name} is gone from the cache; load the component again")
@@ -298,10 +322,8 @@ def _text(path: Path) -> str:
         raise ComponentError(f"cannot read {printable(str(path))}: {problem}") from problem
 
 
-def _reflected(known: dict[str, Any] | None) -> tuple[World, Parts] | None:
+def _reflected(known: dict[str, Any] | None) -> tuple[World, Parts, bool] | None:
     """What the cache or the compiler says of a component; None where that is not what this engine writes."""
-    from dataclasses import replace
-
     from orchestrator.engine._image_file import check
 
     if known is None:
@@ -310,6 +332,6 @@ def _reflected(known: dict[str, Any] | None) -> tuple[World, Parts] | None:
         check(known["images"])
         world = world_from_data(known["world"])
         parts = Parts(int(known["memories"]), int(known["tables"]), int(known["instances"]))
-        return replace(world, refused=tuple(map(str, known["refused"]))), parts
+        return replace(world, refused=tuple(map(str, known["refused"]))), parts, known["shimmed"] is True
     except (KeyError, TypeError, ValueError):
         return None

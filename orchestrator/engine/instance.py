@@ -14,17 +14,20 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
+from orchestrator.engine._chosen import EXPORTS, function_key
 from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.engine._failure import failure
 from orchestrator.engine._last_words import LastWords, Reason
 from orchestrator.engine._live import LIVE, release, watch
-from orchestrator.engine._calls import BulkCall, Call, CarriedCall, Exported, HandleCall, exported, function_key
+from orchestrator.engine._arena import Arena
+from orchestrator.engine._calls import BulkCall, Call, CarriedCall, Exported, HandleCall, exported
 from orchestrator.engine._resources import Handles
 from orchestrator.engine.carried import python_of
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, Trapped
 from orchestrator.interface.convert import check
+from orchestrator.interface.plain import plain
 
 if HOST_MEMORY:
     from orchestrator.engine._memories import Bank
@@ -67,8 +70,7 @@ class Instance:
         self._output = 0
         self.bank: Bank | None = None
         """Its memories, where this engine owns them."""
-        self.arena: Arena | None = None
-        """The memory of its shim, where it has one."""
+        self._arena: Arena | None = None
         self._words = LastWords(settings.output or (lambda _stream, _data: None))
         self._unfinished = self._words.unfinished
 
@@ -93,11 +95,17 @@ class Instance:
             else:
                 with self.bank:
                     self.run(c.instantiate, *arguments)
-                if self.linker.code.shim is not None:
-                    memory = self.bank.memories[0]
-                    self.arena = Arena(memory.base, memory.size)
         finally:
             self.leave()
+
+    @property
+    def arena(self) -> Arena:
+        """The memory of its shim, which it must have: the first that its instantiation makes."""
+        if self._arena is None:
+            assert self.bank is not None
+            memory = self.bank.memories[0]
+            self._arena = Arena(memory.base, memory.size)
+        return self._arena
 
     def _limit(self) -> None:
         """Has the store keep to its limits.
@@ -108,7 +116,9 @@ class Instance:
         limits, code = self.settings, self.linker.component.parts
         memories, tables = code.memories or 1, code.tables or 1
         if HOST_MEMORY:
-            self.bank = Bank(limits.memory, self.linker.code.images, self.linker.code.shim is not None)
+            shim = self.linker.code.shim is not None
+            self.bank = Bank(limits.memory, self.linker.code.images, shim)
+            memories += shim
         each = -1 if HOST_MEMORY else limits.memory // memories
         c.store_limiter(self._store, each, limits.table_elements // tables, -1, tables, memories)
 
@@ -242,8 +252,8 @@ class Instance:
     def _made(self, target: Exported) -> Call:
         shim = self.linker.code.shim
         number = None if shim is None else shim.exports.get(target.key)
-        if number is not None and self.arena is not None:
-            return BulkCall(self, target, self.find(SHIM_EXPORTS, f"f{number}"), self.arena)
+        if number is not None:
+            return BulkCall(self, target, self.find(EXPORTS, f"f{number}"), self.arena)
         address = self.function(target.interface, target.function.name)
         return (HandleCall if target.plan.has_handles else CarriedCall)(self, target, address)
 

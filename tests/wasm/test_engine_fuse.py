@@ -15,7 +15,9 @@ from wasmtime import component as cm
 from orchestrator.engine import Engine as OwnEngine
 from orchestrator.engine._fuse import CannotFuse, Fused, Joint, Part, fuse
 from orchestrator.engine._libc import MARK, NEXT
-from orchestrator.engine._shim import EXPORTS, bulk_functions, wrap
+from orchestrator.engine._chosen import EXPORTS as EXPORTED
+from orchestrator.engine._chosen import chosen
+from orchestrator.engine._shim import wrap
 from orchestrator.errors import ComponentError
 from orchestrator.interface import types as t
 from orchestrator.interface.sizes import layout
@@ -26,6 +28,8 @@ from tests.support.host_memory import Answer, Guest, Memory, new_engine
 from tests.support.resource_guests import API, HOLDER, OWNER, PASSER
 from tests.support.strategies import same, types, values
 from tests.support.wat import echo, relay, wide
+
+EXPORTS = str(EXPORTED)
 
 _COMPONENTS = Path(__file__).parents[2] / "components"
 _TALK = "test:talk/talk"
@@ -236,7 +240,7 @@ def test_every_type_passes_through_a_tap_and_a_shim_around_it_all(plain: Engine,
     parts = [part(plain, relay(whole, layout(whole)[0])), part(plain, echo(whole))]
     fused = fuse(parts, [joint(parts, 0, "echo", 1, "echo")])
     found = world(plain, fused.binary)
-    exports, _ = bulk_functions(found, every=True)
+    exports, _ = chosen(found, "always")
     guest = Guest(plain, wrap(fused.binary, found, exports, ()))
     room = guest.values()
     number = [function.name for _, function in exports].index(fused.exports[0, "relay"])

@@ -13,7 +13,10 @@ from wasmtime import component as cm
 
 from orchestrator.engine import Engine as OwnEngine
 from orchestrator.engine._flat import has_handles, signature
-from orchestrator.engine._shim import EXPORTS, IMPORTS, MARK, NEXT, PAGES, ROOM, Chosen, bulk_functions, wrap
+from orchestrator.engine._chosen import EXPORTS as EXPORTED
+from orchestrator.engine._chosen import IMPORTS as IMPORTED
+from orchestrator.engine._chosen import Chosen, chosen
+from orchestrator.engine._shim import MARK, NEXT, PAGES, ROOM, wrap
 from orchestrator.errors import ComponentError
 from orchestrator.interface import types as t
 from orchestrator.interface.sizes import layout
@@ -22,6 +25,9 @@ from tests.support.composing import EXPORTER, RICH, VERSIONS, named, part, world
 from tests.support.host_memory import Guest, Memory, new_engine
 from tests.support.strategies import same, types, values
 from tests.support.wat import MEMORY, echo, relay, wide
+
+EXPORTS = str(EXPORTED)
+IMPORTS = str(IMPORTED)
 
 _COMPONENTS = Path(__file__).parent.parent / "components"
 _GUESTS = {
@@ -46,7 +52,7 @@ def plain() -> Engine:
 
 def _wrapped(engine: Engine, text: str, *, every: bool = True) -> bytes:
     guest = part(engine, text)
-    return wrap(guest.binary, guest.world, *bulk_functions(guest.world, every))
+    return wrap(guest.binary, guest.world, *chosen(guest.world, "always" if every else "auto"))
 
 
 def _never(*_values: Any) -> None:
@@ -62,7 +68,7 @@ def _keep(memory: Memory) -> None:
 @pytest.mark.parametrize("name", _GUESTS)
 def test_a_wrapped_guest_has_the_guests_world(plain: Engine, name: str, every: bool) -> None:
     guest = part(plain, _GUESTS[name])
-    exports, imports = bulk_functions(guest.world, every)
+    exports, imports = chosen(guest.world, "always" if every else "auto")
     found = world(plain, wrap(guest.binary, guest.world, exports, imports))
     others = [item for item in found.imports if str(item.name) != IMPORTS]
     assert others == list(guest.world.imports)
@@ -227,7 +233,7 @@ def _served() -> str:
 
 def test_imports_are_served_from_the_memory_which_is_given_back(plain: Engine) -> None:
     guest = part(plain, _served())
-    exports, imports = bulk_functions(guest.world)
+    exports, imports = chosen(guest.world, "auto")
     assert [(str(name), f.name) for name, f in imports] == [
         *(("test:served/api", name) for name in ("none", "int", "long", "single", "double", "bytes", "unused")),
         ("None", "own"),
@@ -329,20 +335,20 @@ def test_what_the_bulk_path_takes(plain: Engine) -> None:
       (instance (export "get-all" (func (result (list (tuple string string)))))))"""
     text = RICH.replace("(component\n", f"(component {settings_of_a_component}\n", 1)
     found = part(plain, text).world
-    _, some = bulk_functions(found)
-    _, every = bulk_functions(found, every=True)
+    _, some = chosen(found, "auto")
+    _, every = chosen(found, "always")
     assert [(str(name), f.name) for name, f in some] == [
         ("a:b/c@1.2.3", "f"), ("a:b/d", "i"), ("None", "lists"), ("inline", "h"),
     ]  # fmt: skip
     assert some == every
     assert not any(has_handles(f) for _, f in every)
-    assert [f.name for _, f in bulk_functions(part(plain, parts.TALKER).world)[0]] == []
-    assert [f.name for _, f in bulk_functions(part(plain, parts.TALKER).world, every=True)[0]] == ["echo", "refuse"]
+    assert [f.name for _, f in chosen(part(plain, parts.TALKER).world, "auto")[0]] == []
+    assert [f.name for _, f in chosen(part(plain, parts.TALKER).world, "always")[0]] == ["echo", "refuse"]
 
 
 def test_a_trap_of_the_guest_is_a_trap_of_the_shim(plain: Engine) -> None:
     guest = Guest(plain, _wrapped(plain, parts.NUMBERS))
-    names = [f.name for _, f in bulk_functions(part(plain, parts.NUMBERS).world, every=True)[0]]
+    names = [f.name for _, f in chosen(part(plain, parts.NUMBERS).world, "always")[0]]
     with pytest.raises((Trap, WasmtimeError), match="unreachable"):
         guest.function(f"f{names.index('trap')}", EXPORTS)(1)
 
@@ -365,7 +371,7 @@ def python_guest(plain: Engine) -> tuple[Guest, Chosen]:
         component = engine.load(_COMPONENTS / "everything")
         built = max(engine.cache.builds.glob("everything-*.wasm"), key=lambda path: path.stat().st_mtime)
         binary = built.read_bytes()
-    exports, _ = bulk_functions(component.world, every=True)
+    exports, _ = chosen(component.world, "always")
     return Guest(plain, wrap(binary, component.world, exports, ())), exports
 
 
