@@ -208,7 +208,7 @@ def _block_lines(writing: Loading, type_: Type, number: str) -> list[str]:
     expression = writing.value(type_, row, 0)
     lines = [f"at = {number}", f"if at & {align - 1}:", f"    outside(at, {size}, memory, {align})"]
     if claims((type_,)):
-        lines.append(f"{writing.code.bind(extra(type_), 'measure')}(memory, at)")
+        lines.append(f"{writing.code.bind(_response_size(type_), 'measure')}(at, memory)")
     return lines + [f"{tuple_of(row.ordered())} = {writing.reads(row)}(memory, at)", f"return {expression}"]
 
 

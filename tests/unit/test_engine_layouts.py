@@ -277,6 +277,17 @@ def test_lists_that_claim_the_same_bytes_many_times_are_refused_before_anything_
         assert str(caught.value) == words
 
 
+def test_fields_that_claim_the_same_bytes_are_refused_too() -> None:
+    type_ = t.Tuple((t.STRING,) * 3)
+    memory = memoryview(bytearray(struct.pack("<6I", *[24, 100] * 3) + b"x" * 100))
+    by_offset, passed = layout_of(_function([], type_)), layout_of(_function([type_]))
+    for read in (lambda: by_offset.load_result(0, memory), lambda: passed.lift((24, 100) * 3, memory)):
+        with pytest.raises(Trapped) as caught:
+            read()
+        words = "a guest passed a value of 300 bytes in a memory of 124 bytes: parts of it overlap"
+        assert str(caught.value) == words
+
+
 def test_offsets_of_blocks_are_checked() -> None:
     many = _function([t.U64] * 17, t.Tuple((t.U64, t.U64)))
     memory = memoryview(bytes(1 << 10))
