@@ -55,8 +55,13 @@ def _ways(type_: Any, value: Any) -> dict[str, Callable[[], object]]:
     number = found.store_result(value, memory)
     advance(memory, at := memory.nbytes // 2)
     numbers, load = found.lower(values, memory), found.load_result_arrays if arrays else found.load_result
+
+    def store() -> None:
+        advance(memory, at)
+        found.lower(values, memory)
+
     block_ways: dict[str, Callable[[], object]] = {
-        "store": lambda: (advance(memory, at), found.lower(values, memory)),
+        "store": store,
         "load": lambda: load(number, memory),
         "size": lambda: (block, found.request_size(numbers, memory))[1],
     }

@@ -61,7 +61,7 @@ class Arena:
         self.base, self.size = base, size
         self.memory = MEMORY[base : base + size]
         self.high = 0
-        """The highest offset that was in use since pages were given back the last time: whoever does so sets it to 0."""
+        """The highest offset that `reset` saw in use; whoever gives pages back to the system sets it to 0."""
 
     @property
     def next(self) -> int:

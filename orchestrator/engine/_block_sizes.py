@@ -11,8 +11,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from orchestrator.engine._leaves import Code, Overlap, Places, Row, Slots, inlined, sides, tuple_of
+from orchestrator.engine._leaves import Overlap, Places, Row, Slots, inlined, sides
 from orchestrator.engine._load import BROKEN, broken, outside
+from orchestrator.engine._written import Code, tuple_of
 from orchestrator.errors import Trapped
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import List, Option, Primitive, Record, Result, Tuple, Type, Variant, children, walk
@@ -188,5 +189,7 @@ def _slot_case(case: Type | None, cores: tuple[str, ...]) -> Callable[..., int]:
 
 def claims(types: tuple[Type, ...]) -> bool:
     """Whether values of the types could claim more than there is: they have more than one pointer."""
-    pointers = [part for type_ in types for part in walk(type_) if isinstance(part, List) or part == Primitive("string")]
+    pointers = [
+        part for type_ in types for part in walk(type_) if isinstance(part, List) or part == Primitive("string")
+    ]
     return len(pointers) > 1

@@ -15,9 +15,10 @@ from typing import Any
 from orchestrator.engine._arena import WORD, full
 from orchestrator.engine._block_sizes import Measuring, claims, extra, points
 from orchestrator.engine._flat import MAX_PARAMS, MAX_RESULTS, Signature, flat, signature
-from orchestrator.engine._leaves import Code, Row, Slots, refuse, tuple_of
+from orchestrator.engine._leaves import Row, Slots, refuse
 from orchestrator.engine._load import Loading
 from orchestrator.engine._store import Storing
+from orchestrator.engine._written import Code, tuple_of
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Function, Tuple, Type
 
@@ -111,7 +112,9 @@ def _room(writing: Storing, name: str, size: int, align: int) -> None:
 
 
 def _storing() -> Storing:
-    return Storing(Code({"full": full, "array": array, "memoryview": memoryview, "word": WORD.unpack_from, "put": WORD.pack_into}))
+    return Storing(
+        Code({"full": full, "array": array, "memoryview": memoryview, "word": WORD.unpack_from, "put": WORD.pack_into})
+    )
 
 
 def _finished(writing: Storing, head: str, result: str) -> Any:
@@ -181,7 +184,7 @@ def _spilled(params: tuple[Type, ...]) -> bool:
 @lru_cache(maxsize=4096)
 def _lift(params: tuple[Type, ...], arrays: bool) -> Lift:
     writing = Loading(arrays)
-    lines = (_block_lines(writing, Tuple(params), "numbers[0]") if _spilled(params) else _flat_lines(writing, params))
+    lines = _block_lines(writing, Tuple(params), "numbers[0]") if _spilled(params) else _flat_lines(writing, params)
     found: Lift = writing.function("lift(numbers, memory)", *lines)
     return found
 
@@ -205,7 +208,7 @@ def _block_lines(writing: Loading, type_: Type, number: str) -> list[str]:
     expression = writing.value(type_, row, 0)
     lines = [f"at = {number}", f"if at & {align - 1}:", f"    outside(at, {size}, memory, {align})"]
     if claims((type_,)):
-        lines.append(f"{writing.code.bind(extra(type_), 'measure')}(memory, at)")
+        lines.append(f"{writing.code.bind(_response_size(type_), 'measure')}(at, memory)")
     return lines + [f"{tuple_of(row.ordered())} = {writing.reads(row)}(memory, at)", f"return {expression}"]
 
 

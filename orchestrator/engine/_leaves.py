@@ -1,11 +1,8 @@
-"""What storing, loading and measuring have in common: where the plain numbers of a value stand, and code made of text.
+"""What storing, loading and measuring have in common: where the plain numbers of a value stand.
 
 A value's fixed part comes down to plain numbers, its leaves: a string is two of them, an option of a u32 two as well.
 They stand at offsets in a block of memory (`Row`), read or written by one `struct` for all of them, or are passed as
 the parameters of a core function (`Slots`), where cases of a variant share parameters and numbers change their kind.
-
-The functions that convert are written as text, one for a type, and compiled by Python: a loop over a list of records is
-then one comprehension, without a call for each field.
 
 Source: CanonicalABI.md, sections Alignment, Loading, Flattening and Flat Lifting,
 https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md
@@ -14,9 +11,8 @@ https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
-from itertools import count
 from typing import Any, Protocol
 
 from orchestrator.engine._flat import flat
@@ -25,10 +21,7 @@ from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import (
     BOOL,
     CHAR,
-    STRING,
     Borrow,
-    Enum,
-    Flags,
     List,
     Option,
     Own,
@@ -342,65 +335,3 @@ class Slots:
     def passed(self) -> list[str]:
         """The expressions of all parameters."""
         return [self.filled.get(index, self.zero(index)) for index in range(len(self.cores))]
-
-
-# Numbers that change their kind in a parameter that cases share
-
-_I32, _I64 = struct.Struct("<I"), struct.Struct("<Q")
-_F32, _F64 = struct.Struct("<f"), struct.Struct("<d")
-
-
-def _recast(write: struct.Struct, read: struct.Struct) -> Callable[[Any], Any]:
-    pack, unpack = write.pack, read.unpack
-    return lambda value: unpack(pack(value))[0]
-
-
-RECASTS = {
-    "f32_bits": _recast(_F32, _I32), "f64_bits": _recast(_F64, _I64),
-    "f32_of": _recast(_I32, _F32), "f64_of": _recast(_I64, _F64),
-}  # fmt: skip
-"""Floats as the integers of the same bits, and back."""
-
-
-# Text that becomes code
-
-
-class Code:
-    """A function as text, and the objects that it names.
-
-    Arguments:
-        names: what it may name from the start.
-    """
-
-    def __init__(self, names: dict[str, Any]) -> None:
-        self.names = RECASTS | names
-        self.lines: list[str] = []
-        self.numbers = count()
-        self._bound: dict[int, str] = {}
-
-    def bind(self, value: Any, word: str) -> str:
-        """The name under which the function finds an object."""
-        name = self._bound.get(id(value))
-        if name is None:
-            name = self._bound[id(value)] = f"{word}_{len(self._bound)}"
-            self.names[name] = value
-        return name
-
-    def fresh(self) -> str:
-        """A variable that is not used yet."""
-        return f"x{next(self.numbers)}"
-
-    def add(self, *lines: str, depth: int = 1) -> None:
-        """Lines at a depth of blocks, the function's body being 1."""
-        self.lines += [f"{'    ' * depth}{line}" for line in lines]
-
-    def function(self, head: str) -> Any:
-        """The function whose first line is `def` and `head`, and whose body is the lines."""
-        text = "\n".join([f"def {head}:", *self.lines])
-        exec(compile(text, f"<{head}>", "exec"), self.names)
-        return self.names[head.partition("(")[0]]
-
-
-def tuple_of(expressions: list[str]) -> str:
-    """A tuple, or the names it is unpacked into."""
-    return f"({', '.join(expressions)}{',' if len(expressions) == 1 else ''})"

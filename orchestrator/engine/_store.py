@@ -15,18 +15,8 @@ from typing import Any
 
 from orchestrator.engine._arena import full
 from orchestrator.engine._flat import flat
-from orchestrator.engine._leaves import (
-    CODES,
-    Code,
-    Overlap,
-    Places,
-    Row,
-    Slots,
-    inlined,
-    number_code,
-    sides,
-    tuple_of,
-)
+from orchestrator.engine._leaves import CODES, Overlap, Places, Row, Slots, inlined, number_code, sides
+from orchestrator.engine._written import Code
 from orchestrator.errors import UnsupportedType
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import (

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from orchestrator.engine import _native as c
 from orchestrator.engine._kinds import KIND, NUMBERS
 from orchestrator.engine._leaves import number_code
+from orchestrator.engine._load import variant
 from orchestrator.engine._memory import MEMORY, WORDS, array, text, word, words
 from orchestrator.errors import UnsupportedType
 from orchestrator.interface.types import (
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from orchestrator.engine._resources import Handles
 
 T = TypeVar("T")
-_PART = 4096
-"""Numbers of a list that are written at a time."""
 Lift = Callable[[int, "Handles"], Any]
 """(the address of a C value, the handles of its store) -> the value in its Python form."""
 Lower = Callable[[Any, "Handles"], bytes]
@@ -149,7 +148,7 @@ def _lift_variant(cases: dict[str, Lift | None]) -> Lift:
     def lift_variant(address: int, handles: Handles) -> VariantValue:
         case = text(address + 8)
         lift = cases[case]
-        return VariantValue(case, lift and lift(word(address + 24), handles))
+        return variant(case, lift and lift(word(address + 24), handles))
 
     return lift_variant
 
@@ -179,6 +178,9 @@ def _lift_flags(address: int, _handles: Handles) -> frozenset[str]:
 
 
 # Lowering
+
+_PART = 4096
+"""Numbers of a list that are written at a time."""
 
 
 def _pack(kind: str, *words: int) -> bytes:
@@ -314,9 +316,9 @@ def _lower_list(element: Type) -> Lower:
 
 
 def _lower_numbers(kind: int, code: str) -> Lower:
-    """Many numbers at once: into values of zero each n-th item of a view is written. In parts, which stay in a cache."""
+    """All numbers at once, written through views as every n-th item of zeros; in parts, which stay in a cache."""
     template, width = bytes([kind]) + bytes(c.VALUE - 1), struct.calcsize(code)
-    bits = {1: "B", 2: "H", 4: "I", 8: "Q"}[width]
+    bits: Any = {1: "B", 2: "H", 4: "I", 8: "Q"}[width]
     first, step = 8 // width, c.VALUE // width
 
     def lower_numbers(value: Any, _handles: Handles) -> bytes:

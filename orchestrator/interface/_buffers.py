@@ -12,9 +12,7 @@ from typing import Any
 from orchestrator.interface import types as t
 from orchestrator.interface._mismatch import Mismatch
 
-CODES = dict(
-    zip([t.S8, t.U8, t.S16, t.U16, t.S32, t.U32, t.S64, t.U64, t.F32, t.F64], "bBhHiIqQfd", strict=True)
-)
+CODES = dict(zip([t.S8, t.U8, t.S16, t.U16, t.S32, t.U32, t.S64, t.U64, t.F32, t.F64], "bBhHiIqQfd", strict=True))
 """The format, as `struct` and memoryview write it, of each number type that lists of are buffers."""
 
 _NATIVE = ("@", "=", "<") if sys.byteorder == "little" else ("@", "=", ">", "!")
@@ -30,7 +28,7 @@ def is_buffer(value: Any) -> bool:
     return True
 
 
-def numbers(type_: t.Type, shown: str, value: Any) -> memoryview:
+def numbers(type_: t.Primitive, shown: str, value: Any) -> memoryview:
     """The normal form of a buffer.
 
     Arguments:
@@ -40,22 +38,19 @@ def numbers(type_: t.Type, shown: str, value: Any) -> memoryview:
     Raises:
         Mismatch: its items are not exactly of that type, or do not stand in one row.
     """
-    view, code = memoryview(value), CODES[type_]
+    code: Any = CODES[type_]
+    view = memoryview(value)
     if view.ndim != 1:
         raise _mismatch(type_, shown, f"a buffer of {view.ndim} dimensions")
     item = view.format
     if item != code:
         name = _item(view)
-        if name != _name(type_):
+        if name != type_.name:
             raise _mismatch(type_, shown, f"a buffer of {name} ('{item[:20]}')")
     if not view.contiguous or item[:1] in _NATIVE:
         # Python casts no view whose format has a byte order, and none with gaps.
         view = memoryview(view.tobytes())
     return view if view.format == code else view.cast("B").cast(code)
-
-
-def _name(type_: t.Type) -> str:
-    return type_.name if isinstance(type_, t.Primitive) else ""
 
 
 def _item(view: memoryview) -> str:
@@ -68,5 +63,5 @@ def _item(view: memoryview) -> str:
     return "bool" if form == "?" else "other items"
 
 
-def _mismatch(type_: t.Type, shown: str, found: str) -> Mismatch:
-    return Mismatch(f"{shown} (a list, or a one-dimensional buffer of {_name(type_)} in native byte order)", found)
+def _mismatch(type_: t.Primitive, shown: str, found: str) -> Mismatch:
+    return Mismatch(f"{shown} (a list, or a one-dimensional buffer of {type_.name} in native byte order)", found)

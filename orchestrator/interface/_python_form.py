@@ -1,8 +1,8 @@
 """Python values checked against a type and brought into the one form that the engine gets.
 
 Lists, tuples and mappings come out as list, tuple and dict; bytes-likes as bytes; sets and lists of flags as frozenset;
-integers for a float as float, f32 rounded to what f32 holds; subclasses of str and int as str and int. A list of numbers
-that is given as a buffer stays one: see `_buffers`.
+integers for a float as float, f32 rounded to what f32 holds; subclasses of str and int as str and int. A list of
+numbers that is given as a buffer stays one: see `_buffers`.
 """
 
 from __future__ import annotations
@@ -159,10 +159,10 @@ def as_bytes(value: Any) -> bytes:
 
 def _list_of(element: t.Type, shown: str) -> Convert:
     each = _list(checked(element), shown)
-    return _numbers(element, each, shown) if element in CODES else each
+    return _numbers(element, each, shown) if isinstance(element, t.Primitive) and element in CODES else each
 
 
-def _numbers(type_: t.Type, each: Convert, shown: str) -> Convert:
+def _numbers(type_: t.Primitive, each: Convert, shown: str) -> Convert:
     """A list of numbers: a list or tuple of them, or a buffer."""
     code = CODES[type_]
 

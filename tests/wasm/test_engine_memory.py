@@ -99,8 +99,9 @@ INNER = (
     "enum { case-one, case-two }, list<u8>, list<f64>>"
 )
 value = (
-    "a text of some length", ["a", "list of", "texts"], frozenset({"another", "one-of-them"}), Variant("some-case", "x"),
-    "maybe", {"err": [1, 2, 3]}, {"field-one": "y" * 40, "field-two": [("z", 1), ("w", 2)]}, "case-two", b"bytes",
+    "a text of some length", ["a", "list of", "texts"], frozenset({"another", "one-of-them"}),
+    Variant("some-case", "x"), "maybe", {"err": [1, 2, 3]}, {"field-one": "y" * 40, "field-two": [("z", 1), ("w", 2)]},
+    "case-two", b"bytes",
     memoryview(array("d", [0.5, 1.5])),
 )
 plain, failing = parse_type(INNER), parse_type(

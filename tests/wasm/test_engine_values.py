@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from contextlib import closing
 from typing import Any
 
@@ -125,6 +126,16 @@ def test_large_and_deep_values_cross_an_edge(engine: Engine, case: str) -> None:
         with closing(linker.instantiate(Frame())) as front:
             assert same(type_, call(front, "relay", sent)[WIDE], value)
             assert gate.request == gate.response == size(whole, sent)
+
+
+@pytest.mark.parametrize(("name", "code"), [("s8", "b"), ("u16", "H"), ("s32", "i"), ("u64", "Q"), ("f32", "f")])
+def test_a_buffer_crosses_as_its_list(engine: Engine, name: str, code: str) -> None:
+    type_ = t.Tuple((t.List(t.PRIMITIVES[name]), t.Option(t.List(t.PRIMITIVES[name]))))
+    whole = wide(type_)
+    numbers = [index % 100 for index in range(10_000)]
+    with instance(engine, echo(whole)) as made:
+        sent = (*range(WIDE), (array(code, numbers), memoryview(array(code, numbers))[::3]))
+        assert call(made, "echo", sent)[WIDE] == (numbers, numbers[::3])
 
 
 def test_types_that_unfold_without_end_are_refused(engine: Engine) -> None:
