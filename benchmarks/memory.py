@@ -2,8 +2,8 @@
 
 Each kind is measured in a process of its own: so many instances are made, none is called, and what the process has more
 than before is divided by their number. `pss` shares a page among those that map it, as the machine pays for it; `rss`
-counts it for each. Most of it are tables and the like that wasmtime allocates: of a memory only those pages are resident
-that the guest wrote to.
+counts it for each. Most of it are tables and the like that wasmtime allocates: of a memory only those pages are
+resident that the guest wrote to.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ Source: the headers of wasmtime 50, `wasmtime/config.h`.
 from __future__ import annotations
 
 import ctypes
+import resource
 import struct
 import threading
 from collections.abc import Sequence
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
     from orchestrator.engine._image_file import Mapped
 
-SPARE = 1 << 38
+_ADDRESSES = resource.getrlimit(resource.RLIMIT_AS)[0]
+SPARE = 1 << 38 if _ADDRESSES == resource.RLIM_INFINITY else _ADDRESSES // 4
 """Bytes of addresses that mappings without a memory may take, sixty-odd of them; they hold nothing else."""
 SHIM_LEAST = 64 << 20
 """Bytes of the shim's memory where the system promises no more than it has (`vm.overcommit_memory` 2)."""
