@@ -50,7 +50,7 @@ def _python(engine: Engine) -> tuple[Component, bytes]:
 
 def _javascript(engine: Engine) -> tuple[Component, bytes] | None:
     """A guest of componentize-js without features, which imports nothing. Built once, in the user's cache folder."""
-    folder = default_folder().parent / "orchestrator-benchmarks"
+    folder = default_folder() / "benchmarks"
     made = folder / "javascript.wasm"
     try:
         if not made.is_file():

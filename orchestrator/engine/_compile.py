@@ -71,7 +71,7 @@ class Compiled:
         code.write_bytes(self.component.serialize())
 
 
-def prepare(binary: bytes, world: World, bulk: Bulk) -> Prepared:
+def prepare(engine: Engine, binary: bytes, world: World, bulk: Bulk) -> Prepared:
     """What is compiled of a component whose imports and exports are known.
 
     Arguments:
@@ -82,7 +82,7 @@ def prepare(binary: bytes, world: World, bulk: Bulk) -> Prepared:
     """
     if not HOST_MEMORY:
         return Prepared(binary)
-    stripped, images = strip(binary)
+    stripped, images = strip(binary, partial(_is_valid, engine))
     exports, imports = chosen(world, bulk)
     if not exports and not imports:
         return Prepared(stripped, images)
@@ -103,7 +103,7 @@ def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto") -> Compil
     _refuse_bomb(binary)
     world, problems = _described(engine, binary)
     refused = [*world.refused, *problems]
-    prepared = prepare(binary, world, "never" if refused else bulk)
+    prepared = prepare(engine, binary, world, "never" if refused else bulk)
     component = _component(engine, prepared.binary)
     parts = made(binary).parts
     known = {

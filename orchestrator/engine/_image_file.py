@@ -7,7 +7,7 @@ Only what is written into the cache and read from it, by plain files: `_images` 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,9 +91,9 @@ class ImageFile:
         """Bytes of the file."""
         return os.fstat(self.descriptor).st_size
 
-    def __del__(self) -> None:
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
         if self.descriptor >= 0:
-            os.close(self.descriptor)
+            close(self.descriptor)
 
 
 def check(known: Any) -> list[list[int] | None]:

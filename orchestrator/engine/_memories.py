@@ -13,11 +13,12 @@ Source: the headers of wasmtime 50, `wasmtime/config.h`.
 from __future__ import annotations
 
 import ctypes
+import resource
 import struct
 import threading
 from collections.abc import Sequence
 from threading import get_ident
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestrator.engine import _native as c
 from orchestrator.engine import _posix
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
     from orchestrator.engine._image_file import Mapped
 
-SPARE = 1 << 38
+_ADDRESSES = resource.getrlimit(resource.RLIMIT_AS)[0]
+SPARE = 1 << 38 if _ADDRESSES == resource.RLIM_INFINITY else _ADDRESSES // 4
 """Bytes of addresses that mappings without a memory may take, sixty-odd of them; they hold nothing else."""
 SHIM_LEAST = 64 << 20
 """Bytes of the shim's memory where the system promises no more than it has (`vm.overcommit_memory` 2)."""
@@ -39,18 +41,14 @@ class Refused(Exception):
     """A memory cannot be made or grown; its text is the error's that wasmtime gives back (see `_failure`)."""
 
 
-class Shape(NamedTuple):
-    """What two memories have in common that can have the same mapping, one after the other."""
+Shape = tuple[int, int, int, "Mapped | None"]
+"""What two memories have in common of which one can have the other's mapping: the bytes they begin with, those
+that they can grow to, those of the guard behind, and their image. A plain tuple, since one is made for every memory."""
 
-    minimum: int
-    capacity: int
-    guard: int
-    image: Mapped | None
 
-    @property
-    def addresses(self) -> int:
-        """Bytes of the whole mapping."""
-        return self.capacity + self.guard
+def addresses(shape: Shape) -> int:
+    """Bytes of the whole mapping."""
+    return shape[1] + shape[2]
 
 
 class Memory:
@@ -69,7 +67,7 @@ class Memory:
             OSError: the system does not.
         """
         more = size - self.size
-        if size > self.shape.capacity or more > self.bank.left:
+        if size > self.shape[1] or more > self.bank.left:
             raise Refused(f"a memory of {size} bytes is larger than it may be")
         _posix.allow(self.base + self.size, more)
         self.bank.left -= more
@@ -79,10 +77,10 @@ class Memory:
         """Gives its mapping back."""
         shape, base, size = self.shape, self.base, self.size
         self.base = self.size = 0
-        if _cleaned(shape, base, size):
+        if _cleaned(base, size, shape[0]):
             spare.put(shape, base)
         else:
-            _posix.release(base, shape.addresses)
+            _posix.release(base, addresses(shape))
 
 
 class Bank:
@@ -125,20 +123,21 @@ class Bank:
             Refused: it is larger than what is left of the limit, or not the memory that its image belongs to.
             OSError: the system has no room for it.
         """
-        shape = Shape(minimum, max(capacity, minimum), guard, self._image(minimum))
+        image = self._image(minimum) if self._images else None
+        shape = (minimum, capacity if capacity > minimum else minimum, guard, image)
         if self._shim and not self.memories:
             memory = self._mapped(shape)
         elif minimum > self.left:
             raise Refused(f"memory minimum size of {minimum} bytes exceeds the {self.left} that are left of the limit")
         else:
-            memory = Memory(self, shape, spare.take(shape) or _new(shape), minimum)
+            memory = Memory(self, shape, spare.take(shape) or _new(shape, minimum), minimum)
             self.left -= minimum
         self.memories.append(memory)
         return memory
 
     def _image(self, minimum: int) -> Mapped | None:
         """The image of the next memory; one that is made empty, as a heap of objects is, has no place in the order."""
-        if not minimum or not self._images:
+        if not minimum:
             return None
         number, self._next = self._next, self._next + 1
         image = self._images[number] if number < len(self._images) else None
@@ -148,46 +147,46 @@ class Bank:
 
     def _mapped(self, shape: Shape) -> Memory:
         """The shim's memory: less of it where the system promises no more than it has. What is beyond traps."""
-        base, size = spare.take(shape), shape.minimum
+        base, size = spare.take(shape), shape[0]
         if not base:
             try:
-                base = _new(shape)
+                base = _new(shape, size)
             except OSError:
                 size = min(size, SHIM_LEAST)
-                base = _new(shape._replace(minimum=size))
+                base = _new(shape, size)
         return Memory(self, shape, base, size)
 
 
-def _new(shape: Shape) -> int:
-    """A mapping; the spare ones give way where addresses are short.
+def _new(shape: Shape, size: int) -> int:
+    """A mapping of which so many bytes can be used; the spare ones give way where addresses are short.
 
     Raises:
         OSError: the system has no room for it.
     """
     try:
-        base = _posix.reserve(shape.addresses)
+        base = _posix.reserve(addresses(shape))
     except OSError:
         if not spare.clear():
             raise
-        base = _posix.reserve(shape.addresses)
+        base = _posix.reserve(addresses(shape))
     try:
-        _posix.allow(base, shape.minimum)
-        if shape.image is not None:
-            image = shape.image
+        _posix.allow(base, size)
+        image = shape[3]
+        if image is not None:
             _posix.map_file(base + image.at, image.length, image.file.descriptor, image.offset)
     except OSError:
-        _posix.release(base, shape.addresses)
+        _posix.release(base, addresses(shape))
         raise
     return base
 
 
-def _cleaned(shape: Shape, base: int, size: int) -> bool:
+def _cleaned(base: int, size: int, minimum: int) -> bool:
     """Makes a mapping what it was when it was new; whether that is what it is now."""
-    if size < shape.minimum or not _posix.forget(base, size):
+    if size < minimum or not _posix.forget(base, size):
         return False
-    if size > shape.minimum:
+    if size > minimum:
         try:
-            _posix.forbid(base + shape.minimum, size - shape.minimum)
+            _posix.forbid(base + minimum, size - minimum)
         except OSError:
             return False
     return True
@@ -210,7 +209,7 @@ class _Spare:
             bases = self._bases.get(shape)
             if not bases:
                 return 0
-            self._held -= shape.addresses
+            self._held -= addresses(shape)
             base = bases.pop()
             if not bases:
                 del self._bases[shape]
@@ -222,7 +221,7 @@ class _Spare:
             bases = self._bases.pop(shape, [])
             bases.append(base)
             self._bases[shape] = bases
-            self._held += shape.addresses
+            self._held += addresses(shape)
             while self._held > SPARE:
                 self._drop()
 
@@ -236,7 +235,7 @@ class _Spare:
 
     def _drop(self) -> None:
         shape = next(iter(self._bases))
-        _posix.release(self.take(shape), shape.addresses)
+        _posix.release(self.take(shape), addresses(shape))
 
 
 spare = _Spare()
@@ -253,7 +252,7 @@ def _new_memory(_env: int, _type: int, minimum: int, _maximum: int, capacity: in
             raise Refused("a memory is made outside of an instantiation")
         memory = bank.make(minimum, capacity, guard)
         _live[memory.base] = memory
-        _FOUR(MEMORY, out, memory.base, *_addresses)
+        _FOUR(MEMORY, out, memory.base, _GET, _GROW, _FREE)
     except BaseException as problem:
         return _error(problem)
     return 0
@@ -262,7 +261,7 @@ def _new_memory(_env: int, _type: int, minimum: int, _maximum: int, capacity: in
 def _get_memory(base: int, size: int, capacity: int) -> int:
     memory = _live[base]
     _WORD(MEMORY, size, memory.size)
-    _WORD(MEMORY, capacity, memory.shape.capacity)
+    _WORD(MEMORY, capacity, memory.shape[1])
     return base
 
 
@@ -290,7 +289,7 @@ _callbacks = (
     ctypes.CFUNCTYPE(_SIZE, _SIZE, _SIZE)(_grow_memory),
     ctypes.CFUNCTYPE(None, _SIZE)(_free_memory),
 )
-_addresses = tuple(c.address(callback) for callback in _callbacks)
+_GET, _GROW, _FREE = map(c.address, _callbacks)
 _creator_callback = ctypes.CFUNCTYPE(_SIZE, *[_SIZE] * 7)(_new_memory)
 _creator = (ctypes.c_uint64 * 3)(0, c.address(_creator_callback), 0)
 """A `wasmtime_memory_creator_t`: what it is called with, what makes memories, no finalizer."""

@@ -111,14 +111,17 @@ class Instance:
         """Has the store keep to its limits.
 
         A store's limiter holds for each memory and table by itself. Where this engine owns the memories, the bank holds
-        their total; elsewhere it is divided among the memories that the component can make, as that of tables is.
+        their total, and a store without tables needs no limiter; elsewhere the total is divided among the memories that
+        the component can make, as that of tables always is.
         """
         limits, code = self.settings, self.linker.component.parts
-        memories, tables = code.memories or 1, code.tables or 1
+        shim = False
         if HOST_MEMORY:
             shim = self.linker.code.shim is not None
             self.bank = Bank(limits.memory, self.linker.code.images, shim)
-            memories += shim
+            if not code.tables:
+                return
+        memories, tables = (code.memories or 1) + shim, code.tables or 1
         each = -1 if HOST_MEMORY else limits.memory // memories
         c.store_limiter(self._store, each, limits.table_elements // tables, -1, tables, memories)
 

@@ -199,7 +199,7 @@ def test_no_more_mappings_are_kept_than_there_is_room_for(
 ) -> None:
     linker = engine.linker(engine.from_text(looked("(memory 1)")))
     made = [linker.instantiate(Frame()) for _ in range(5)]
-    each = made[0].bank.memories[0].shape.addresses if made[0].bank else 0
+    each = _memories.addresses(made[0].bank.memories[0].shape) if made[0].bank else 0
     monkeypatch.setattr(_memories, "SPARE", 3 * each)
     before = _mappings()
     for one in made:
