@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from orchestrator._lazy import lazily
 
 if TYPE_CHECKING:
-    from orchestrator.engine._prepared import Exported as Exported
-    from orchestrator.engine._prepared import exported as exported
+    from orchestrator.engine._calls import Exported as Exported
+    from orchestrator.engine._calls import exported as exported
     from orchestrator.engine._resources import Handle as Handle
     from orchestrator.engine._serve import Denial as Denial
     from orchestrator.engine._serve import Gate as Gate
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__, __getattr__, __dir__ = lazily(
     __name__,
     {
-        "_prepared": ["Exported", "exported"],
+        "_calls": ["Exported", "exported"],
         "_resources": ["Handle"],
         "_serve": ["Denial", "Gate"],
         "carried": ["Carried", "python_of"],

@@ -234,7 +234,9 @@ class BulkCall:
         advance(memory, first.start + len(first.data))
         numbers: list[Number] = []
         for type_, value in zip(self._types, values, strict=True):
-            numbers += reflat(type_)(memory, first.at) if value is first else _argument(type_)([python_of(value)], memory)
+            numbers += (
+                reflat(type_)(memory, first.at) if value is first else _argument(type_)([python_of(value)], memory)
+            )
         if self._by_pointer:
             numbers.append(self.arena.take(*self._room))
         return tuple(numbers)

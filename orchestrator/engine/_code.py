@@ -33,9 +33,7 @@ class Code:
         self._lock = threading.Lock()
 
     @staticmethod
-    def load(
-        engine: Engine, path: Path, images: Sequence[Sequence[int] | None] = (), shim: Shim | None = None
-    ) -> Code:
+    def load(engine: Engine, path: Path, images: Sequence[Sequence[int] | None] = (), shim: Shim | None = None) -> Code:
         """The machine code of a file of the cache.
 
         Arguments:

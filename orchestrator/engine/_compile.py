@@ -89,6 +89,14 @@ def prepare(engine: Engine, binary: bytes, world: World, bulk: Bulk) -> Prepared
     return Prepared(wrap(stripped, world, exports, imports), (None, *images) if images else (), shimmed=True)
 
 
+def _is_valid(engine: Engine, module: bytes) -> bool:
+    try:
+        Module.validate(engine, module)
+    except WasmtimeError:
+        return False
+    return True
+
+
 def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto") -> Compiled:
     """Compiles a component and says what is known of it.
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.engine import _native as c
+from orchestrator.engine._chosen import function_key
 from orchestrator.engine._live import LIVE
 from orchestrator.engine._memory import QUADS
 from orchestrator.engine._plan import Plan, plan
-from orchestrator.engine._prepared import function_key
 from orchestrator.interface.convert import check
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Enum, Flags, List, Primitive
@@ -106,14 +106,9 @@ def _deny(calling: Plan, caller: Instance, denial: Denial, results: int) -> None
         ctypes.memmove(results, value, c.VALUE)
 
 
-_FORWARD = """
-def callback(_env, context, _type, arguments, _count, results, _result_count):
-    caller = live[context]
-    frame = callee = None
-    try:
-        frame = begin(caller.frame, {request}, {args})
+ENTER = """\
         if frame.__class__ is Denial:
-            return denied(calling, caller, frame, results)
+            return {denied}
         callee = frame.instance
         if callee is None or callee.gone or not callee.take(False):
             callee = None
@@ -124,7 +119,16 @@ def callback(_env, context, _type, arguments, _count, results, _result_count):
             if callee.gone:
                 callee.leave_nested()
                 callee = None
-                callee = arrive(frame)
+                callee = arrive(frame)"""
+"""How a callback enters the callee for a call that its gate has begun, or gives a denial."""
+
+_FORWARD = """
+def callback(_env, context, _type, arguments, _count, results, _result_count):
+    caller = live[context]
+    frame = callee = None
+    try:
+        frame = begin(caller.frame, {request}, {args})
+{enter}
         try:
             function = callee.functions[key]
         except KeyError:
@@ -151,6 +155,7 @@ def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any
     """The fast way: the caller's C values go to the callee where they lie, and the callee's result to the caller."""
     function = calling.function
     source = _FORWARD.format(
+        enter=ENTER.format(denied="denied(calling, caller, frame, results)"),
         request=_size_of(tuple(field.type for field in function.params), "arguments", "request_size"),
         response=_size_of(() if function.result is None else (function.result,), "results", "response_size"),
         args="named(calling, arguments, caller)" if gate.needs_args else None,
@@ -224,14 +229,14 @@ def _failed(
     """What a callback returns when the call failed: the gate denies, or the caller fails too."""
     try:
         if callee is not None:
-            _leave(callee, frame)
+            leave(callee, frame)
         denial = gate.fail(caller, frame, problem)
     except BaseException as raised:
         return caller.raise_in_guest(raised)
     return _denied(calling, caller, denial, results)
 
 
-def _leave(callee: Instance, frame: Frame) -> None:
+def leave(callee: Instance, frame: Frame) -> None:
     """Leaves a callee; one that was made for the call alone is closed."""
     callee.leave_nested()
     if frame.fresh:
@@ -258,12 +263,12 @@ class _Translated:
             callee = gate.arrive(frame)
             value, response = callee.call_sized(self.target, self.answering.function, tuple(args.values()))
             leaving, callee = callee, None
-            _leave(leaving, frame)
+            leave(leaving, frame)
             ending, frame = frame, None
             denial = gate.end(ending, response, value)
         except BaseException as problem:
             if callee is not None and frame is not None:
-                _leave(callee, frame)
+                leave(callee, frame)
             denial, value = gate.fail(caller, frame, problem), None
         _deny(self.calling, caller, denial or Denial(value), results)
         return None
@@ -278,3 +283,9 @@ def serve(wanted: Function, function: Callable[[Instance, Sequence[Any]], Any]) 
         _deny(calling, caller, Denial(function(caller, values)), results)
 
     return _guarded(cross)
+
+
+@c.HostCallback  # type: ignore[untyped-decorator]
+def unused(_env: int, context: int, *_: int) -> int | None:
+    """The callback of an import that another one answers."""
+    return LIVE[context].raise_in_guest(AssertionError("an import was called that its shim answers"))

@@ -14,13 +14,13 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
+from orchestrator.engine._arena import Arena
+from orchestrator.engine._calls import BulkCall, Call, CarriedCall, Exported, HandleCall, exported
 from orchestrator.engine._chosen import EXPORTS, function_key
 from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.engine._failure import failure
 from orchestrator.engine._last_words import LastWords, Reason
 from orchestrator.engine._live import LIVE, release, watch
-from orchestrator.engine._arena import Arena
-from orchestrator.engine._calls import BulkCall, Call, CarriedCall, Exported, HandleCall, exported
 from orchestrator.engine._resources import Handles
 from orchestrator.engine.carried import python_of
 from orchestrator.engine.frame import Frame

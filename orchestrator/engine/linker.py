@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
+from orchestrator.engine._chosen import IMPORTS, function_key
 from orchestrator.engine._live import dropped
-from orchestrator.engine._serve import Gate, forward, serve
+from orchestrator.engine._serve import Gate, forward, serve, unused
+from orchestrator.engine._serve_bulk import forward_bulk, serve_bulk
 from orchestrator.engine.imports import is_wasi, resource_numbers
 from orchestrator.engine.instance import Instance
 from orchestrator.engine.settings import InstanceSettings
@@ -56,11 +58,18 @@ class Linker:
             target: the exported interface of the other component.
             offered: the function as it is exported there; its types equal `wanted`'s.
         """
-        self._answer(interface, wanted, forward(wanted, target, offered, gate))
+        making = forward if self._number(interface, wanted) is None else forward_bulk
+        self._answer(interface, wanted, making(wanted, target, offered, gate))
 
     def define(self, interface: Name | None, wanted: Function, function: HostFunction) -> None:
         """Has an import answered by a Python function."""
-        self._answer(interface, wanted, serve(wanted, function))
+        making = serve if self._number(interface, wanted) is None else serve_bulk
+        self._answer(interface, wanted, making(wanted, function))
+
+    def _number(self, interface: Name | None, wanted: Function) -> int | None:
+        """The number of the function of the shim that an import goes through; None where it goes through none."""
+        shim = self.code.shim
+        return None if shim is None else shim.imports.get(function_key(interface, wanted.name))
 
     def _answer(self, interface: Name | None, wanted: Function, callback: Any) -> None:
         """Notes a callback; it is kept for good, since the native linker holds its address."""
@@ -111,6 +120,7 @@ class Linker:
             for item in self.component.world.imports:
                 if not is_wasi(item):
                     self._define(root, item)
+            self._define_shim(root)
         finally:
             c.linker_instance_delete(root)
         return native
@@ -131,10 +141,27 @@ class Linker:
         finally:
             c.linker_instance_delete(inner)
 
+    def _define_shim(self, root: int) -> None:
+        """Defines the functions of plain numbers by which a shim has the guest's imports served."""
+        numbers = {} if self.code.shim is None else self.code.shim.imports
+        if not numbers:
+            return
+        inner, name = ctypes.c_void_p(), str(IMPORTS).encode()
+        _check(c.linker_add_instance(root, name, len(name), ctypes.addressof(inner)))
+        by_key = {function_key(*key): callback for key, callback in self._callbacks.items()}
+        try:
+            for key, number in numbers.items():
+                text = f"f{number}".encode()
+                _check(c.linker_add_function(inner.value or 0, text, len(text), by_key[key], None, None))
+        finally:
+            c.linker_instance_delete(inner)
+
     def _add(self, place: int, interface: Name | None, function: Function) -> None:
         callback = self._callbacks.get((interface, function.name))
         if callback is None:
             raise ComponentError(f"nothing answers the import {_path(interface, function)} of {self.component.name}")
+        if self._number(interface, function) is not None:
+            callback = unused  # it is imported all the same, and the shim answers it
         name = function.name.encode()
         _check(c.linker_add_function(place, name, len(name), callback, None, None))
 

@@ -37,7 +37,9 @@ def _plain(type_: Type) -> Plain | None:
         case Option(some):
             return _of_option(_plain(some), isinstance(some, Option))
         case Result(ok, err):
-            return _of_sides({side: inner for side, part in (("ok", ok), ("err", err)) if part and (inner := _plain(part))})
+            return _of_sides(
+                {side: inner for side, part in (("ok", ok), ("err", err)) if part and (inner := _plain(part))}
+            )
         case Variant(cases):
             return _of_cases({case.name: inner for case in cases if case.type and (inner := _plain(case.type))})
         case _:

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
     from orchestrator.audit import Event, Recorder, Subscription
+    from orchestrator.interface.types import Type
     from orchestrator.link.model import LinkedGraph
     from orchestrator.runtime import Outcome
 
 
 class Result:
-    """What a run gave.
-
-    `outputs` by name, in their Python forms; None for one whose node was skipped.
-    """
+    """What a run gave."""
 
     def __init__(self, model: LinkedGraph, outcome: Outcome, events: Subscription, recorder: Recorder) -> None:
         self._model, self._subscription, self._recorder = model, events, recorder
-        self.outputs: Mapping[str, Any] = outcome.outputs
+        self.arrays: Mapping[str, Any] = outcome.outputs
+        """The outputs by name, as they came: each list of numbers, at any depth, may be a read-only memoryview of its
+        type instead of a list. `numpy.asarray` takes it as it is."""
         self.trace_id: str = outcome.trace_id
         """32 hexadecimal digits."""
         self.duration: float = outcome.duration
         """Seconds."""
         self._events: tuple[Event, ...] | None = None
+
+    @cached_property
+    def outputs(self) -> Mapping[str, Any]:
+        """The outputs by name, in their Python forms; None for one whose node was skipped."""
+        return {output.name: _plain(output.type, self.arrays[output.name]) for output in self._model.outputs}
 
     def __getitem__(self, name: str) -> Any:
         return self.outputs[name]
@@ -60,7 +66,7 @@ class Result:
         return "\n".join(tree(self.events))
 
     def __repr__(self) -> str:
-        return f"<Result {self.trace_id}: {', '.join(self.outputs) or 'no outputs'}>"
+        return f"<Result {self.trace_id}: {', '.join(self.arrays) or 'no outputs'}>"
 
     def _repr_html_(self) -> str:
         import html
@@ -72,3 +78,9 @@ class Result:
             shown = str(problem)
         parts = (shown if len(shown) <= 20_000 else shown[:20_000] + "…", self.tree)
         return "".join(f"<pre>{html.escape(part)}</pre>" for part in parts)
+
+
+def _plain(type_: Type, value: Any) -> Any:
+    from orchestrator.interface.plain import plain
+
+    return None if value is None else plain(type_, value)

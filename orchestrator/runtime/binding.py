@@ -69,7 +69,7 @@ def crosses(run: Run, step: Step, edge: Edge, value: Any) -> bool:
     start, linked = time.perf_counter_ns(), edge.edge
     if not edge.measured:
         bytes_ = -1
-    elif value.__class__ is Carried:
+    elif isinstance(value, Carried):
         bytes_ = value.size()
     else:
         bytes_ = size(linked.source_type if linked.each is None else linked.type, value)

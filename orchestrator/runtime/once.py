@@ -9,6 +9,7 @@ from orchestrator.contract.redact import HIDDEN
 from orchestrator.engine import Carried, python_of
 from orchestrator.errors import Cancelled, ComponentFailed, RunError, TimedOut
 from orchestrator.interface.convert import has_json, write_json
+from orchestrator.interface.plain import plain
 from orchestrator.interface.sizes import size
 from orchestrator.interface.types import Result, Type
 from orchestrator.runtime.crossing import explained
@@ -106,17 +107,13 @@ def _called(run: Run, step: Step, visit: Visit, arguments: list[Any], own: Own |
     node, target = step.node, step.target
     if target is None:
         assert node.python is not None
-        found = call_python(node.python, step.function, [python_of(value) for value in arguments], visit)
+        plain_ones = [plain(f.type, python_of(value)) for f, value in zip(step.function.params, arguments, strict=True)]
+        found = call_python(node.python, step.function, plain_ones, visit)
     else:
         rooms = run.rooms
         instance = rooms.entered(visit) if own is None else own.entered(rooms, visit)
         try:
-            if target.plan.has_handles:
-                plain = [python_of(value) for value in arguments]
-                found = instance.call_sized(target.interface, target.function, plain)
-            else:
-                carried = instance.call_carried(target, arguments)
-                found = (None, 0) if carried is None else (carried, carried.size())
+            found = instance.call_carried(target, arguments)
         finally:
             instance.leave()
             if visit.fresh:
@@ -130,7 +127,7 @@ def _state(step: Step, result: Any) -> Done | Erred:
     """How the execution ended, by the side of its result where that is one."""
     if not step.is_result:
         return Done(result)
-    if result.__class__ is Carried:
+    if isinstance(result, Carried):
         is_ok, value = result.side()
         return Done(value) if is_ok else Erred(value)
     return Done(result["ok"]) if "ok" in result else Erred(result["err"])
@@ -141,7 +138,7 @@ def _request(step: Step, arguments: list[Any]) -> int:
     total = 0
     for field, measured, value in zip(step.function.params, step.measured, arguments, strict=True):
         if measured:
-            total += value.size() if value.__class__ is Carried else size(field.type, value)
+            total += value.size() if isinstance(value, Carried) else size(field.type, value)
     return total
 
 
@@ -167,9 +164,9 @@ def answered_err(run: Run, step: Step, value: Any) -> ComponentFailed:
     type_ = result.err if isinstance(result, Result) else None
     if type_ is not None and step.name in run.program.hushed:
         return ComponentFailed(err_message(step), value=HIDDEN, shown=HIDDEN, node=step.name)
-    plain = python_of(value)
-    shown = "" if type_ is None else _shown(type_, plain)
-    return ComponentFailed(err_message(step), value=plain, shown=shown, node=step.name)
+    said = plain(type_, python_of(value))
+    shown = "" if type_ is None else _shown(type_, said)
+    return ComponentFailed(err_message(step), value=said, shown=shown, node=step.name)
 
 
 def _shown(type_: Type, value: Any) -> str:

@@ -76,7 +76,7 @@ class Program:
     def _linker(self, node: LinkedNode) -> Linker:
         """The linker of a node, with every import answered."""
         assert node.component is not None
-        linker = self.engine.linker(node.component)
+        linker = self.engine.linker(self.engine.variant(node.component, node.bulk))
         answered = [edge.wanted for edge in node.calls]
         for edge in node.calls:
             self._answer(linker, edge)
@@ -279,7 +279,7 @@ def _identity(graph: LinkedGraph, name: str) -> tuple[Any, ...]:
     callees = {edge.callee for edge in node.calls} | {edge.callee for edge in node.tools}
     called = sorted((callee, graph.nodes[callee].limits.timeout or 0.0) for callee in callees)
     pythons = {item.name: item.python for item in graph.manifest.nodes if item.name in callees}
-    own = (node.component, node.grants, node.limits, node.lifetime, dict(node.config))
+    own = (node.component, node.bulk, node.grants, node.limits, node.lifetime, dict(node.config))
     return (*own, node.calls, node.tools, called, pythons, graph.manifest.folder)
 
 

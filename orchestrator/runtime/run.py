@@ -35,7 +35,8 @@ class Outcome:
     """How a run ended well.
 
     Arguments:
-        outputs: the pipeline's outputs in their Python forms; None for one whose node was skipped.
+        outputs: the pipeline's outputs in Python forms, in which lists of numbers may be memoryviews; None for one
+            whose node was skipped.
         trace_id: 32 hexadecimal digits.
         duration: seconds.
     """

@@ -1,0 +1,155 @@
+"""What a guest's import runs into whose values lie in the memory of its shim: another instance's function, or Python's.
+
+The callbacks get plain numbers. Those of a value say where it lies in the memory; a result is laid out there, behind
+the arguments, and the shim forgets both when the guest has it. See `_serve` for what callbacks must not do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine import _native as c
+from orchestrator.engine._calls import BulkCall, exported
+from orchestrator.engine._layouts import layout_of
+from orchestrator.engine._live import LIVE
+from orchestrator.engine._memory import MEMORY
+from orchestrator.engine._numbers import Number, kind, reader, writer
+from orchestrator.engine._serve import ENTER, Denial, Gate, leave
+from orchestrator.engine.carried import python_of
+from orchestrator.interface.convert import check
+
+if TYPE_CHECKING:
+    from orchestrator.engine.instance import Instance
+    from orchestrator.interface.types import Function, Name
+
+
+class _Served:
+    """One import that is served through memory: its arguments read, its result written.
+
+    Arguments:
+        function: as it is imported.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self.function, self.layout = function, layout_of(function)
+        flats = self.layout.signature
+        self.read: Callable[[memoryview, int], tuple[Number, ...]] = reader(flats.params).unpack_from
+        core = "i32" if flats.by_pointer else flats.result
+        self._core = (core,) if core else ()
+
+    def write(self, results: int, number: Number) -> None:
+        """Writes the number of a result where it goes."""
+        if self._core:
+            writer(self._core).pack_into(MEMORY, results, kind(self._core[0]), number)
+
+    def answer(self, caller: Instance, value: Any, results: int) -> None:
+        """Lays a result out and says where it is; nothing is said by a function without one."""
+        result = self.function.result
+        if result is not None:
+            self.write(results, self.layout.store_result(check(result, value), caller.arena.memory))
+
+    def named(self, numbers: Sequence[Number], memory: memoryview) -> dict[str, Any]:
+        """The arguments by name, for a rule: lists of numbers are lists."""
+        values = self.layout.lift(numbers, memory)
+        return {field.name: value for field, value in zip(self.function.params, values, strict=True)}
+
+
+_FORWARD = """
+def callback(_env, context, _type, arguments, _count, results, _result_count):
+    caller = live[context]
+    frame = callee = None
+    try:
+        memory = caller.arena.memory
+        numbers = read(addresses, arguments)
+        frame = begin(caller.frame, request_size(numbers, memory), {args})
+{enter}
+        number, size = through(caller, callee, numbers)
+        value = {value}
+        leaving, callee = callee, None
+        leaving.leave_nested()
+        if frame.fresh:
+            leaving.close()
+        ending, frame = frame, None
+        denial = end(ending, size, value)
+        if denial is not None:
+            return denied(caller, denial, results)
+        write(results, number)
+        return None
+    except BaseException as problem:
+        return failed(caller, frame, callee, problem, results)
+"""
+
+
+def forward_bulk(wanted: Function, target: Name | None, offered: Function, gate: Gate) -> Any:
+    """The callback that answers an import by another instance's export: from memory to memory where that has one."""
+    served, called = _Served(wanted), exported(target, offered)
+    layout = served.layout
+
+    def through(caller: Instance, callee: Instance, numbers: Sequence[Number]) -> tuple[Number, int]:
+        call = callee.calls.get(called.key) or callee.ready(called)
+        if call.__class__ is BulkCall:
+            return call.through(caller.arena, numbers)
+        values = [python_of(value) for value in layout.lift_arrays(numbers, caller.arena.memory)]
+        value, size = call.call(values)
+        return layout.store_result(python_of(value), caller.arena.memory), size
+
+    def denied(caller: Instance, denial: Denial, results: int) -> int | None:
+        try:
+            served.answer(caller, denial.value, results)
+        except BaseException as problem:
+            return caller.raise_in_guest(problem)
+        return None
+
+    def failed(
+        caller: Instance, frame: Any, callee: Instance | None, problem: BaseException, results: int
+    ) -> int | None:
+        try:
+            if callee is not None:
+                leave(callee, frame)
+            denial = gate.fail(caller, frame, problem)
+        except BaseException as raised:
+            return caller.raise_in_guest(raised)
+        return denied(caller, denial, results)
+
+    source = _FORWARD.format(
+        enter=ENTER.format(denied="denied(caller, frame, results)"),
+        args="named(numbers, memory)" if gate.needs_args else None,
+        value="load(number, memory)" if gate.needs_result and wanted.result is not None else None,
+    )
+    names: dict[str, Any] = {
+        "live": LIVE,
+        "addresses": MEMORY,
+        "begin": gate.begin,
+        "arrive": gate.arrive,
+        "end": gate.end,
+        "read": served.read,
+        "write": served.write,
+        "named": served.named,
+        "request_size": layout.request_size,
+        "load": layout.load_result,
+        "through": through,
+        "Denial": Denial,
+        "denied": denied,
+        "failed": failed,
+    }
+    exec(compile(source, f"<forward {wanted.name}>", "exec"), names)
+    return c.HostCallback(names["callback"])
+
+
+def serve_bulk(wanted: Function, function: Callable[[Instance, Sequence[Any]], Any]) -> Any:
+    """The callback that answers an import by a Python function; lists of numbers reach it as lists."""
+    served = _Served(wanted)
+
+    def callback(
+        _env: int, context: int, _type: int, arguments: int, _count: int, results: int, _result_count: int
+    ) -> int | None:
+        caller = LIVE[context]
+        try:
+            numbers = served.read(MEMORY, arguments)
+            served.answer(caller, function(caller, served.layout.lift(numbers, caller.arena.memory)), results)
+        except BaseException as problem:
+            return caller.raise_in_guest(problem)
+        return None
+
+    return c.HostCallback(callback)
