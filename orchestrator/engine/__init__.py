@@ -2,6 +2,7 @@
 
     engine.py      loading, from binaries, text and source      component.py   a loaded component, as data
     linker.py      what answers a component's imports           instance.py    a live component
+    carried.py     values between calls, outside of Python      fused.py       components that share a store
     frame.py       what a call brings into an instance          turn.py        one thread at a time in a store
     settings.py    what an instance is given                    cache.py       the folder of compiled components
     build.py       components from their sources                imports.py     what the engine itself answers
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
     from orchestrator.engine._resources import Handle as Handle
     from orchestrator.engine._serve import Denial as Denial
     from orchestrator.engine._serve import Gate as Gate
+    from orchestrator.engine._tap import CannotFuse as CannotFuse
     from orchestrator.engine.carried import Carried as Carried
     from orchestrator.engine.carried import python_of as python_of
     from orchestrator.engine.component import Component as Component
     from orchestrator.engine.engine import Engine as Engine
     from orchestrator.engine.frame import Frame as Frame
     from orchestrator.engine.frame import Stop as Stop
+    from orchestrator.engine.fused import FusedComponent as FusedComponent
+    from orchestrator.engine.fused import Link as Link
     from orchestrator.engine.instance import Instance as Instance
     from orchestrator.engine.linker import Linker as Linker
     from orchestrator.engine.settings import Folder as Folder
@@ -41,10 +45,12 @@ __all__, __getattr__, __dir__ = lazily(
         "_calls": ["Exported", "exported"],
         "_resources": ["Handle"],
         "_serve": ["Denial", "Gate"],
+        "_tap": ["CannotFuse"],
         "carried": ["Carried", "python_of"],
         "component": ["Component"],
         "engine": ["Engine"],
         "frame": ["Frame", "Stop"],
+        "fused": ["FusedComponent", "Link"],
         "instance": ["Instance"],
         "linker": ["Linker"],
         "settings": ["Folder", "InstanceSettings", "WasiSettings"],

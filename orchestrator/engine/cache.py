@@ -68,6 +68,10 @@ class Cache:
         """Where the machine code of a component is, or would be."""
         return self.folder / "code" / f"{digest}-{key}.cwasm"
 
+    def fused(self, key: str) -> Path:
+        """Where the note about a fused component is, or would be."""
+        return self.folder / "digests" / f"fused-{key}.json"
+
     @property
     def builds(self) -> Path:
         """The folder of components built from source."""

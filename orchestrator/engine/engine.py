@@ -7,26 +7,29 @@ without wasmtime being imported, and its machine code only when it is first inst
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics import printable
-from orchestrator.engine._config import cache_key
-from orchestrator.engine.cache import Cache
+from orchestrator.engine._config import HOST_MEMORY, cache_key
+from orchestrator.engine.cache import Cache, noted, write
 from orchestrator.engine.component import Component, Parts
 from orchestrator.errors import ClosedError, ComponentError
 from orchestrator.interface.serial import world_from_data
 
 if TYPE_CHECKING:
     from orchestrator.engine._code import Code
+    from orchestrator.engine._fuse import Fused
     from orchestrator.engine._ticker import Ticker
+    from orchestrator.engine.fused import FusedComponent, Link
     from orchestrator.engine.linker import Linker
     from orchestrator.interface.types import World
     from orchestrator.manifest.model import Bulk
@@ -184,6 +187,38 @@ class Engine:
         read = self._binaries[component.digest]
         found = self._known(component.digest, component.size, component.name, component.origin, read, bulk)
         return replace(found, manifest=component.manifest)
+
+    def fuse(self, parts: Sequence[Component], links: Sequence[Link], bulk: Bulk) -> FusedComponent:
+        """Components in one that share a store, memory and fate; calls over the links between them stay inside.
+
+        Arguments:
+            parts: loaded by this engine.
+            bulk: how values get in and out of the whole.
+
+        Raises:
+            CannotFuse: something crosses a link that cannot within one component.
+            ComponentError: the whole cannot be compiled.
+        """
+        from orchestrator.engine.fused import from_note, key_of, to_note
+
+        self._open()
+        name, note = "+".join(part.name for part in parts), self.cache.fused(key_of(parts, links))
+        known = noted(note)
+        if not known or self.cache.known(str(known.get("digest")), cache_key(bulk)) is None:
+            known = to_note(self._fused(parts, links))
+            write(note, json.dumps(known, separators=(",", ":")).encode())
+        component = self._known(
+            str(known["digest"]), int(known["size"]), name, None, lambda: self._fused(parts, links).binary, bulk
+        )
+        return from_note(component, known)
+
+    def _fused(self, parts: Sequence[Component], links: Sequence[Link]) -> Fused:
+        from orchestrator.engine._fuse import CannotFuse, Joint, Part, fuse
+
+        if not HOST_MEMORY:
+            raise CannotFuse("calls inside a store are counted in memory that the host owns, which takes Linux")
+        joints = [Joint(link.caller, link.wanted, link.callee, link.offered) for link in links]
+        return fuse([Part(self._binaries[part.digest](), part.world) for part in parts], joints)
 
     def _known(
         self,

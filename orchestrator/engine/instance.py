@@ -21,6 +21,7 @@ from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.engine._failure import failure
 from orchestrator.engine._last_words import LastWords, Reason
 from orchestrator.engine._live import LIVE, release, watch
+from orchestrator.engine._memory import QUADS
 from orchestrator.engine._resources import Handles
 from orchestrator.engine.carried import python_of
 from orchestrator.engine.frame import Frame
@@ -63,6 +64,8 @@ class Instance:
         self._found: list[Any] = []
         self.calls: dict[str, Call] = {}
         """What calls its exported functions, by `function_key`; made when they are first called."""
+        self.left: Callable[[], None] | None = None
+        """Called, if it is set, each time the instance is about to be left."""
         self._drops: list[int] = []
         self._store = c.store_new(linker.engine.address, None, None)
         self.context: int = c.store_context(self._store)
@@ -106,6 +109,13 @@ class Instance:
             memory = self.bank.memories[0]
             self._arena = Arena(memory.base, memory.size)
         return self._arena
+
+    def count(self, offset: int) -> int:
+        """The number of 64 bits at an offset of its first memory but the shim's."""
+        if self.bank is None or not self.bank.memories:
+            return 0
+        memory = self.bank.memories[self.linker.code.shim is not None]
+        return QUADS[memory.base + offset >> 3]
 
     def _limit(self) -> None:
         """Has the store keep to its limits.
@@ -158,6 +168,8 @@ class Instance:
 
     def leave_nested(self) -> None:
         """Gives the turn back after `enter_nested`."""
+        if self.left is not None:
+            self.left()
         if self._drops:
             self._drop_deferred()
         if self._unfinished:
@@ -179,6 +191,8 @@ class Instance:
 
     def leave(self) -> None:
         """Gives the turn back."""
+        if self.left is not None:
+            self.left()
         if self._drops:
             self._drop_deferred()
         if self._unfinished:

@@ -17,22 +17,23 @@ from orchestrator.wasi import settings
 
 if TYPE_CHECKING:
     from orchestrator.engine import Instance, Linker
-    from orchestrator.link.model import LinkedNode
     from orchestrator.runtime.program import Program
     from orchestrator.runtime.run import Run
+    from orchestrator.runtime.stores import Store
 
 
 class Home:
-    """Where the instances of one node come from.
+    """Where the instances of one store come from.
 
     Arguments:
-        node: a node with a component.
-        linker: with every import of it answered.
+        store: of one node, or of several that are fused: what they may do is the same.
+        linker: with every import of theirs answered.
     """
 
-    def __init__(self, node: LinkedNode, linker: Linker) -> None:
-        self.node, self.linker = node, linker
-        grants = node.grants
+    def __init__(self, store: Store, linker: Linker) -> None:
+        self.store, self.linker = store, linker
+        self.node = node = store.nodes[-1]
+        self.lifetime, grants = node.lifetime, node.grants
         self.authority = None if grants.storage else prepare(grants, {}, Path(), node.name)
         """What the node may reach, where that is the same in every run: no folder is looked for."""
         self._session: Instance | None = None
@@ -45,11 +46,12 @@ class Home:
 
     def fresh(self, visit: Visit, authority: Authority) -> Instance:
         """A new instance; whoever asked closes it."""
-        printed = Printed(visit.run, self.node.name)
+        printed = Printed(visit.run, [node.name for node in self.store.nodes])
         memory = self.node.limits.memory or DEFAULT_MEMORY
         given = InstanceSettings(memory, wasi=settings(authority), output=printed, quotes=not printed.hushed)
         made = self.linker.instantiate(visit, given)
         printed.instance = made
+        self.store.watch(made)
         return made
 
     def kept(self) -> Instance | None:
@@ -136,10 +138,10 @@ class Rooms:
 
     def __init__(self, program: Program, inputs: Mapping[str, Any]) -> None:
         self._program, self._inputs = program, inputs  # not the run itself: it would be freed by the collector only
-        self.instances: dict[str, Instance] = {}
-        """By node, those that serve the whole run; one that is gone is replaced by `instance`."""
-        self._authorities: dict[str, Authority] = {}
-        self._making: dict[str, Turn] = {}
+        self.instances: dict[Home, Instance] = {}
+        """Those that serve the whole run; one that is gone is replaced by `instance`."""
+        self._authorities: dict[Home, Authority] = {}
+        self._making: dict[Home, Turn] = {}
         self._lock = threading.Lock()
         self._all: list[Instance] = []
         self._closed = False
@@ -177,15 +179,16 @@ class Rooms:
     def outlives(self, node: str) -> bool:
         """Whether the node's instance serves every run, until it is gone."""
         home = self._program.homes[node]
-        return home.node.lifetime == "session" and home.authority is not None
+        return home.lifetime == "session" and home.authority is not None
 
     def at_hand(self, node: str) -> Instance | None:
         """The instance that serves the node's calls in this run, where nothing has to be made or waited for."""
-        found = self.instances.get(node)
+        home = self._program.homes[node]
+        found = self.instances.get(home)
         if found is None and not self._closed:
-            found = self._program.homes[node].kept()
+            found = home.kept()
             if found is not None:
-                self.instances[node] = found
+                self.instances[home] = found
         return None if found is None or found.gone else found
 
     def instance(self, visit: Visit) -> Instance:
@@ -194,7 +197,7 @@ class Rooms:
         if found is not None:
             return found
         home = self._program.homes[visit.node]
-        return self.fresh(visit) if home.node.lifetime == "call" else self._make(visit, home)
+        return self.fresh(visit) if home.lifetime == "call" else self._make(visit, home)
 
     def fresh(self, visit: Visit) -> Instance:
         """An instance for one call only."""
@@ -206,29 +209,28 @@ class Rooms:
         """What the node may reach in this run, looked up once."""
         if home.authority is not None:
             return home.authority
-        name = home.node.name
-        found = self._authorities.get(name)
+        found = self._authorities.get(home)
         if found is None:
-            found = prepare(home.node.grants, self._inputs, self._program.graph.manifest.folder, name)
-            self._authorities[name] = found
+            folder = self._program.graph.manifest.folder
+            found = self._authorities[home] = prepare(home.node.grants, self._inputs, folder, home.node.name)
         return found
 
     def _make(self, visit: Visit, home: Home) -> Instance:
         with self._lock:
-            turn = self._making.setdefault(visit.node, Turn())
+            turn = self._making.setdefault(home, Turn())
         turn.acquire(visit)
         try:
-            found = self.instances.get(visit.node)
+            found = self.instances.get(home)
             if found is not None and not found.gone:
                 return found
             if self._closed:
                 raise ClosedError("the run has ended")
-            if home.node.lifetime == "session":
+            if home.lifetime == "session":
                 found = home.session(visit, self._authority(home))
             else:
                 found = home.fresh(visit, self._authority(home))
                 self._keep(found)
-            self.instances[visit.node] = found
+            self.instances[home] = found
             return found
         finally:
             turn.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.contract.redact import HIDDEN
@@ -20,11 +21,11 @@ class Printed:
 
     Arguments:
         run: that the instance is made for; later it is the run that is in the instance.
-        node: whose instance it is.
+        nodes: whose instance it is; of several that share it, the last stands for all of them.
     """
 
-    def __init__(self, run: Run, node: str) -> None:
-        self.node = node
+    def __init__(self, run: Run, nodes: Sequence[str]) -> None:
+        self.node, self._nodes = nodes[-1], nodes
         self.instance: Instance | None = None
         """The instance that prints, once it is made."""
         self._run = run
@@ -32,8 +33,8 @@ class Printed:
 
     @property
     def hushed(self) -> bool:
-        """Whether what the node prints may hold what a contract redacts."""
-        return self.node in self._run.program.hushed
+        """Whether what the nodes print may hold what a contract redacts."""
+        return not self._run.program.hushed.isdisjoint(self._nodes)
 
     def __call__(self, stream: str, data: bytes) -> None:
         """Takes what was printed, on the thread that is in the instance."""

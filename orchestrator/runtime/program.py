@@ -30,6 +30,7 @@ from orchestrator.runtime.run import Outcome, Run
 from orchestrator.runtime.schedule import GRACE, Schedule
 from orchestrator.runtime.states import SKIPPED, source_value
 from orchestrator.runtime.steps import steps_of
+from orchestrator.runtime.stores import Store, stores_of
 from orchestrator.runtime.threads import Threads
 from orchestrator.runtime.tools import Tool, denied, tool_functions
 from orchestrator.wasi import config_store, is_config_store
@@ -54,8 +55,11 @@ class Program:
     def __init__(self, graph: LinkedGraph, engine: Engine, recorder: Recorder) -> None:
         self.graph, self.engine, self.recorder = graph, engine, recorder
         self.threads = Threads(graph.depth)
-        self.homes = {name: Home(node, self._linker(node)) for name, node in graph.nodes.items() if node.component}
-        self.steps = steps_of(graph)
+        self.stores = stores_of(graph, engine)
+        """By node, the store that it lives in."""
+        homes = {store: Home(store, self._linker(store)) for store in dict.fromkeys(self.stores.values())}
+        self.homes = {name: homes[store] for name, store in self.stores.items()}
+        self.steps = steps_of(graph, self.stores)
         """The nodes that run."""
         self._declared = {item.name: item for item in graph.inputs}
         self._measured = tuple(item for item in graph.inputs if has_json(item.type))
@@ -73,48 +77,57 @@ class Program:
 
     # Linking
 
-    def _linker(self, node: LinkedNode) -> Linker:
-        """The linker of a node, with every import answered."""
+    def _linker(self, store: Store) -> Linker:
+        """The linker of a store, with every import of its nodes answered."""
+        linker = self.engine.linker(store.component)
+        for node in store.nodes:
+            self._answer_all(linker, store, node)
+        return linker
+
+    def _answer_all(self, linker: Linker, store: Store, node: LinkedNode) -> None:
+        """Answers the imports of a node."""
         assert node.component is not None
-        linker = self.engine.linker(self.engine.variant(node.component, node.bulk))
-        answered = [edge.wanted for edge in node.calls]
         for edge in node.calls:
-            self._answer(linker, edge)
+            if not edge.fused:
+                self._answer(linker, store, edge)
+        answered = [edge.wanted for edge in node.calls]
         for item in node.component.world.imports:
             if not isinstance(item, Interface) or item in answered:
                 continue
             if is_config_store(item):
-                _define(linker, item, config_functions(node.config))
+                _define(linker, store.imported(node.name, item), config_functions(node.config))
             elif item.name.base == TOOLS:
-                _define(linker, item, tool_functions([self._tool(edge) for edge in node.tools]))
-        return linker
+                tools = tool_functions([self._tool(edge) for edge in node.tools])
+                _define(linker, store.imported(node.name, item), tools)
 
-    def _answer(self, linker: Linker, edge: LinkedCall) -> None:
+    def _answer(self, linker: Linker, store: Store, edge: LinkedCall) -> None:
         callee = self.graph.nodes[edge.callee]
-        interface, functions = _functions(edge.wanted)
+        interface, functions = _functions(store.imported(edge.caller, edge.wanted))
         target, _ = _functions(edge.offered)
-        for wanted in functions:
-            offered = _offered(edge, wanted)
-            name = f"{target or callee.name}.{offered.name}"
+        for wanted, named in zip(functions, _functions(edge.wanted)[1], strict=True):
+            offered = _offered(edge, named)
             crossing = Crossing(
                 edge.id,
                 edge.caller,
                 edge.callee,
-                name,
-                denied_by(wanted),
+                f"{target or callee.name}.{offered.name}",
+                denied_by(named),
                 edge.checks.get(offered.name),
                 callee.limits.timeout,
             )
             if callee.python is not None:
                 linker.define(interface, wanted, python_host(crossing, wanted, callee.python))
             else:
-                linker.forward(interface, wanted, target, offered, EdgeGate(crossing))
+                answer = self.stores[callee.name].exported(callee.name, target, offered)
+                linker.forward(interface, wanted, answer.interface, answer.function, EdgeGate(crossing))
 
     def _tool(self, edge: LinkedTool) -> Tool:
         callee = self.graph.nodes[edge.callee]
         timeout = callee.limits.timeout
         where = (edge.id, edge.caller, edge.callee, str(edge.export))
-        return Tool(edge, Crossing(*where, denied, edge.checks, timeout, edge.name), callee)
+        store = self.stores.get(callee.name)
+        target = None if store is None else store.exported(callee.name, edge.export.interface, edge.export.function)
+        return Tool(edge, Crossing(*where, denied, edge.checks, timeout, edge.name), callee, target)
 
     # Running
 
@@ -229,20 +242,28 @@ class Program:
 
     def abandon(self, run: Run) -> None:
         """Guests of the run are still blocked in the host: sessions that they hold are not waited for again."""
-        for home in self.homes.values():
+        for home in dict.fromkeys(self.homes.values()):
             home.abandon(run)
 
     def share_sessions(self, other: Program) -> None:
-        """Shares with another program the homes of the session nodes that are the same in both."""
-        for name, home in self.homes.items():
-            same = name in other.homes and home.node.lifetime == "session" and self._same(other, name)
-            kept = other.homes[name].shared() if same else None
+        """Shares with another program the homes of the session stores that are the same in both."""
+        renewed: dict[Home, Home] = {}
+        for home in dict.fromkeys(self.homes.values()):
+            names = [node.name for node in home.store.nodes]
+            same = home.lifetime == "session" and all(self._same(other, name) for name in names)
+            theirs = other.homes.get(names[0]) if same else None
+            if theirs is None or [node.name for node in theirs.store.nodes] != names:
+                continue
+            kept = theirs.shared()
             if kept is not None:
                 home.close()
-                self.homes[name] = kept
+                renewed[home] = kept
+        self.homes = {name: renewed.get(home, home) for name, home in self.homes.items()}
 
     def _same(self, other: Program, name: str) -> bool:
         """Whether a node's instances may serve both programs: component, powers, and answers to its imports."""
+        if name not in other.homes:
+            return False
         mine, theirs = (_identity(program.graph, name) for program in (self, other))
         return mine == theirs
 
@@ -255,7 +276,7 @@ class Program:
             for run in self._running:
                 run.cancel(Cancelled(_CLOSED))
             self._ended.wait_for(lambda: not self._running, 2 * GRACE)
-        for home in self.homes.values():
+        for home in dict.fromkeys(self.homes.values()):
             home.close()
         self.threads.close()
 
@@ -301,7 +322,8 @@ def _plain(function: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
     return lambda _caller, values: function(values)
 
 
-def _define(linker: Linker, item: Interface, functions: Mapping[str, Callable[[Any, Any], Any]]) -> None:
+def _define(linker: Linker, item: Interface | Function, functions: Mapping[str, Callable[[Any, Any], Any]]) -> None:
+    assert isinstance(item, Interface)
     for function in item.functions:
         linker.define(item.name, function, functions[function.name])
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import exported
 from orchestrator.interface.convert import has_json
 from orchestrator.interface.types import Result
 
 if TYPE_CHECKING:
     from orchestrator.link.model import Binding, LinkedData, LinkedGraph, LinkedNode
     from orchestrator.manifest.model import Ref
+    from orchestrator.runtime.stores import Store
 
 
 class Edge:
@@ -37,6 +38,7 @@ class Step:
 
     Arguments:
         node: with a `run`.
+        store: where it lives; None for a Python node.
         takes_error: whether something takes the node's error, so that an `err` does not end the run.
         followers: the nodes that wait for it.
     """
@@ -46,11 +48,11 @@ class Step:
         "parameters", "spread", "takes_error", "target", "timeout", "title",
     )  # fmt: skip
 
-    def __init__(self, node: LinkedNode, takes_error: bool, followers: tuple[str, ...]) -> None:
+    def __init__(self, node: LinkedNode, store: Store | None, takes_error: bool, followers: tuple[str, ...]) -> None:
         assert node.run is not None
         self.node, self.name, self.takes_error, self.followers = node, node.name, takes_error, followers
         self.function, self.title = node.run.function, str(node.run)
-        self.target = exported(node.run.interface, self.function) if node.component is not None else None
+        self.target = None if store is None else store.exported(node.name, node.run.interface, self.function)
         self.is_result = isinstance(self.function.result, Result)
         self.parameters = {field.name: number for number, field in enumerate(self.function.params)}
         self.edges: tuple[tuple[int, Any, tuple[Edge, ...]], ...] = tuple(map(self._bound, node.bindings))
@@ -68,7 +70,7 @@ class Step:
         return self.parameters[binding.parameter.name], binding.constant, tuple(map(Edge, binding.edges))
 
 
-def steps_of(graph: LinkedGraph) -> dict[str, Step]:
+def steps_of(graph: LinkedGraph, stores: Mapping[str, Store]) -> dict[str, Step]:
     """The nodes that run, by name, in an order in which each stands after what it needs."""
     references = [edge.source for edge in graph.data] + [output.source for output in graph.outputs]
     errors_taken = {ref.name for ref in references if ref.kind == "error"}
@@ -76,7 +78,10 @@ def steps_of(graph: LinkedGraph) -> dict[str, Step]:
     for name in graph.order:
         for needed in graph.nodes[name].after:
             followers[needed].append(name)
-    return {name: Step(graph.nodes[name], name in errors_taken, tuple(followers[name])) for name in graph.order}
+    return {
+        name: Step(graph.nodes[name], stores.get(name), name in errors_taken, tuple(followers[name]))
+        for name in graph.order
+    }
 
 
 def _described(node: LinkedNode) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from orchestrator.runtime.gates import call_python
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
-    from orchestrator.engine import Instance
+    from orchestrator.engine import Exported, Instance
     from orchestrator.link.model import LinkedNode, LinkedTool
     from orchestrator.runtime.crossing import Crossing
 
@@ -35,11 +35,13 @@ class Tool:
         edge: the linked edge.
         crossing: its rules, for the function it names.
         callee: the node that has the function.
+        target: the function as its instance has it; None for a Python node.
     """
 
     edge: LinkedTool
     crossing: Crossing
     callee: LinkedNode
+    target: Exported | None
 
     @property
     def listed(self) -> dict[str, str]:
@@ -105,12 +107,12 @@ def _call(tool: Tool, caller: Visit, text: str) -> Any:
 
 def _invoke(tool: Tool, visit: Visit, values: tuple[Any, ...]) -> tuple[Any, int]:
     """The tool's result and its size."""
-    export = tool.edge.export
-    if tool.callee.python is not None:
-        return call_python(tool.callee.python, export.function, values, visit)
+    if tool.target is None:
+        assert tool.callee.python is not None
+        return call_python(tool.callee.python, tool.edge.export.function, values, visit)
     instance = visit.run.rooms.entered(visit)
     try:
-        return instance.call_sized(export.interface, export.function, values)
+        return instance.call_sized(tool.target.interface, tool.target.function, values)
     finally:
         instance.leave()
         if visit.fresh:

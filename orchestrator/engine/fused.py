@@ -1,0 +1,94 @@
+"""Components that share a store: fused into one binary, which is loaded as any other; under which names it has what.
+
+The fused binary is put together once; a note in the cache says which one it is, so that what was compiled is found
+without reading a part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import ComponentError
+from orchestrator.interface.types import Function, Interface
+
+if TYPE_CHECKING:
+    from orchestrator.engine._fuse import Fused
+    from orchestrator.engine.component import Component
+
+_FORMAT = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An edge that is to be inside.
+
+    Arguments:
+        caller, callee: which parts.
+        wanted: what the caller imports.
+        offered: what answers it, as the callee exports it.
+    """
+
+    caller: int
+    wanted: Interface | Function
+    callee: int
+    offered: Interface | Function
+
+
+@dataclass(frozen=True, slots=True)
+class FusedComponent:
+    """Components in one, loaded.
+
+    Arguments:
+        component: the whole.
+        imports, exports: what a part's imports and exports are called there: (part, the item's name) -> name.
+        taps: where calls are counted: (link, the function's name as it is wanted) -> the offset of a number of 64 bits
+            in the first memory of an instance that is not a shim's.
+    """
+
+    component: Component
+    imports: Mapping[tuple[int, str], str]
+    exports: Mapping[tuple[int, str], str]
+    taps: Mapping[tuple[int, str], int]
+
+    def imported(self, part: int, item: Interface | Function) -> Interface | Function:
+        """What a part imports, as the whole does."""
+        return _named(self.component.world.imports, self.imports[part, str(item.name)])
+
+    def exported(self, part: int, item: Interface | Function) -> Interface | Function:
+        """What a part exports, as the whole does."""
+        return _named(self.component.world.exports, self.exports[part, str(item.name)])
+
+
+def _named(items: Sequence[Interface | Function], name: str) -> Interface | Function:
+    return next(item for item in items if str(item.name) == name)
+
+
+def key_of(parts: Sequence[Component], links: Sequence[Link]) -> str:
+    """What a fused binary depends on, as a name for the note about it."""
+    joined = [(link.caller, str(link.wanted.name), link.callee, str(link.offered.name)) for link in links]
+    text = json.dumps([_FORMAT, [part.digest for part in parts], joined])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def to_note(fused: Fused) -> dict[str, Any]:
+    """What the cache keeps of a fused binary."""
+    maps = {"imports": fused.imports, "exports": fused.exports, "taps": fused.taps}
+    rows = {name: [[*key, value] for key, value in found.items()] for name, found in maps.items()}
+    return {"digest": hashlib.sha256(fused.binary).hexdigest(), "size": len(fused.binary), **rows}
+
+
+def from_note(component: Component, note: Mapping[str, Any]) -> FusedComponent:
+    """The loaded component with what the note says of it.
+
+    Raises:
+        ComponentError: the note is damaged.
+    """
+    try:
+        maps = [{(int(n), str(name)): value for n, name, value in note[key]} for key in ("imports", "exports", "taps")]
+        return FusedComponent(component, *maps)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise ComponentError(f"what the cache keeps of {component.name} is damaged: {problem}") from None
