@@ -6,6 +6,7 @@ A crossing is recorded when it ends, so an inner one stands before the outer one
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
 Kind = Literal[
@@ -60,3 +61,7 @@ class Event(NamedTuple):
     decision: str = "allowed"
     rule: str = ""
     detail: dict[str, Any] | None = None
+
+
+RUN_OF = itemgetter(3)
+"""The run of an event, by its place: many are told apart by it."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from orchestrator.audit.events import Event
+from orchestrator.audit.events import RUN_OF, Event
 from orchestrator.audit.tally import Tallies
 
 if TYPE_CHECKING:
@@ -47,11 +48,9 @@ class Subscription:
         with self._lock:
             if self._closed:
                 return
-            if len(self._ring) + len(events) <= self._room:
-                self._ring.extend(events)  # the usual case, without a look at each
-            else:
-                for event in events:
-                    self._take(event)
+            self._ring.extend(events)
+            if len(self._ring) > self._room:
+                self._skip(len(self._ring) - self._room)
             if self.run and any(event.kind == "run" for event in events):
                 self._closed = True
             self._wake()
@@ -96,12 +95,12 @@ class Subscription:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _take(self, event: Event) -> None:
-        if len(self._ring) >= self._room:
-            oldest = self._ring.popleft()
-            self._lost.setdefault(oldest.run, Tallies("slow-reader")).add(oldest)
-            self.skipped += 1
-        self._ring.append(event)
+    def _skip(self, count: int) -> None:
+        """Sums up the oldest events."""
+        oldest = [self._ring.popleft() for _ in range(count)]
+        for run, events in groupby(oldest, RUN_OF):
+            self._lost.setdefault(run, Tallies("slow-reader")).add_all(list(events))
+        self.skipped += count
 
     def _tell(self) -> None:
         """Puts what was skipped at the head of the ring."""

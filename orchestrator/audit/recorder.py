@@ -13,9 +13,9 @@ from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from orchestrator.audit.events import RUN_OF
 from orchestrator.audit.live import Subscription
 from orchestrator.audit.tally import Tallies
 from orchestrator.diagnostics import printable
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from orchestrator.audit.exporter import Exporter
 
 _BATCH = 2048
-_RUN_OF = itemgetter(3)
-"""The run of an event."""
 _TICK = 0.05
 """Seconds between two looks at the queue while events come in: how far a live view lags."""
 _DOZE = 1.0
@@ -262,7 +260,7 @@ class _Core:
         for view in self._views:
             view.offer(batch)
         if self._watching:
-            for run, events in groupby(batch, _RUN_OF):
+            for run, events in groupby(batch, RUN_OF):
                 if run in self._watching:
                     self._show(run, list(events))
 

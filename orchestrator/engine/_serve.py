@@ -122,6 +122,20 @@ ENTER = """\
                 callee = arrive(frame)"""
 """How a callback enters the callee for a call that its gate has begun, or gives a denial."""
 
+LEAVE = """\
+        leaving, callee = callee, None
+        if frame.fresh or leaving.left or leaving.drops or leaving.unfinished or leaving.turn.waiting:
+            leave(leaving, frame)
+        else:
+            leaving.frame = None
+            leaving.turn.holder = 0
+            leaving.give_back()
+            if leaving.turn.waiting:
+                leaving.turn.hand_over()
+            if leaving.closing or leaving.drops:
+                leaving.after_release()"""
+"""How it leaves the callee: mostly there is nothing to be done but to give the turn back."""
+
 _FORWARD = """
 def callback(_env, context, _type, arguments, _count, results, _result_count):
     caller = live[context]
@@ -133,15 +147,12 @@ def callback(_env, context, _type, arguments, _count, results, _result_count):
             function = callee.functions[key]
         except KeyError:
             function = callee.find(target, name)
-        error = call(function, callee.context, arguments, {count}, results, {result_count})
+        error = call(function, callee.context_argument, arguments, count, results, result_count)
         if error:
             raise callee.failed(error)
         size = {response}
         {value}
-        leaving, callee = callee, None
-        leaving.leave_nested()
-        if frame.fresh:
-            leaving.close()
+{leave}
         ending, frame = frame, None
         denial = end(ending, size, value)
         return None if denial is None else denied(calling, caller, denial, results)
@@ -160,8 +171,7 @@ def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any
         response=_size_of(() if function.result is None else (function.result,), "results", "response_size"),
         args="named(calling, arguments, caller)" if gate.needs_args else None,
         value="value = lift(results, callee.handles)" if gate.needs_result and function.result else "value = None",
-        count=len(calling.lower),
-        result_count=int(calling.lower_result is not None),
+        leave=LEAVE,
     )
     names: dict[str, Any] = {
         "calling": calling,
@@ -182,6 +192,9 @@ def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any
         "request_size": calling.request_size,
         "response_size": calling.response_size,
         "quads": QUADS,
+        "leave": leave,
+        "count": ctypes.c_size_t(len(calling.lower)),
+        "result_count": ctypes.c_size_t(calling.lower_result is not None),
     }
     exec(compile(source, f"<forward {name}>", "exec"), names)
     return c.HostCallback(names["callback"])

@@ -15,7 +15,7 @@ from orchestrator.engine._layouts import layout_of
 from orchestrator.engine._live import LIVE
 from orchestrator.engine._memory import MEMORY
 from orchestrator.engine._numbers import Number, kind, reader, writer
-from orchestrator.engine._serve import ENTER, Denial, Gate, leave
+from orchestrator.engine._serve import ENTER, LEAVE, Denial, Gate, leave
 from orchestrator.engine.carried import python_of
 from orchestrator.interface.convert import check
 
@@ -66,10 +66,7 @@ def callback(_env, context, _type, arguments, _count, results, _result_count):
 {enter}
         number, size = through(caller, callee, numbers)
         value = {value}
-        leaving, callee = callee, None
-        leaving.leave_nested()
-        if frame.fresh:
-            leaving.close()
+{leave}
         ending, frame = frame, None
         denial = end(ending, size, value)
         if denial is not None:
@@ -114,6 +111,7 @@ def forward_bulk(wanted: Function, target: Name | None, offered: Function, gate:
 
     source = _FORWARD.format(
         enter=ENTER.format(denied="denied(caller, frame, results)"),
+        leave=LEAVE,
         args="named(numbers, memory)" if gate.needs_args else None,
         value="load(number, memory)" if gate.needs_result and wanted.result is not None else None,
     )
@@ -129,6 +127,7 @@ def forward_bulk(wanted: Function, target: Name | None, offered: Function, gate:
         "request_size": layout.request_size,
         "load": layout.load_result,
         "through": through,
+        "leave": leave,
         "Denial": Denial,
         "denied": denied,
         "failed": failed,

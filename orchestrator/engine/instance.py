@@ -55,27 +55,31 @@ class Instance:
         """Why the instance answers no further call; empty while it does."""
         self.gone = False
         """Whether it answers no further call: it trapped, or was closed."""
-        self.closed = self._closing = self._calling = False
+        self.closed = self.closing = self._calling = False
+        """`closing`: it is closed as soon as it is left."""
         self.turn = Turn()
-        self.take = self.turn.take
+        self.take, self.give_back = self.turn.take, self.turn.give_back
         self.handles = Handles(self, linker.resources)
-        self.functions: dict[str, int] = {}
-        """The addresses of exported functions that were looked up, by `function_key`."""
+        self.functions: dict[str, Any] = {}
+        """The addresses of exported functions that were looked up, by `function_key`, as the C API takes them."""
         self._found: list[Any] = []
         self.calls: dict[str, Call] = {}
         """What calls its exported functions, by `function_key`; made when they are first called."""
         self.left: Callable[[], None] | None = None
         """Called, if it is set, each time the instance is about to be left."""
-        self._drops: list[int] = []
+        self.drops: list[int] = []
+        """Resources to drop when the instance is left."""
         self._store = c.store_new(linker.engine.address, None, None)
         self.context: int = c.store_context(self._store)
+        self.context_argument = ctypes.c_void_p(self.context)
+        """The same as the C API takes it: it need not be made of a number at each call."""
         self._native = (ctypes.c_uint64 * 2)()
         self._output = 0
         self.bank: Bank | None = None
         """Its memories, where this engine owns them."""
         self._arena: Arena | None = None
         self._words = LastWords(settings.output or (lambda _stream, _data: None))
-        self._unfinished = self._words.unfinished
+        self.unfinished = self._words.unfinished
 
     def start(self, frame: Frame, linker: int) -> None:
         """Instantiates the component in the store; called once, by the linker.
@@ -151,7 +155,7 @@ class Instance:
             self.turn.acquire(frame)
         try:
             if self.gone:
-                raise ClosedError("the instance was closed") if self._closing else self._over()
+                raise ClosedError("the instance was closed") if self.closing else self._over()
             self._ticker.enter(self)
         except BaseException:
             self._release()
@@ -163,40 +167,30 @@ class Instance:
         self.turn.acquire(frame)
         if self.gone:
             self._release()
-            raise ClosedError("the instance was closed") if self._closing else self._over()
+            raise ClosedError("the instance was closed") if self.closing else self._over()
         self.frame = frame
 
     def leave_nested(self) -> None:
         """Gives the turn back after `enter_nested`."""
+        self._tidy()
+        self.frame = None
+        self._release()
+
+    def _tidy(self) -> None:
+        """Does what has to be done before the instance is left."""
         if self.left is not None:
             self.left()
-        if self._drops:
+        if self.drops:
             self._drop_deferred()
-        if self._unfinished:
+        if self.unfinished:
             self._words.flush()
-        self.frame = None
-        turn = self.turn
-        if turn.waiting:
-            turn.release()
-        else:
-            turn.holder = 0
-            turn.give_back()
-            if turn.waiting:
-                turn.hand_over()
-        if self._closing or self._drops:
-            self._after_release()
 
     def _over(self) -> Trapped:
         return Trapped(f"{_OVER}{self.ended}")
 
     def leave(self) -> None:
         """Gives the turn back."""
-        if self.left is not None:
-            self.left()
-        if self._drops:
-            self._drop_deferred()
-        if self._unfinished:
-            self._words.flush()
+        self._tidy()
         self._ticker.leave(self)
         self.frame = None
         self._release()
@@ -204,13 +198,13 @@ class Instance:
     def _release(self) -> None:
         """Gives the turn back and does what came while it was held."""
         self.turn.release()
-        self._after_release()
+        self.after_release()
 
-    def _after_release(self) -> None:
+    def after_release(self) -> None:
         """Does what came while the turn was held: a close, or resources to drop."""
-        if self._closing:
+        if self.closing:
             self.close()
-        elif self._drops:
+        elif self.drops:
             self._drop_now(None)
 
     @contextmanager
@@ -270,7 +264,7 @@ class Instance:
         shim = self.linker.code.shim
         number = None if shim is None else shim.exports.get(target.key)
         if number is not None:
-            return BulkCall(self, target, self.find(EXPORTS, f"f{number}"), self.arena)
+            return BulkCall(self, target, self.function(EXPORTS, f"f{number}"), self.arena)
         address = self.function(target.interface, target.function.name)
         return (HandleCall if target.plan.has_handles else CarriedCall)(self, target, address)
 
@@ -293,17 +287,17 @@ class Instance:
 
     def function(self, interface: Name | None, name: str) -> int:
         """The address of an exported function, looked up once an instance."""
-        found = self.functions.get(function_key(interface, name))
-        return self.find(interface, name) if found is None else found
+        found = self.functions.get(function_key(interface, name)) or self.find(interface, name)
+        return int(found.value)
 
-    def find(self, interface: Name | None, name: str) -> int:
-        """Looks an exported function up."""
+    def find(self, interface: Name | None, name: str) -> Any:
+        """Looks an exported function up: its address, as the C API takes it."""
         index = self.linker.code.index(interface, name)
         out = (ctypes.c_uint64 * 4)()
         if not c.instance_function(ctypes.addressof(self._native), self.context, index, ctypes.addressof(out)):
             raise Trapped(f"the component has no export {f'{interface}.' if interface else ''}{name}")
         self._found.append(out)
-        self.functions[function_key(interface, name)] = found = ctypes.addressof(out)
+        found = self.functions[function_key(interface, name)] = ctypes.c_void_p(ctypes.addressof(out))
         return found
 
     # Ending
@@ -342,7 +336,7 @@ class Instance:
         if self.closed:
             c.resource_delete(any_)
         else:
-            self._drops.append(any_)
+            self.drops.append(any_)
 
     def _drop_now(self, frame: Frame | None) -> None:
         if not self.turn.try_acquire():
@@ -357,8 +351,8 @@ class Instance:
         self.leave()
 
     def _drop_deferred(self) -> None:
-        while self._drops:
-            any_ = self._drops.pop()
+        while self.drops:
+            any_ = self.drops.pop()
             try:
                 if not self.ended and not self.closed:
                     self.run(c.resource_drop, self.context, any_)
@@ -369,7 +363,7 @@ class Instance:
 
     def close(self) -> None:
         """Ends the instance and frees its store: at once if it is idle, else when it is left."""
-        self._closing = self.gone = True
+        self.closing = self.gone = True
         if not self.turn.try_acquire():
             return
         try:
@@ -381,8 +375,8 @@ class Instance:
     def _free(self) -> None:
         self.handles.close()
         self.closed = True
-        while self._drops:
-            c.resource_delete(self._drops.pop())
+        while self.drops:
+            c.resource_delete(self.drops.pop())
         LIVE.pop(self.context, None)
         c.store_delete(self._store)
         release(self._output)
