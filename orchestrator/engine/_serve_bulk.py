@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
-from orchestrator.engine._calls import BulkCall, exported
+from orchestrator.engine._bulk_call import BulkCall
+from orchestrator.engine._calls import exported
 from orchestrator.engine._direct_call import DirectCall
 from orchestrator.engine._layouts import layout_of
 from orchestrator.engine._live import LIVE

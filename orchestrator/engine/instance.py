@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._arena import Arena
-from orchestrator.engine._calls import BulkCall, Call, CarriedCall, Exported, HandleCall, exported
+from orchestrator.engine._calls import Call, CarriedCall, Exported, HandleCall, exported
 from orchestrator.engine._chosen import EXPORTS, function_key
 from orchestrator.engine._config import HOST_MEMORY
-from orchestrator.engine._direct_call import DirectCall
 from orchestrator.engine._failure import failure
 from orchestrator.engine._last_words import LastWords, Reason
 from orchestrator.engine._live import LIVE, release, watch
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.settings import InstanceSettings
     from orchestrator.interface.types import Function, Name
 
+_Pair, _Place = ctypes.c_uint64 * 2, ctypes.c_uint64 * 4
+"""A `wasmtime_component_instance_t`, and a `wasmtime_component_func_t` with room to spare."""
 _OVER = "the instance answers no further call: "
 _DESTRUCTOR = 1.0
 """Seconds that the destructor of a resource may take when nothing else limits it."""
@@ -74,7 +75,7 @@ class Instance:
         self.context: int = c.store_context(self._store)
         self.context_argument = ctypes.c_void_p(self.context)
         """The same as the C API takes it: it need not be made of a number at each call."""
-        self._native = (ctypes.c_uint64 * 2)()
+        self._native = _Pair()
         self._output = 0
         self.bank: Bank | None = None
         """Its memories, where this engine owns them."""
@@ -262,13 +263,17 @@ class Instance:
         return call
 
     def _made(self, target: Exported) -> Call:
-        direct = self.linker.code.direct.get(target.key)
+        code = self.linker.code
+        direct = code.direct.get(target.key)
         if direct is not None:
+            from orchestrator.engine._direct_call import DirectCall
+
             assert self.bank is not None
             return DirectCall(self, target, direct, self.bank.begun(direct.memory))
-        shim = self.linker.code.shim
-        number = None if shim is None else shim.exports.get(target.key)
+        number = None if code.shim is None else code.shim.exports.get(target.key)
         if number is not None:
+            from orchestrator.engine._bulk_call import BulkCall
+
             return BulkCall(self, target, self.function(EXPORTS, f"f{number}"), self.arena)
         address = self.function(target.interface, target.function.name)
         return (HandleCall if target.plan.has_handles else CarriedCall)(self, target, address)
@@ -298,7 +303,7 @@ class Instance:
     def find(self, interface: Name | None, name: str) -> Any:
         """Looks an exported function up: its address, as the C API takes it."""
         index = self.linker.code.index(interface, name)
-        out = (ctypes.c_uint64 * 4)()
+        out = _Place()
         if not c.instance_function(ctypes.addressof(self._native), self.context, index, ctypes.addressof(out)):
             raise Trapped(f"the component has no export {f'{interface}.' if interface else ''}{name}")
         self._found.append(out)
