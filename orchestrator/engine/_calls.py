@@ -1,9 +1,9 @@
 """How an exported function of an instance is called from Python or over an edge: one class for each way its values go.
 
-By C values as they come (`CarriedCall`), by C values with handles among them (`HandleCall`), through the memory of the
-instance's shim (`_bulk_call.BulkCall`), or into the guest's own (`_direct_call.DirectCall`). An instance is entered by
-one thread at a time and never again while it calls out, so each has room for one call and serves one after the other.
-Made by `Instance.ready`.
+By C values as they come (`CarriedCall`, `NumberCall`) or with handles among them (`HandleCall`), through the memory of
+the instance's shim (`_bulk_call.BulkCall`), or into the guest's own (`_direct_call.DirectCall`). An instance is entered
+by one thread at a time and never again while it calls out, so each has room for one call and serves one after the
+other. Made by `Instance.ready`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from orchestrator.engine._chosen import function_key
 from orchestrator.engine._memory import MEMORY
 from orchestrator.engine._plan import Plan, plan
 from orchestrator.engine.carried import CValue, Owned, points, python_of
+from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Function, Name
 
 if TYPE_CHECKING:
@@ -87,15 +88,20 @@ class _ByValue:
 
     def _made(self, values: Sequence[Any]) -> Owned:
         """Calls; where the result stands."""
-        owned, made = Owned(self._owns_result), self._fill(values)
+        owned = Owned(self._owns_result)
+        self._run(values, owned.at)
+        return owned
+
+    def _run(self, values: Sequence[Any], at: int) -> None:
+        """Calls, and has the result stand at an address."""
+        made = self._fill(values)
         try:
             self._instance.run(
-                c.call, self._function, self._instance.context, self._arguments, self._count, owned.at, self._results
+                c.call, self._function, self._instance.context, self._arguments, self._count, at, self._results
             )
         finally:
             if made:
                 _free(made)
-        return owned
 
     def _fill(self, values: Sequence[Any]) -> list[int]:
         """Puts the arguments into their places, carried ones as they are; the places of what is to be freed after.
@@ -125,14 +131,29 @@ def _free(places: list[int]) -> None:
         c.value_delete(at)
 
 
+class NumberCall(_ByValue):
+    """By C values, with a number for a result, or none: there is nothing to carry."""
+
+    def __init__(self, instance: Instance, target: Exported, address: int) -> None:
+        super().__init__(instance, target, address)
+        self._place = Owned(False)
+        self._lift = target.plan.lift_result
+        self._size = 0 if self._result is None else layout(self._result)[0]
+
+    def call(self, values: Sequence[Any]) -> tuple[Any, int]:
+        """See `Call`."""
+        at = self._place.at
+        self._run(values, at)
+        return None if self._lift is None else self._lift(at, self._instance.handles), self._size
+
+
 class CarriedCall(_ByValue):
     """By C values: the result is carried as it came."""
 
     def call(self, values: Sequence[Any]) -> tuple[Any, int]:
         """See `Call`."""
         owned = self._made(values)
-        if self._result is None:
-            return None, 0
+        assert self._result is not None
         carried = CValue(self._result, owned.at, owned)
         return carried, carried.size()
 
@@ -150,3 +171,11 @@ class HandleCall(_ByValue):
             return self._plan.lift_result(owned.at, handles), self._plan.response_size(owned.at)
         finally:
             handles.end_of_call()
+
+
+def by_value(instance: Instance, target: Exported, address: int) -> Call:
+    """What calls a function by C values."""
+    result = target.function.result
+    if target.plan.has_handles:
+        return HandleCall(instance, target, address)
+    return (CarriedCall if result is not None and points(result) else NumberCall)(instance, target, address)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._arena import Arena
-from orchestrator.engine._calls import Call, CarriedCall, Exported, HandleCall, exported
+from orchestrator.engine._calls import Call, Exported, by_value, exported
 from orchestrator.engine._chosen import EXPORTS, function_key
 from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.engine._failure import failure
@@ -275,8 +275,7 @@ class Instance:
             from orchestrator.engine._bulk_call import BulkCall
 
             return BulkCall(self, target, self.function(EXPORTS, f"f{number}"), self.arena)
-        address = self.function(target.interface, target.function.name)
-        return (HandleCall if target.plan.has_handles else CarriedCall)(self, target, address)
+        return by_value(self, target, self.function(target.interface, target.function.name))
 
     def run(self, function: Callable[..., int | None], *arguments: Any) -> None:
         """Has the C API run the guest."""

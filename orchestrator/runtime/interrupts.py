@@ -36,7 +36,7 @@ def on_main_thread() -> bool:
 
 def only_interrupts() -> bool:
     """Whether no other signal than ctrl-C's has a handler in Python."""
-    return all(not callable(getsignal(number)) for number in _OTHERS)
+    return not any(map(callable, map(getsignal, _OTHERS)))
 
 
 class Interrupts:

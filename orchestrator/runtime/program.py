@@ -19,7 +19,7 @@ from orchestrator.engine.imports import is_wasi
 from orchestrator.engine.stack import needed_stack, stack_left
 from orchestrator.errors import Cancelled, ClosedError, LimitExceeded, RunError, TimedOut, ValueMismatch
 from orchestrator.interface.convert import check, has_json
-from orchestrator.interface.sizes import size
+from orchestrator.interface.sizes import sizer
 from orchestrator.interface.types import Function, Interface, Name
 from orchestrator.link.answers import TOOLS
 from orchestrator.runtime.crossing import Crossing, denied_by
@@ -62,7 +62,7 @@ class Program:
         self.steps = steps_of(graph, self.stores)
         """The nodes that run."""
         self._declared = {item.name: item for item in graph.inputs}
-        self._measured = tuple(item for item in graph.inputs if has_json(item.type))
+        self._measured = tuple((item.name, sizer(item.type)) for item in graph.inputs if has_json(item.type))
         self.needs = {name: len(graph.nodes[name].after) for name in self.steps}
         """How many nodes each of them waits for."""
         self.hushed = _hushed(graph)
@@ -170,19 +170,19 @@ class Program:
             RunError: it did not end well.
             KeyboardInterrupt: ctrl-C; the guests were stopped and the events recorded.
         """
-        with self._ended:
-            self._running.add(run)
-            if self._closed:
-                run.cancel(Cancelled(_CLOSED))
+        self._running.add(run)
+        if self._closed:
+            run.cancel(Cancelled(_CLOSED))
         try:
             return self._carried_out(run)
         finally:
-            with self._ended:
-                self._running.discard(run)
-                self._ended.notify_all()
+            self._running.discard(run)
+            if self._closed:
+                with self._ended:
+                    self._ended.notify_all()
 
     def _carried_out(self, run: Run) -> Outcome:
-        sizes = {item.name: size(item.type, run.inputs[item.name]) for item in self._measured}
+        sizes = {name: measure(run.inputs[name]) for name, measure in self._measured}
         detail: dict[str, Any] = {"pipeline": self.graph.name, "inputs": sizes}
         if run.traceparent:
             detail["traceparent"] = run.traceparent
@@ -273,7 +273,7 @@ class Program:
             if self._closed:
                 return
             self._closed = True
-            for run in self._running:
+            for run in list(self._running):
                 run.cancel(Cancelled(_CLOSED))
             self._ended.wait_for(lambda: not self._running, 2 * GRACE)
         for home in dict.fromkeys(self.homes.values()):
