@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from orchestrator.engine import _native as c
 from orchestrator.engine._arena import ROOM, Arena, advance, following
 from orchestrator.engine._chosen import function_key
+from orchestrator.engine._flat import is_cheap
 from orchestrator.engine._layouts import Lower, layout_of
 from orchestrator.engine._memory import MEMORY
 from orchestrator.engine._numbers import Number, Row
@@ -22,12 +23,10 @@ from orchestrator.engine._plan import Plan, plan
 from orchestrator.engine._reflat import reflat
 from orchestrator.engine.carried import Block, Carried, CValue, Owned, points, python_of
 from orchestrator.interface.sizes import layout
-from orchestrator.interface.types import Field, Function, List, Name, Primitive, Type, walk
+from orchestrator.interface.types import Field, Function, Name, Type
 
 if TYPE_CHECKING:
     from orchestrator.engine.instance import Instance
-
-_CHAR_OR_BOOL = ("bool", "char", "string")
 
 
 class Call(Protocol):
@@ -176,7 +175,7 @@ class BulkCall:
         self._types = tuple(field.type for field in target.function.params)
         self._result = target.function.result
         self._room = layout(self._result) if self._result is not None else (0, 1)
-        self._detached = self._result is not None and flats.by_pointer and not _cheap(self._result)
+        self._detached = self._result is not None and flats.by_pointer and not is_cheap(self._result)
 
     def call(self, values: Sequence[Any]) -> tuple[Any, int]:
         """See `Call`."""
@@ -251,13 +250,3 @@ class BulkCall:
 def _argument(type_: Type) -> Lower:
     """What lays one argument of a type out, and gives its numbers."""
     return layout_of(Function("", (Field("value", type_),))).lower
-
-
-@lru_cache(maxsize=4096)
-def _cheap(type_: Type) -> bool:
-    """Whether values of a type become Python values at once: their lists are copied whole, not item by item."""
-    return all(
-        isinstance(part.element, Primitive) and part.element.name not in _CHAR_OR_BOOL
-        for part in walk(type_)
-        if isinstance(part, List)
-    )

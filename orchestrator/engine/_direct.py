@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from orchestrator.engine._binary import Place, made
-from orchestrator.engine._flat import MAX_PARAMS, flat, has_handles, has_lists, signature
+from orchestrator.engine._flat import MAX_PARAMS, flat, has_handles, has_lists, is_cheap, signature
 from orchestrator.engine._leaves import number_code
 from orchestrator.engine._lifts import Lift, Lifts, lifts
 from orchestrator.engine._sections import section, unsigned
@@ -70,7 +70,8 @@ class Exposed:
 def qualifies(function: Function) -> bool:
     """Whether the host can lay a function's arguments out by itself: numbers, strings, lists of numbers, and no more.
 
-    The result is of any type without handles. A function without a list gains nothing.
+    The result is of any type that is read at once: one with longer lists, of records say, is often handed on unread,
+    which a shim's memory allows and the guest's does not. A function without a list gains nothing.
     """
     params = tuple(field.type for field in function.params)
     return (
@@ -78,6 +79,7 @@ def qualifies(function: Function) -> bool:
         and not has_handles(function)
         and all(map(_is_simple, params))
         and len(flat(params)) <= MAX_PARAMS
+        and (function.result is None or is_cheap(function.result))
     )
 
 
