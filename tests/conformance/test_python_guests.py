@@ -71,7 +71,7 @@ def _turned(path: str, sent: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def test_lists_of_numbers_need_no_shim(component: Component) -> None:
-    containers = "conformance:everything/containers"
+    containers = "conformance:everything/containers@1.2.3"
     assert component.direct.keys() == {f"{containers}#bytes", f"{containers}#floats"}
 
 
