@@ -1,9 +1,11 @@
 """The memory of a shim, as the host uses it: where it lies, and the room in it that is free.
 
-Room is handed out from a pointer that only moves up and is set back when a call has ended; the pointer lies in the
-memory itself, since the shim's own allocator moves the same one. Offsets are relative to the memory, as a guest has
-them, and every reader gets `Arena.memory`, a view of this memory alone: nothing that a guest writes there can make the
-host read outside of it. The pages behind the view are reserved as long as the instance lives, which its owner sees to.
+Room is handed out from a pointer that only moves up; it lies in the memory itself, since the shim's own allocator moves
+the same one (see `_libc`). A mark beside it is where the shim goes back to when a served import was read: an instance
+serves one call at a time, so there is one mark, set behind the arguments of that call. Offsets are relative to the
+memory, as a guest has them, and every reader gets `Arena.memory`, a view of this memory alone: nothing that a guest
+writes there can make the host read outside of it. The pages behind the view are reserved as long as the instance lives,
+which its owner sees to.
 
 Not for what values look like in memory: see `_store` and `_load`.
 """
@@ -12,20 +14,17 @@ from __future__ import annotations
 
 import struct
 
+from orchestrator.engine._libc import MARK, NEXT, ROOM
 from orchestrator.engine._memory import MEMORY
 from orchestrator.errors import LimitExceeded
 
-ROOM = 64
-"""Where free room begins; in front of it stand the two words and what may come to them."""
-
 WORD = struct.Struct("<I")
-"""How the pointer to the free room lies at 0, and the mark at 4."""
-
-_next, _set = WORD.unpack_from, WORD.pack_into
-_MARK = 4
-_both = struct.Struct("<II").pack_into
+"""How the pointer to the free room and the mark lie in memory."""
 KEPT = 4 << 20
 """Bytes from the start of a memory that stay with it when it is cleared: values of that size meet no page faults."""
+
+_read, _write = WORD.unpack_from, WORD.pack_into
+_write_both = struct.Struct("<II").pack_into
 
 
 def full(size: int, memory: memoryview) -> LimitExceeded:
@@ -38,13 +37,13 @@ def full(size: int, memory: memoryview) -> LimitExceeded:
 
 def following(memory: memoryview) -> int:
     """The offset at which free room begins."""
-    found: int = _next(memory, 0)[0]
+    found: int = _read(memory, NEXT)[0]
     return found
 
 
 def advance(memory: memoryview, free: int) -> None:
     """Says where free room begins from now on."""
-    _set(memory, 0, free)
+    _write(memory, NEXT, free)
 
 
 class Arena:
@@ -55,13 +54,13 @@ class Arena:
         size: how many bytes can be read and written from there, as long as the arena is used.
     """
 
-    __slots__ = ("base", "high", "memory", "size")
+    __slots__ = ("base", "memory", "size")
 
     def __init__(self, base: int, size: int) -> None:
         self.base, self.size = base, size
         self.memory = MEMORY[base : base + size]
-        self.high = 0
-        """The highest offset that `reset` saw in use; whoever gives pages back to the system sets it to 0."""
+        for word in (NEXT, MARK):  # in a new memory both are 0; the guest may have called already
+            _write(self.memory, word, max(_read(self.memory, word)[0], ROOM))
 
     @property
     def next(self) -> int:
@@ -74,40 +73,26 @@ class Arena:
         Raises:
             LimitExceeded: they do not fit; nothing was taken.
         """
-        at = (following(self.memory) + align - 1) & -align
+        at = (self.next + align - 1) & -align
         if at + size > self.size:
             raise full(at + size - self.size, self.memory)
         advance(self.memory, at + size)
         return at
 
-    def mark(self) -> int:
-        """Marks where free room begins, for `reset`; returns the mark that stood before, which `reset` brings back.
-
-        The shim goes back to the mark itself when a served import has been read, so marks are nested as calls are.
-        """
-        before: int = _next(self.memory, _MARK)[0]
-        _set(self.memory, _MARK, following(self.memory))
-        return before
-
-    def reset(self, before: int) -> None:
-        """Frees what was taken since `mark`, which gave `before`."""
-        free = following(self.memory)
-        if free > self.high:
-            self.high = free
-        advance(self.memory, _next(self.memory, _MARK)[0])
-        _set(self.memory, _MARK, before)
+    def mark(self) -> None:
+        """Marks where free room begins."""
+        _write(self.memory, MARK, self.next)
 
     @property
     def marked(self) -> int:
         """The offset at which the mark stands."""
-        found: int = _next(self.memory, _MARK)[0]
-        return max(found, ROOM)
+        found: int = _read(self.memory, MARK)[0]
+        return found
 
     def clear(self) -> None:
         """Frees everything, the mark too; pages beyond the first `KEPT` bytes go back to the system."""
-        memory = self.memory
-        used = following(memory)
-        _both(memory, 0, ROOM, ROOM)
+        used = following(self.memory)
+        _write_both(self.memory, NEXT, ROOM, ROOM)
         if used > KEPT:
             from orchestrator.engine._posix import forget
 

@@ -136,9 +136,14 @@ def forward_bulk(wanted: Function, target: Name | None, offered: Function, gate:
     return c.HostCallback(names["callback"])
 
 
-def serve_bulk(wanted: Function, function: Callable[[Instance, Sequence[Any]], Any]) -> Any:
-    """The callback that answers an import by a Python function; lists of numbers reach it as lists."""
+def serve_bulk(wanted: Function, function: Callable[[Instance, Sequence[Any]], Any], arrays: bool) -> Any:
+    """The callback that answers an import by a Python function.
+
+    Arguments:
+        arrays: whether lists of numbers reach it as memoryviews.
+    """
     served = _Served(wanted)
+    lift = served.layout.lift_arrays if arrays else served.layout.lift
 
     def callback(
         _env: int, context: int, _type: int, arguments: int, _count: int, results: int, _result_count: int
@@ -146,7 +151,7 @@ def serve_bulk(wanted: Function, function: Callable[[Instance, Sequence[Any]], A
         caller = LIVE[context]
         try:
             numbers = served.read(MEMORY, arguments)
-            served.answer(caller, function(caller, served.layout.lift(numbers, caller.arena.memory)), results)
+            served.answer(caller, function(caller, lift(numbers, caller.arena.memory)), results)
         except BaseException as problem:
             return caller.raise_in_guest(problem)
         return None

@@ -61,10 +61,14 @@ class Linker:
         making = forward if self._number(interface, wanted) is None else forward_bulk
         self._answer(interface, wanted, making(wanted, target, offered, gate))
 
-    def define(self, interface: Name | None, wanted: Function, function: HostFunction) -> None:
-        """Has an import answered by a Python function."""
-        making = serve if self._number(interface, wanted) is None else serve_bulk
-        self._answer(interface, wanted, making(wanted, function))
+    def define(self, interface: Name | None, wanted: Function, function: HostFunction, *, arrays: bool = False) -> None:
+        """Has an import answered by a Python function.
+
+        Arguments:
+            arrays: whether lists of numbers may reach it as read-only memoryviews.
+        """
+        in_memory = self._number(interface, wanted) is not None
+        self._answer(interface, wanted, serve_bulk(wanted, function, arrays) if in_memory else serve(wanted, function))
 
     def _number(self, interface: Name | None, wanted: Function) -> int | None:
         """The number of the function of the shim that an import goes through; None where it goes through none."""

@@ -4,6 +4,7 @@ str, bool, bytes        string, bool, list<u8>          T | None               o
 int, float              s64, f64                        Literal["a", "b"]      enum
 list[T], tuple[T, ...]  list<T>                         Enum                   enum, of the members' names
 tuple[A, B]             tuple<A, B>                     a dataclass            record, names in kebab-case
+NDArray[float32]        list<f32>, as every number type of numpy that WIT has: the array shares the value's memory
 """
 
 from __future__ import annotations
@@ -16,7 +17,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from orchestrator.interface.types import BOOL, F64, S64, STRING, U8, Enum, Field, List, Option, Record, Tuple, Type
+from orchestrator.interface.types import (
+    BOOL,
+    F32,
+    F64,
+    S8,
+    S16,
+    S32,
+    S64,
+    STRING,
+    U8,
+    U16,
+    U32,
+    U64,
+    Enum,
+    Field,
+    List,
+    Option,
+    Record,
+    Tuple,
+    Type,
+)
 from orchestrator.manifest.paths import kebab
 
 Convert = Callable[[Any], Any]
@@ -46,6 +67,10 @@ def _same(value: Any) -> Any:
 
 
 _PLAIN: Mapping[Any, Type] = {str: STRING, bool: BOOL, int: S64, float: F64, bytes: List(U8)}
+_NUMPY: Mapping[str, Type] = {
+    "f4": F32, "f8": F64, "i1": S8, "i2": S16, "i4": S32, "i8": S64, "u1": U8, "u2": U16, "u4": U32, "u8": U64,
+}  # fmt: skip
+"""The number types of numpy that are WIT's, by kind and bytes."""
 _INSTEAD = {
     dict: "a dict has no WIT type: use a dataclass, or list[tuple[str, T]]",
     list: "write what is in it: list[str]",
@@ -64,6 +89,8 @@ def form_of(hint: Any, depth: int = 0) -> Form:
     if _hashable(hint) and hint in _PLAIN:
         return Form(_PLAIN[hint], _same, _same)
     origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if _is_array(origin) and len(inside) == 2:
+        return _array(hint, inside[1])
     if origin is list and len(inside) == 1:
         return _list(inside[0], depth, list)
     if origin is tuple and inside:
@@ -77,6 +104,31 @@ def form_of(hint: Any, depth: int = 0) -> Form:
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return _record(hint, depth)
     raise NoType(f"`{_shown(hint)}` has no WIT type", _INSTEAD.get(origin or hint, "") if _hashable(hint) else "")
+
+
+def _is_array(origin: Any) -> bool:
+    """Whether it is numpy's array, which need not be installed."""
+    return getattr(origin, "__module__", "") == "numpy" and getattr(origin, "__name__", "") == "ndarray"
+
+
+def _array(hint: Any, dtype: Any) -> Form:
+    """An array of one dimension."""
+    import numpy
+
+    inside = typing.get_args(dtype)
+    try:
+        form = numpy.dtype(inside[0]).str[1:]
+    except (IndexError, TypeError):
+        form = ""
+    if form not in _NUMPY:
+        raise NoType(f"`{_shown(hint)}` has no WIT type", "say which numbers: NDArray[numpy.float32]")
+    element = inside[0]
+    return Form(List(_NUMPY[form]), lambda value: numpy.asarray(_buffer(value), dtype=element), _same)
+
+
+def _buffer(value: Any) -> Any:
+    """What numpy reads numbers from: bytes are a text to it."""
+    return memoryview(value) if isinstance(value, bytes) else value
 
 
 def _hashable(hint: Any) -> bool:

@@ -127,7 +127,8 @@ class LinkedNode:
 
     Arguments:
         component: None for a Python node.
-        python: the function a Python node runs, with its parameters in the order of `run.function.params`.
+        python: the function a Python node runs, with its parameters in the order of `run.function.params`; it takes
+            lists of numbers as lists or memoryviews.
         run: the export that runs when its data is there; None for a node that only answers calls.
         bindings: one for each parameter of `run`.
         after: nodes whose `run` must end first, by data edges and implied ones.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import WitError
+from orchestrator.interface.plain import plain
 from orchestrator.interface.types import Field, Function, Option
 from orchestrator.link.annotations import Form, NoType, form_of
 from orchestrator.link.draft import Draft, Work
@@ -135,7 +136,23 @@ def _signed(work: Work, target: Callable[..., Any], python: PythonFunction) -> t
     except ValueError:
         # Some functions written in C do not say what they take.
         pass
-    return replace(function, params=params, result=result, docs=inspect.getdoc(target) or ""), target
+    return replace(function, params=params, result=result, docs=inspect.getdoc(target) or ""), _listed(target, params)
+
+
+def _listed(target: Callable[..., Any], params: tuple[Field, ...]) -> Callable[..., Any]:
+    """The function, given lists of numbers as lists but where it says that it takes a `memoryview`."""
+    try:
+        hints = typing.get_type_hints(target)
+        takes = [hints.get(name) is memoryview for name in inspect.signature(target).parameters]
+    except Exception:
+        takes = []
+    views = [*takes, *[False] * len(params)][: len(params)]
+
+    def call(*values: Any) -> Any:
+        together = zip(views, params, values, strict=True)
+        return target(*(value if view else plain(param.type, value) for view, param, value in together))
+
+    return call
 
 
 def _annotated(target: Callable[..., Any]) -> tuple[Function, Callable[..., Any]]:

@@ -107,8 +107,7 @@ def _called(run: Run, step: Step, visit: Visit, arguments: list[Any], own: Own |
     node, target = step.node, step.target
     if target is None:
         assert node.python is not None
-        plain_ones = [plain(f.type, python_of(value)) for f, value in zip(step.function.params, arguments, strict=True)]
-        found = call_python(node.python, step.function, plain_ones, visit)
+        found = call_python(node.python, step.function, [python_of(value) for value in arguments], visit)
     else:
         rooms = run.rooms
         instance = rooms.entered(visit) if own is None else own.entered(rooms, visit)

@@ -116,7 +116,7 @@ class Program:
                 callee.limits.timeout,
             )
             if callee.python is not None:
-                linker.define(interface, wanted, python_host(crossing, wanted, callee.python))
+                linker.define(interface, wanted, python_host(crossing, wanted, callee.python), arrays=True)
             else:
                 answer = self.stores[callee.name].exported(callee.name, target, offered)
                 linker.forward(interface, wanted, answer.interface, answer.function, EdgeGate(crossing))

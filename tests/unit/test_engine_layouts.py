@@ -34,9 +34,8 @@ _BLOCK = (ctypes.c_uint8 * _SIZE)()
 def arena(size: int = _SIZE, fill: int = 0xAA) -> Arena:
     """An empty arena whose bytes are no zeros."""
     ctypes.memset(_BLOCK, fill, _SIZE)
-    made = Arena(ctypes.addressof(_BLOCK), size)
-    advance(made.memory, ROOM)
-    return made
+    ctypes.memset(_BLOCK, 0, ROOM)
+    return Arena(ctypes.addressof(_BLOCK), size)
 
 
 def stored(type_: t.Type, value: Any) -> tuple[Arena, int]:
@@ -324,17 +323,16 @@ def test_what_does_not_fit_takes_nothing() -> None:
     assert made.next == 256
 
 
-def test_room_is_taken_in_order_and_given_back_to_the_mark() -> None:
+def test_room_is_taken_in_order_from_the_start_of_the_memory() -> None:
     made = arena(256)
+    assert (made.next, made.marked) == (64, 64)
     assert made.take(3, 1) == 64
-    before = made.mark()
-    assert made.take(8, 8) == 72
-    inner = made.mark()
-    assert (inner, made.take(100, 4)) == (67, 80)
-    made.reset(inner)
-    assert (made.next, made.high) == (80, 180)
-    made.reset(before)
-    assert (made.next, made.high) == (67, 180)
+    made.mark()
+    assert (made.take(8, 8), made.take(100, 4)) == (72, 80)
+    assert (made.next, made.marked) == (180, 67)
+    made.clear()
+    assert (made.next, made.marked) == (64, 64)
+    made.take(3, 1)
     with pytest.raises(LimitExceeded) as caught:
         made.take(200, 16)
     assert str(caught.value) == (

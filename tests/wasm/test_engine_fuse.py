@@ -13,10 +13,10 @@ from wasmtime import Engine, Trap, WasmtimeError
 from wasmtime import component as cm
 
 from orchestrator.engine import Engine as OwnEngine
-from orchestrator.engine._fuse import CannotFuse, Fused, Joint, Part, fuse
-from orchestrator.engine._libc import MARK, NEXT
 from orchestrator.engine._chosen import EXPORTS as EXPORTED
 from orchestrator.engine._chosen import chosen
+from orchestrator.engine._fuse import CannotFuse, Fused, Joint, Part, fuse
+from orchestrator.engine._libc import MARK, NEXT
 from orchestrator.engine._shim import wrap
 from orchestrator.errors import ComponentError
 from orchestrator.interface import types as t

@@ -12,10 +12,10 @@ from wasmtime import Engine, Trap, WasmtimeError
 from wasmtime import component as cm
 
 from orchestrator.engine import Engine as OwnEngine
-from orchestrator.engine._flat import has_handles, signature
 from orchestrator.engine._chosen import EXPORTS as EXPORTED
 from orchestrator.engine._chosen import IMPORTS as IMPORTED
 from orchestrator.engine._chosen import Chosen, chosen
+from orchestrator.engine._flat import has_handles, signature
 from orchestrator.engine._shim import MARK, NEXT, PAGES, ROOM, wrap
 from orchestrator.errors import ComponentError
 from orchestrator.interface import types as t
