@@ -1,6 +1,7 @@
 """Components as WAT that give back a value of any type but handles, however it is passed: flat, or through memory.
 
-    ECHO    exports `echo: func(x: T) -> T`, and `give: func(x: T) -> result<T, string>`, which is always ok
+    ECHO    exports `echo: func(x: T) -> T`, `give: func(x: T) -> result<T, string>`, which is always ok, and
+            `fail: func(x: T) -> result<string, T>`, which is always an err
     RELAY   imports `echo`, and exports `relay: func(x: T) -> T`, which calls it
 
 What is flat is written to memory by the canonical ABI, so that the guests are its second reader. Not for guests that
@@ -10,7 +11,15 @@ look at values: `shim_values` has what reads them.
 from __future__ import annotations
 
 from orchestrator.interface import types as t
-from tests.support.canonical import alignment, despecialized, discriminant, element_size, flattened, payload_alignment
+from tests.support.canonical import (
+    align,
+    alignment,
+    despecialized,
+    discriminant,
+    element_size,
+    flattened,
+    payload_alignment,
+)
 from tests.support.wat import MEMORY, Types
 
 RESULT = 64
@@ -27,10 +36,6 @@ _NARROWED = {
 """(what cases share, what one of them is) -> the number of that one."""
 
 
-def _align(at: int, to: int) -> int:
-    return (at + to - 1) & -to
-
-
 def _stored(type_: t.Type, at: int, numbers: list[str]) -> str:
     """Instructions that lay a value out at an address; `numbers`: its flat form, an expression each."""
     match despecialized(type_):
@@ -41,7 +46,7 @@ def _stored(type_: t.Type, at: int, numbers: list[str]) -> str:
         case t.Record(fields):
             found, left = [], list(numbers)
             for field in fields:
-                at = _align(at, alignment(field.type))
+                at = align(at, alignment(field.type))
                 count = len(flattened(field.type))
                 found.append(_stored(field.type, at, left[:count]))
                 at, left = at + element_size(field.type), left[count:]
@@ -59,7 +64,7 @@ def _variant(cases: tuple[t.Case, ...], shared: list[str], at: int, numbers: lis
     width = discriminant(len(cases))
     store = {1: "i32.store8", 2: "i32.store16", 4: "i32.store"}[width]
     found = [f"({store} (i32.const {at}) {numbers[0]})"]
-    start = _align(at + width, payload_alignment(cases))
+    start = align(at + width, payload_alignment(cases))
     for index, case in enumerate(cases):
         if case.type is not None:
             cores = zip(flattened(case.type), shared[1:], numbers[1:], strict=False)
@@ -86,20 +91,21 @@ def _echo(type_: t.Type) -> str:
     return f'(func (export "echo") (param {" ".join(cores)}) (result {result}) {body})'
 
 
-def _give(type_: t.Type) -> str:
+def _wrapping(name: str, type_: t.Type, case: int) -> str:
+    """A function that puts its parameter into a case of a result whose other case has a string."""
     cores, spilled = _passed(type_)
     wrapped = t.Result(type_, t.STRING)
-    size, payload = element_size(wrapped), _align(1, alignment(wrapped))
+    size, payload = element_size(wrapped), align(1, alignment(wrapped))
     if spilled:
         room = f"(call $realloc (i32.const 0) (i32.const 0) (i32.const 16) (i32.const {size}))"
-        body = f"""(local $at i32) (local.set $at {room}) (i32.store8 (local.get $at) (i32.const 0))
+        body = f"""(local $at i32) (local.set $at {room}) (i32.store8 (local.get $at) (i32.const {case}))
           (memory.copy (i32.add (local.get $at) (i32.const {payload})) (local.get 0) (i32.const {element_size(type_)}))
           (local.get $at)"""
     else:
         numbers = [f"(local.get {n})" for n in range(len(cores))]
-        body = f"""(i32.store8 (i32.const {RESULT}) (i32.const 0)) {_stored(type_, RESULT + payload, numbers)}
-          (i32.const {RESULT})"""
-    return f'(func (export "give") (param {" ".join(cores)}) (result i32) {body})'
+        body = f"""(i32.store8 (i32.const {RESULT}) (i32.const {case}))
+          {_stored(type_, RESULT + payload, numbers)} (i32.const {RESULT})"""
+    return f'(func (export "{name}") (param {" ".join(cores)}) (result i32) {body})'
 
 
 _OPTIONS = '(memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))'
@@ -114,14 +120,17 @@ def echo(type_: t.Type) -> str:
       {" ".join(types.declarations)}
       (core module $m {MEMORY}
         {_echo(type_)}
-        {_give(type_)}
+        {_wrapping("give", type_, 0)}
+        {_wrapping("fail", type_, 1)}
         (func (export "post") (param i32) (call $reset)))
       (core instance $libc (instantiate $m))
       (func (export "echo") (param "x" {shown}) (result {shown})
         (canon lift (core func $libc "echo") {_OPTIONS}
           {"" if flat else '(post-return (core func $libc "post"))'}))
       (func (export "give") (param "x" {shown}) (result (result {shown} (error string)))
-        (canon lift (core func $libc "give") {_OPTIONS} (post-return (core func $libc "post")))))"""
+        (canon lift (core func $libc "give") {_OPTIONS} (post-return (core func $libc "post"))))
+      (func (export "fail") (param "x" {shown}) (result (result string (error {shown})))
+        (canon lift (core func $libc "fail") {_OPTIONS} (post-return (core func $libc "post")))))"""
 
 
 def relay(type_: t.Type) -> str:
