@@ -164,7 +164,7 @@ def _instances(section: Reader, space: _Space) -> None:
 
 def _aliases(section: Reader, space: _Space) -> None:
     for _ in range(section.number()):
-        sort, outside = section.alias()
+        sort, _, outside = section.alias()
         space.of(sort).append(None if outside is None else _outer(space, outside[0], sort, outside[1]))
 
 

@@ -5,7 +5,7 @@ Told from the component's world alone, so that what was compiled and what calls 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,10 +33,20 @@ class Shim:
     imports: Mapping[str, int]
 
 
-def shim_of(world: World, bulk: Bulk) -> Shim:
-    """The numbers of the functions of a component that was wrapped."""
+def shim_of(world: World, bulk: Bulk, direct: Container[str] = ()) -> Shim:
+    """The numbers of the functions of a component that was wrapped.
+
+    Arguments:
+        direct: exported functions that need no shim, by `function_key`.
+    """
     exports, imports = chosen(world, bulk)
+    exports = without(exports, direct)
     return Shim(*({function_key(name, f.name): n for n, (name, f) in enumerate(side)} for side in (exports, imports)))
+
+
+def without(functions: Chosen, direct: Container[str]) -> Chosen:
+    """Those of the functions that need a shim."""
+    return [one for one in functions if function_key(one[0], one[1].name) not in direct]
 
 
 def function_key(interface: Name | None, name: str) -> str:

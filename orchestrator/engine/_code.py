@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,29 +16,43 @@ if TYPE_CHECKING:
     from wasmtime import component as cm
 
     from orchestrator.engine._chosen import Shim
+    from orchestrator.engine._direct import Direct
     from orchestrator.engine._image_file import Mapped
     from orchestrator.interface.types import Name
+
+_NONE: Mapping[str, Direct] = {}
 
 
 class Code:
     """Machine code that belongs to one engine; it outlives every instance made of it."""
 
     def __init__(
-        self, component: cm.Component, images: tuple[Mapped | None, ...] = (), shim: Shim | None = None
+        self,
+        component: cm.Component,
+        images: tuple[Mapped | None, ...] = (),
+        shim: Shim | None = None,
+        direct: Mapping[str, Direct] = _NONE,
     ) -> None:
         self._component = component
-        self.images, self.shim = images, shim
+        self.images, self.shim, self.direct = images, shim, direct
         self.address = c.address(component.ptr())
         self._indices: dict[tuple[Name | None, str], int] = {}
         self._lock = threading.Lock()
 
     @staticmethod
-    def load(engine: Engine, path: Path, images: Sequence[Sequence[int] | None] = (), shim: Shim | None = None) -> Code:
+    def load(
+        engine: Engine,
+        path: Path,
+        images: Sequence[Sequence[int] | None] = (),
+        shim: Shim | None = None,
+        direct: Mapping[str, Direct] = _NONE,
+    ) -> Code:
         """The machine code of a file of the cache.
 
         Arguments:
             images: where the images of its memories are in the file beside it (see `_image_file`).
-            shim: which of its functions go through memory, where a shim was written around it.
+            shim: which of its functions go through a shim's memory, where one was written around it.
+            direct: which of its exported functions are called in plain numbers, by `function_key`.
 
         Raises:
             OSError, ValueError: one of the two files is not there any more, or that of images is cut.
@@ -50,7 +64,8 @@ class Code:
         from orchestrator.engine._image_file import opened
 
         try:
-            return Code(cm.Component.deserialize_file(engine, str(path)), opened(images_of(path), images), shim)
+            component = cm.Component.deserialize_file(engine, str(path))
+            return Code(component, opened(images_of(path), images), shim, direct)
         except WasmtimeError as problem:
             path.stat()  # it may have gone
             raise ComponentError(f"the compiled component {path} cannot be loaded: {problem}; delete it") from None

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,8 +22,9 @@ from wasmtime import component as cm
 
 from orchestrator.engine import _image_file
 from orchestrator.engine._binary import MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES, made
-from orchestrator.engine._chosen import chosen
+from orchestrator.engine._chosen import Chosen, chosen, function_key, without
 from orchestrator.engine._config import HOST_MEMORY, new_engine
+from orchestrator.engine._direct import Direct, expose, qualifies
 from orchestrator.engine._image_file import Image
 from orchestrator.engine._images import strip
 from orchestrator.engine._reflect import reflect
@@ -49,11 +51,13 @@ class Prepared:
         images: what its memories hold at first, in the order in which an instantiation makes those that begin with a
             page or more; None for one that is made empty, () where all are.
         shimmed: whether a shim was written around it, whose memory is then the first.
+        direct: how functions that need no shim are called, by `function_key`.
     """
 
     binary: bytes
     images: tuple[Image | None, ...] = ()
     shimmed: bool = False
+    direct: Mapping[str, Direct] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def prepare(engine: Engine, binary: bytes, world: World, bulk: Bulk) -> Prepared
     """What is compiled of a component whose imports and exports are known.
 
     Arguments:
-        bulk: which of its functions go through a shim's memory.
+        bulk: which of its functions go through memory.
 
     Raises:
         ComponentError: the binary uses a form that is not known here.
@@ -84,9 +88,21 @@ def prepare(engine: Engine, binary: bytes, world: World, bulk: Bulk) -> Prepared
         return Prepared(binary)
     stripped, images = strip(binary, partial(_is_valid, engine))
     exports, imports = chosen(world, bulk)
+    exposed, direct = _exposed(stripped, exports)
+    exports = without(exports, direct)
     if not exports and not imports:
-        return Prepared(stripped, images)
-    return Prepared(wrap(stripped, world, exports, imports), (None, *images) if images else (), shimmed=True)
+        return Prepared(exposed, images, direct=direct)
+    behind = {key: one._replace(memory=one.memory + 1) for key, one in direct.items()}
+    wrapped = wrap(exposed, world, exports, imports)
+    return Prepared(wrapped, (None, *images) if images else (), shimmed=True, direct=behind)
+
+
+def _exposed(binary: bytes, exports: Chosen) -> tuple[bytes, dict[str, Direct]]:
+    """The component with those functions exposed that need no shim, and how they are called."""
+    functions = [one for one in exports if qualifies(one[1])]
+    exposed = expose(binary, functions)
+    keys = [function_key(interface, function.name) for interface, function in functions]
+    return exposed.binary, {keys[number]: direct for number, direct in exposed.functions.items()}
 
 
 def _is_valid(engine: Engine, module: bytes) -> bool:
@@ -101,7 +117,7 @@ def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto") -> Compil
     """Compiles a component and says what is known of it.
 
     Arguments:
-        bulk: which of its functions go through a shim's memory.
+        bulk: which of its functions go through memory.
 
     Raises:
         ComponentError: the binary is no component, or not one that this engine takes.
@@ -120,6 +136,7 @@ def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto") -> Compil
         "instances": parts.instances,
         "images": _image_file.places(prepared.images),
         "shimmed": prepared.shimmed,
+        "direct": prepared.direct,
         "refused": refused,
         "world": world_to_data(world),
     }

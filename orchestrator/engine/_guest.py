@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.engine._config import new_engine
+from orchestrator.engine._direct import PREFIX
 from orchestrator.engine._outline import Named, outline
 from orchestrator.engine._reflect import imported_types
 from orchestrator.errors import ComponentError
@@ -20,11 +21,16 @@ Item = Interface | Function | TypeDef
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A component's binary, its imports and its exports."""
+    """A component's binary, its imports and its exports.
+
+    Arguments:
+        exposed: names of functions of plain numbers that it exports besides: see `_direct`.
+    """
 
     binary: bytes
     imports: Mapping[str, Item]
     exports: Mapping[str, Item]
+    exposed: Sequence[str] = ()
 
 
 def guest(binary: bytes, world: World) -> Guest:
@@ -35,9 +41,20 @@ def guest(binary: bytes, world: World) -> Guest:
     """
     found = outline(binary)
     imported = imported_types(new_engine(), found) if found.probe else []
+    exposed = _exposed(found.exports, world)
+    exports = [one for one in found.exports if one.name not in exposed]
     return Guest(
-        binary, _ordered(found.imports, world.imports, imported), _ordered(found.exports, world.exports, world.types)
+        binary,
+        _ordered(found.imports, world.imports, imported),
+        _ordered(exports, world.exports, world.types),
+        exposed,
     )
+
+
+def _exposed(exports: Sequence[Named], world: World) -> list[str]:
+    """The exports that were added when its world was known."""
+    known = {item_name(item) for item in world.exports}
+    return [one.name for one in exports if one.name.startswith(PREFIX) and one.name not in known]
 
 
 def item_name(item: Item) -> str:

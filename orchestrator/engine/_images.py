@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.engine._binary import Place, made
 from orchestrator.engine._image_file import PAGE, Image
-from orchestrator.engine._sections import PREAMBLE, Reader, rewritten, section, unsigned
+from orchestrator.engine._sections import IMPORTED_MEMORY, PREAMBLE, Reader, rewritten, section, unsigned
 
 THRESHOLD = 64 << 10
 """Bytes of data of a module that are worth a mapping: copying less takes no longer than the faults."""
@@ -118,7 +118,7 @@ class _Rest:
 
     def _read(self, kind: int, inner: Reader) -> None:
         if kind == _IMPORTS:
-            self.memories.imported = sum(_is_memory(inner) for _ in range(inner.number()))
+            self.memories.imported = sum(inner.core_import() == IMPORTED_MEMORY for _ in range(inner.number()))
         elif kind == _MEMORIES:
             self.memories.own = [_memory(inner) for _ in range(inner.number())]
         elif kind == _DATA_COUNT:
@@ -153,35 +153,6 @@ class _Rest:
 def _memory(memories: Reader) -> _Memory:
     flags, minimum = memories.limits()
     return _Memory(bool(flags & _WIDE), minimum * PAGE, open=not flags & _SHARED)
-
-
-def _is_memory(imports: Reader) -> bool:
-    """Skips an import of a module; whether it is a memory."""
-    imports.name()
-    imports.name()
-    kind = imports.byte()
-    if kind == 0:
-        imports.number()
-    elif kind == 1:
-        _reference(imports)
-        imports.limits()
-    elif kind == 2:
-        imports.limits()
-    elif kind == 3:
-        _reference(imports)
-        imports.byte()
-    elif kind == 4:
-        imports.byte()
-        imports.number()
-    else:
-        raise ValueError("an import of an unknown kind")
-    return kind == 2
-
-
-def _reference(types: Reader) -> None:
-    """Skips the type of a value."""
-    if types.byte() in (0x63, 0x64):
-        types.signed(33)
 
 
 def _segments(data: Reader, count: int, memories: _Memories) -> Iterator[bytes | None]:

@@ -59,6 +59,10 @@ class Memory:
     def __init__(self, bank: Bank, shape: Shape, base: int, size: int) -> None:
         self.bank, self.shape, self.base, self.size = bank, shape, base, size
 
+    def view(self) -> memoryview:
+        """Its bytes as they are now: when it has grown there are more. Good as long as its instance lives."""
+        return MEMORY[self.base : self.base + self.size]
+
     def grow(self, size: int) -> None:
         """Makes it larger; it stays where it is.
 
@@ -115,6 +119,10 @@ class Bank:
         else:
             _current[get_ident()] = self._outer
             self._outer = None
+
+    def begun(self, number: int) -> Memory:
+        """The memory of that number among those that began with a page or more: the order that a binary tells."""
+        return [memory for memory in self.memories if memory.shape[0]][number]
 
     def make(self, minimum: int, capacity: int, guard: int) -> Memory:
         """The next memory.

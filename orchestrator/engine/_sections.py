@@ -9,6 +9,7 @@ https://webassembly.github.io/spec/core/binary/
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 MAX_NESTING = 100
 """Components inside one another."""
@@ -16,6 +17,44 @@ PREAMBLE = 8
 """Bytes at the start of a module or component: what it is, and the version of its format."""
 CORE_MODULE, COMPONENT = 1, 4
 """Kinds of sections of a component."""
+
+
+class Alias(NamedTuple):
+    """Another index for something.
+
+    Arguments:
+        sort: of what.
+        inside: the instance it is taken out of, a core one where the sort is, and the name of its export.
+        outside: for what stands around the component instead, how many levels out, and its index there.
+    """
+
+    sort: tuple[int, int]
+    inside: tuple[int, str] | None
+    outside: tuple[int, int] | None
+
+
+class Canon(NamedTuple):
+    """A function that crosses between a component and its core modules.
+
+    Arguments:
+        kind: 0 lifts a core function into one of the component, 1 lowers; others are made by the engine, for resources.
+        function: what is lifted or lowered.
+        options: by their kind, each with its operand (0 for those that have none).
+    """
+
+    kind: int
+    function: int
+    options: dict[int, int]
+
+
+LIFT, LOWER = 0, 1
+"""Kinds of `Canon`."""
+UTF8, UTF16, LATIN1, WITH_MEMORY, WITH_REALLOC, WITH_POST_RETURN, ASYNC, WITH_CALLBACK = range(8)
+"""Options of `Canon`."""
+_OPERANDS = (WITH_MEMORY, WITH_REALLOC, WITH_POST_RETURN, WITH_CALLBACK)
+_RESOURCE_KINDS = (2, 3, 4)
+IMPORTED_MEMORY = 2
+"""The kind of a core module's import that is a memory."""
 
 
 class Reader:
@@ -101,13 +140,57 @@ class Reader:
             self.extern_type()
         return sort, index
 
-    def alias(self) -> tuple[tuple[int, int], tuple[int, int] | None]:
-        """An alias' sort and, where it is of something outside, how many levels out that is and its index there."""
+    def alias(self) -> Alias:
+        """An alias of a component."""
         sort, target, first = self.sort(), self.byte(), self.number()
         if target == 2:
-            return sort, (first, self.number())
+            return Alias(sort, None, (first, self.number()))
+        return Alias(sort, (first, self.name()), None)
+
+    def canon(self) -> Canon:
+        """An entry of a section of canonical functions."""
+        kind = self.byte()
+        if kind in _RESOURCE_KINDS:
+            self.number()
+            return Canon(kind, 0, {})
+        if kind not in (LIFT, LOWER) or self.byte():
+            raise ValueError("a canonical function of an unknown kind")
+        function, options = self.number(), dict[int, int]()
+        for _ in range(self.number()):
+            option = self.byte()
+            if option > WITH_CALLBACK:
+                raise ValueError("an unknown option of a canonical function")
+            options[option] = self.number() if option in _OPERANDS else 0
+        if kind == LIFT:
+            self.number()
+        return Canon(kind, function, options)
+
+    def core_import(self) -> int:
+        """Skips an import of a core module; its kind."""
         self.name()
-        return sort, None
+        self.name()
+        kind = self.byte()
+        if kind == 0:
+            self.number()
+        elif kind == 1:
+            self._core_type()
+            self.limits()
+        elif kind == IMPORTED_MEMORY:
+            self.limits()
+        elif kind == 3:
+            self._core_type()
+            self.byte()
+        elif kind == 4:
+            self.byte()
+            self.number()
+        else:
+            raise ValueError("an import of an unknown kind")
+        return kind
+
+    def _core_type(self) -> None:
+        """Skips the type of a core value."""
+        if self.byte() in (0x63, 0x64):
+            self.signed(33)
 
     def limits(self) -> tuple[int, int]:
         """The limits of a memory or table: their flags and the minimum."""

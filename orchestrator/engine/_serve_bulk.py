@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._calls import BulkCall, exported
+from orchestrator.engine._direct_call import DirectCall
 from orchestrator.engine._layouts import layout_of
 from orchestrator.engine._live import LIVE
 from orchestrator.engine._memory import MEMORY
@@ -85,7 +86,7 @@ def forward_bulk(wanted: Function, target: Name | None, offered: Function, gate:
 
     def through(caller: Instance, callee: Instance, numbers: Sequence[Number]) -> tuple[Number, int]:
         call = callee.calls.get(called.key) or callee.ready(called)
-        if call.__class__ is BulkCall:
+        if isinstance(call, (BulkCall, DirectCall)):
             return call.through(caller.arena, numbers)
         values = [python_of(value) for value in layout.lift_arrays(numbers, caller.arena.memory)]
         value, size = call.call(values)

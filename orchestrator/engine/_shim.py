@@ -9,6 +9,7 @@ between that memory and the guest's. Not for laying out values in it, nor for ca
 
 - exports the instance `EXPORTS` with `f0`, `f1`, …: the given exported functions as a core module would call them,
   their parameters `p0`, `p1`, … and, where the result goes through memory, a last `ret`, its address;
+- exports what the guest was given to be called without a shim, where it was (see `_direct`);
 - imports the instance `IMPORTS` with `f0`, `f1`, …, where imports are given: they are called for these as a core
   module's function would be, and return what it would.
 
@@ -72,6 +73,8 @@ class _Wrapper:
         self._offer(exports)
         for name, item in self._guest.exports.items():
             ct.export_item(self._text, self._scope, name, item, "$guest")
+        for name in self._guest.exposed:
+            self._text.add(f'(export "{name}" (func $guest "{name}"))')
         return self._text.component()
 
     def _imports(self) -> dict[str, str]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.interface.types import World
 from orchestrator.manifest.model import Bulk, ComponentManifest
+
+if TYPE_CHECKING:
+    from orchestrator.engine._direct import Direct
 
 _MOST = 1 << 20
 """No count grows beyond this: nested instantiations multiply."""
@@ -44,7 +49,8 @@ class Component:
         manifest: its `component.yaml`, where it has one.
         parts: what its instances are made of.
         bulk: which of its functions pass their values through memory that the host owns, where it was compiled so.
-        shimmed: whether it was: off Linux, and where nothing of it can go that way, it was not.
+        shimmed: whether a shim was written around it for that: off Linux, and where nothing needs one, none was.
+        direct: how exported functions are called that need none, by `function_key`.
     """
 
     name: str
@@ -56,3 +62,4 @@ class Component:
     parts: Parts = Parts(1, 1)
     bulk: Bulk = "auto"
     shimmed: bool = False
+    direct: Mapping[str, Direct] = field(default_factory=dict, hash=False)

@@ -27,6 +27,7 @@ from orchestrator.interface.serial import world_from_data
 
 if TYPE_CHECKING:
     from orchestrator.engine._code import Code
+    from orchestrator.engine._direct import Direct
     from orchestrator.engine._fuse import Fused
     from orchestrator.engine._ticker import Ticker
     from orchestrator.engine.fused import FusedComponent, Link
@@ -234,10 +235,10 @@ class Engine:
             found = _reflected(self._compile(digest, bulk, name, size, read))
         if found is None:
             raise ComponentError(f"what was compiled of {name} cannot be read back; empty {self.cache.folder}")
-        world, parts, shimmed = found
+        world, parts, shimmed, direct = found
         with self._lock:
             self._binaries[digest] = read
-        return Component(name, digest, size, origin, world, None, parts, bulk, shimmed)
+        return Component(name, digest, size, origin, world, None, parts, bulk, shimmed, direct)
 
     def _compile(self, digest: str, bulk: Bulk, name: str, size: int, read: Callable[[], bytes]) -> dict[str, Any]:
         from orchestrator.engine import _compiler
@@ -282,7 +283,7 @@ class Engine:
 
         digest, bulk = component.digest, component.bulk
         key = cache_key(bulk)
-        shim = shim_of(component.world, bulk) if component.shimmed else None
+        shim = shim_of(component.world, bulk, component.direct) if component.shimmed else None
         for _ in range(_TRIES):
             known = self.cache.known(digest, key)
             if known is None or _reflected(known) is None:
@@ -291,7 +292,7 @@ class Engine:
                     break
                 known = self._compile(digest, bulk, component.name, component.size, read)
             try:
-                return Code.load(self._native, self.cache.code(digest, key), known["images"], shim)
+                return Code.load(self._native, self.cache.code(digest, key), known["images"], shim, component.direct)
             except (OSError, ValueError):  # another process made room just now
                 continue
         raise ComponentError(f"the machine code of {component.name} is gone from the cache; load the component again")
@@ -357,8 +358,9 @@ def _text(path: Path) -> str:
         raise ComponentError(f"cannot read {printable(str(path))}: {problem}") from problem
 
 
-def _reflected(known: dict[str, Any] | None) -> tuple[World, Parts, bool] | None:
+def _reflected(known: dict[str, Any] | None) -> tuple[World, Parts, bool, dict[str, Direct]] | None:
     """What the cache or the compiler says of a component; None where that is not what this engine writes."""
+    from orchestrator.engine._direct import from_data
     from orchestrator.engine._image_file import check
 
     if known is None:
@@ -367,6 +369,7 @@ def _reflected(known: dict[str, Any] | None) -> tuple[World, Parts, bool] | None
         check(known["images"])
         world = world_from_data(known["world"])
         parts = Parts(int(known["memories"]), int(known["tables"]), int(known["instances"]))
-        return replace(world, refused=tuple(map(str, known["refused"]))), parts, known["shimmed"] is True
-    except (KeyError, TypeError, ValueError):
+        world = replace(world, refused=tuple(map(str, known["refused"])))
+        return world, parts, known["shimmed"] is True, from_data(known["direct"])
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -18,6 +18,7 @@ from orchestrator.engine._arena import Arena
 from orchestrator.engine._calls import BulkCall, Call, CarriedCall, Exported, HandleCall, exported
 from orchestrator.engine._chosen import EXPORTS, function_key
 from orchestrator.engine._config import HOST_MEMORY
+from orchestrator.engine._direct_call import DirectCall
 from orchestrator.engine._failure import failure
 from orchestrator.engine._last_words import LastWords, Reason
 from orchestrator.engine._live import LIVE, release, watch
@@ -261,6 +262,10 @@ class Instance:
         return call
 
     def _made(self, target: Exported) -> Call:
+        direct = self.linker.code.direct.get(target.key)
+        if direct is not None:
+            assert self.bank is not None
+            return DirectCall(self, target, direct, self.bank.begun(direct.memory))
         shim = self.linker.code.shim
         number = None if shim is None else shim.exports.get(target.key)
         if number is not None:
@@ -308,9 +313,14 @@ class Instance:
         problem = pending or failure(c.error_exit_status, error, self._reason())
         if pending is not None:
             c.error_delete(error)
-        said = next(iter(str(problem).splitlines()), "") or type(problem).__name__
-        self.ended, self.gone = said.removeprefix(_OVER), True
+        self.end(problem)
         return problem
+
+    def end(self, problem: BaseException) -> None:
+        """The instance answers no further call, because of that; what ended it first is what it says."""
+        if not self.ended:
+            said = next(iter(str(problem).splitlines()), "") or type(problem).__name__
+            self.ended, self.gone = said.removeprefix(_OVER), True
 
     def _reason(self) -> Reason | None:
         """What the guest said of its end, unless errors must not quote it."""

@@ -1,0 +1,301 @@
+"""Finds what lies behind the functions that a component exports: the core function, its memory, what it allocates with.
+
+The outermost component's index spaces are followed as far as they are known from its binary alone: an export leads to
+a function that is lifted there, out of an instance that is listed in place, or made by a nested component that gives
+its imports back under other names, as tools write it. Whatever else a function comes from, nothing is said of it.
+
+Source: https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.engine import _sections as s
+from orchestrator.engine._binary import Place
+from orchestrator.engine._sections import Reader
+from orchestrator.interface.types import Name
+
+_FUNCTION, _TYPE, _COMPONENT, _INSTANCE = (0, 1), (0, 3), (0, 4), (0, 5)
+_MEMORY, _MODULE = (1, 2), (1, 0x11)
+_TYPES = 7
+_IMPORTS, _MEMORIES, _EXPORTS = 2, 5, 7
+"""Sections of a core module."""
+_PLAIN = 1
+"""The flags that a memory of 32 bits may have, which is not shared: whether it has a maximum."""
+_KNOWN = {s.UTF8, s.WITH_MEMORY, s.WITH_REALLOC, s.WITH_POST_RETURN}
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """A function of the component and what it is made of, all by their indices in the component.
+
+    Arguments:
+        function: the core function.
+        memory: where its values lie; None where that is not known, or no memory is named.
+        realloc, post_return: core functions; None where it has none.
+    """
+
+    function: int
+    memory: Place | None
+    realloc: int | None
+    post_return: int | None
+
+
+class _Instance:
+    """The functions of an instance, by the names of its exports.
+
+    Arguments:
+        given: functions by the names that the instance itself knows them by.
+        names: those names by the exports', where they differ.
+    """
+
+    def __init__(self, given: Mapping[str, Lift | None], names: Mapping[str, str] | None = None) -> None:
+        self._given, self._names = given, names
+
+    def function(self, name: str) -> Lift | None:
+        """The function that it exports under a name, if it is known."""
+        inner = name if self._names is None else self._names.get(name)
+        return None if inner is None else self._given.get(inner)
+
+
+_Memories = Mapping[str, Place | None]
+"""The memories of a core module's instance, by the names of its exports."""
+_Mirror = Mapping[str, str]
+"""Of a component: its exported functions that are its imports, each with the import's name."""
+
+
+@dataclass(slots=True)
+class Lifts:
+    """The index spaces of the outermost component, None for what is not known, and what it exports, by name."""
+
+    functions: list[Lift | None] = field(default_factory=list)
+    instances: list[_Instance | None] = field(default_factory=list)
+    components: list[_Mirror | None] = field(default_factory=list)
+    modules: list[_Memories | None] = field(default_factory=list)
+    core_instances: list[_Memories] = field(default_factory=list)
+    memories: list[Place | None] = field(default_factory=list)
+    types: int = 0
+    exports: dict[str, Lift | _Instance | None] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+    """Numbers the modules of the whole binary, as `_binary.made` does."""
+
+    def find(self, interface: Name | None, name: str) -> Lift | None:
+        """What is behind an exported function.
+
+        Arguments:
+            interface: the exported interface the function is in; None for the world's own.
+        """
+        found = self.exports.get(name if interface is None else str(interface))
+        if isinstance(found, _Instance):
+            return None if interface is None else found.function(name)
+        return found if interface is None else None
+
+    def space(self, sort: tuple[int, int]) -> list[Any]:
+        """The index space of a sort; one that nobody looks at for every other sort."""
+        spaces: dict[tuple[int, int], list[Any]] = {
+            _FUNCTION: self.functions,
+            _INSTANCE: self.instances,
+            _COMPONENT: self.components,
+            _MODULE: self.modules,
+            _MEMORY: self.memories,
+        }
+        return spaces.get(sort, [])
+
+    def add(self, sort: tuple[int, int], item: Any) -> None:
+        """The next index of a sort."""
+        if sort == _TYPE:
+            self.types += 1
+        else:
+            self.space(sort).append(item)
+
+
+def lifts(binary: bytes) -> Lifts:
+    """What lies behind the functions of the component in `binary`.
+
+    Raises:
+        ValueError, IndexError: the binary uses a form that is not known here.
+    """
+    found = Lifts()
+    reader = Reader(binary, 0, len(binary))
+    reader.take(s.PREAMBLE)
+    for kind, section in reader.sections():
+        if kind == s.CORE_MODULE:
+            found.modules.append(_module(section, next(found.numbers)))
+        elif kind == s.COMPONENT:
+            found.components.append(_mirror(section, found.numbers, 1))
+        elif kind == _TYPES:
+            found.types += section.number()
+        elif kind in _SECTIONS:
+            for _ in range(section.number()):
+                _SECTIONS[kind](section, found)
+    return found
+
+
+# Core modules and their instances
+
+
+def _module(module: Reader, number: int) -> _Memories | None:
+    """The memories that a module defines and exports; None for a module of a form that is not known here."""
+    module.take(s.PREAMBLE)
+    imported, places, exports = 0, list[Place | None](), dict[str, Place | None]()
+    try:
+        for kind, section in module.sections():
+            if kind == _IMPORTS:
+                imported = sum(section.core_import() == s.IMPORTED_MEMORY for _ in range(section.number()))
+            elif kind == _MEMORIES:
+                places = [_place(section, (number, index)) for index in range(section.number())]
+            elif kind == _EXPORTS:
+                for _ in range(section.number()):
+                    name, sort, index = section.name(), section.byte(), section.number()
+                    if sort == s.IMPORTED_MEMORY and index >= imported:
+                        exports[name] = places[index - imported]
+    except (ValueError, IndexError):
+        return None
+    return exports
+
+
+def _place(memories: Reader, place: Place) -> Place | None:
+    return place if memories.limits()[0] <= _PLAIN else None
+
+
+def _core_instance(section: Reader, found: Lifts) -> None:
+    if section.byte() == 0:
+        made = found.modules[section.number()]
+        for _ in range(section.number()):
+            section.name()
+            section.byte()
+            section.number()
+        found.core_instances.append(made or {})
+        return
+    listed: dict[str, Place | None] = {}
+    for _ in range(section.number()):
+        name, sort, index = section.name(), section.byte(), section.number()
+        if sort == _MEMORY[1]:
+            listed[name] = found.memories[index]
+    found.core_instances.append(listed)
+
+
+# Components and their instances
+
+
+def _mirror(component: Reader, numbers: Iterator[int], depth: int) -> _Mirror:
+    """Which exports of a nested component are its imports; its modules are numbered on the way."""
+    if depth > s.MAX_NESTING:
+        raise ValueError(f"components nested more than {s.MAX_NESTING} deep")
+    component.take(s.PREAMBLE)
+    functions, exports = list[str | None](), dict[str, str]()
+    for kind, section in component.sections():
+        if kind == s.CORE_MODULE:
+            next(numbers)
+        elif kind == s.COMPONENT:
+            _mirror(section, numbers, depth + 1)
+        elif kind in _NESTED:
+            for _ in range(section.number()):
+                _NESTED[kind](section, functions, exports)
+    return exports
+
+
+def _nested_alias(section: Reader, functions: list[str | None], _exports: dict[str, str]) -> None:
+    if section.alias().sort == _FUNCTION:
+        functions.append(None)
+
+
+def _nested_canon(section: Reader, functions: list[str | None], _exports: dict[str, str]) -> None:
+    if section.canon().kind == s.LIFT:
+        functions.append(None)
+
+
+def _nested_import(section: Reader, functions: list[str | None], _exports: dict[str, str]) -> None:
+    name = section.extern_name()
+    if section.extern_type() == _FUNCTION:
+        functions.append(name)
+
+
+def _nested_export(section: Reader, functions: list[str | None], exports: dict[str, str]) -> None:
+    name = section.extern_name()
+    sort, index = section.exported()
+    if sort == _FUNCTION:
+        inner = functions[index]
+        functions.append(inner)
+        if inner is not None:
+            exports[name] = inner
+
+
+_NESTED: dict[int, Callable[[Reader, list[str | None], dict[str, str]], None]] = {
+    6: _nested_alias,
+    8: _nested_canon,
+    10: _nested_import,
+    11: _nested_export,
+}
+
+
+def _instance(section: Reader, found: Lifts) -> None:
+    mirror = found.components[section.number()] if (made := section.byte() == 0) else None
+    given: dict[str, Lift | None] = {}
+    for _ in range(section.number()):
+        name = section.name() if made else section.extern_name()
+        sort, index = section.sort(), section.number()
+        if sort == _FUNCTION:
+            given[name] = found.functions[index]
+    found.instances.append(_Instance(given, mirror or {}) if made else _Instance(given))
+
+
+# The rest of the outermost component
+
+
+def _alias(section: Reader, found: Lifts) -> None:
+    sort, inside, outside = section.alias()
+    item = None
+    if outside is not None:
+        if outside[0] == 0 and sort in (_COMPONENT, _MODULE):
+            item = found.space(sort)[outside[1]]
+    elif inside is not None and sort == _MEMORY:
+        item = found.core_instances[inside[0]].get(inside[1])
+    elif inside is not None and sort == _FUNCTION:
+        instance = found.instances[inside[0]]
+        item = None if instance is None else instance.function(inside[1])
+    found.add(sort, item)
+
+
+def _canon(section: Reader, found: Lifts) -> None:
+    kind, function, options = section.canon()
+    if kind == s.LIFT:
+        found.functions.append(_lift(function, options, found) if options.keys() <= _KNOWN else None)
+
+
+def _lift(function: int, options: Mapping[int, int], found: Lifts) -> Lift:
+    memory = options.get(s.WITH_MEMORY)
+    return Lift(
+        function,
+        None if memory is None else found.memories[memory],
+        options.get(s.WITH_REALLOC),
+        options.get(s.WITH_POST_RETURN),
+    )
+
+
+def _import(section: Reader, found: Lifts) -> None:
+    section.extern_name()
+    found.add(section.extern_type(), None)
+
+
+def _export(section: Reader, found: Lifts) -> None:
+    """An export is a new index for what it exports."""
+    name = section.extern_name()
+    sort, index = section.exported()
+    item = found.space(sort)[index] if sort in (_FUNCTION, _INSTANCE, _COMPONENT, _MODULE) else None
+    found.add(sort, item)
+    found.exports[name] = item if sort in (_FUNCTION, _INSTANCE) else None
+
+
+_SECTIONS: dict[int, Callable[[Reader, Lifts], None]] = {
+    2: _core_instance,
+    5: _instance,
+    6: _alias,
+    8: _canon,
+    10: _import,
+    11: _export,
+}
