@@ -1,7 +1,8 @@
 """Components as WAT that give back a value of any type but handles, however it is passed: flat, or through memory.
 
     ECHO    exports `echo: func(x: T) -> T`, `give: func(x: T) -> result<T, string>`, which is always ok, and
-            `fail: func(x: T) -> result<string, T>`, which is always an err
+            `fail: func(x: T) -> result<string, T>`, which is always an err, and
+            `both: func(x: T, n: u32, y: T) -> tuple<T, T>`
     RELAY   imports `echo`, and exports `relay: func(x: T) -> T`, which calls it
 
 What is flat is written to memory by the canonical ABI, so that the guests are its second reader. Not for guests that
@@ -108,6 +109,26 @@ def _wrapping(name: str, type_: t.Type, case: int) -> str:
     return f'(func (export "{name}") (param {" ".join(cores)}) (result i32) {body})'
 
 
+def _both(type_: t.Type) -> str:
+    """A function that gives two of its parameters as a tuple; between them stands a number."""
+    size, start = element_size(type_), align(element_size(type_), alignment(type_))
+    cores = flattened(type_)
+    count = len(cores)
+    if 2 * count + 1 > _MOST:
+        cores, second = ["i32"], align(align(size, 4) + 4, alignment(type_))
+        room = f"(call $realloc (i32.const 0) (i32.const 0) (i32.const 16) (i32.const {start + size}))"
+        body = f"""(local $at i32) (local.set $at {room})
+          (memory.copy (local.get $at) (local.get 0) (i32.const {size}))
+          (memory.copy (i32.add (local.get $at) (i32.const {start}))
+            (i32.add (local.get 0) (i32.const {second})) (i32.const {size}))
+          (local.get $at)"""
+    else:
+        x, y = ([f"(local.get {first + n})" for n in range(count)] for first in (0, count + 1))
+        cores = [*cores, "i32", *cores]
+        body = f"{_stored(type_, RESULT, x)} {_stored(type_, RESULT + start, y)} (i32.const {RESULT})"
+    return f'(func (export "both") (param {" ".join(cores)}) (result i32) {body})'
+
+
 _OPTIONS = '(memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))'
 
 
@@ -122,6 +143,7 @@ def echo(type_: t.Type) -> str:
         {_echo(type_)}
         {_wrapping("give", type_, 0)}
         {_wrapping("fail", type_, 1)}
+        {_both(type_)}
         (func (export "post") (param i32) (call $reset)))
       (core instance $libc (instantiate $m))
       (func (export "echo") (param "x" {shown}) (result {shown})
@@ -130,7 +152,9 @@ def echo(type_: t.Type) -> str:
       (func (export "give") (param "x" {shown}) (result (result {shown} (error string)))
         (canon lift (core func $libc "give") {_OPTIONS} (post-return (core func $libc "post"))))
       (func (export "fail") (param "x" {shown}) (result (result string (error {shown})))
-        (canon lift (core func $libc "fail") {_OPTIONS} (post-return (core func $libc "post")))))"""
+        (canon lift (core func $libc "fail") {_OPTIONS} (post-return (core func $libc "post"))))
+      (func (export "both") (param "x" {shown}) (param "n" u32) (param "y" {shown}) (result (tuple {shown} {shown}))
+        (canon lift (core func $libc "both") {_OPTIONS} (post-return (core func $libc "post")))))"""
 
 
 def relay(type_: t.Type) -> str:

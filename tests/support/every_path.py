@@ -131,7 +131,7 @@ class EveryPath:
         for one, other in product(BULKS, BULKS):
             yield f"call, {one} to {other}", self._call(one, other), ("out",), 0
             yield f"seen call, {one} to {other}", self._call(one, other, contract=SEES_CALL), ("out",), 2
-            names = ("out", "again", "err", "two", "given")
+            names = ("out", "again", "err", "two", "given", "first", "second")
             yield f"data, {one} to {other}", self._data(one, other), names, 2
         if has_json(self.type):
             for bulk in BULKS:
@@ -192,12 +192,17 @@ class EveryPath:
             .data("two", "some", contract=SEES_VALUE)
             .data("given", "failing")
             .data("failing.err", "err")
+            .node("both", self._echo, run="both", args={"n": 7}, bulk=one)
+            .data("out", "both.x")
+            .data("again", "both.y")
             .output("given", "given")
             .output("two", "two")
             .output("out", "out")
             .output("again", "again")
             .output("err", "err")
             .output("wrapped", "some")
+            .output("first", "both.0")
+            .output("second", "both.1")
         )
 
     def _tool(self, bulk: Bulk) -> Pipeline:
@@ -264,6 +269,8 @@ class EveryPath:
             return None
         if event.node in ("given", "failing"):
             return wanted, size(t.Result(self.type, t.STRING), {"ok": value})
+        if event.node == "both":
+            return 2 * wanted + 4, size(t.Tuple((self.type, self.type)), (value, value))
         if event.node == "some":
             some = {"some": value} if isinstance(self.type, t.Option) else value
             return (size(t.Option(self.type), some),) * 2
