@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.engine._flat import has_handles, has_lists
+from orchestrator.engine._flat import MAX_PARAMS, has_handles, has_lists, signature
 from orchestrator.engine.imports import is_wasi
 from orchestrator.interface.types import Function, Interface, Name, World
 
@@ -60,7 +60,8 @@ def chosen(world: World, bulk: Bulk) -> tuple[Chosen, Chosen]:
     Settings (`wasi:config`) are read once and are a few words: they go the ordinary way, as does what WASI answers.
 
     Arguments:
-        bulk: `auto` takes those with a list, `always` all; neither takes one with a handle, nor `never` any.
+        bulk: `auto` takes those with a list, `always` all; neither takes one with a handle, nor `never` any. An exported
+            one is not taken whose numbers, and one more for where its result goes, are too many to be passed as such.
     """
 
     def some(items: Sequence[Interface | Function]) -> Chosen:
@@ -72,7 +73,13 @@ def chosen(world: World, bulk: Bulk) -> tuple[Chosen, Chosen]:
             if (bulk == "always" or has_lists(function)) and not has_handles(function)
         )
 
-    return some(world.exports), some(world.imports)
+    return [one for one in some(world.exports) if _fits(one[1])], some(world.imports)
+
+
+def _fits(function: Function) -> bool:
+    """Whether a function in plain numbers can stand for an exported one."""
+    flats = signature(function)
+    return len(flats.params) + flats.by_pointer <= MAX_PARAMS
 
 
 def _functions(items: Sequence[Interface | Function]) -> Iterator[tuple[Name | None, Function]]:

@@ -11,7 +11,8 @@ from orchestrator.errors import LimitExceeded, RunError, Trapped
 
 _LIMITS = {
     "call stack exhausted": "the guest's calls nest too deep: its stack is used up",
-    "fuel allocated for hostcalls": "the values of one call are too large for the engine to carry; pass them in parts",
+    "fuel allocated for hostcalls": "the values of one call are too large to cross one by one; "
+    "have them cross in bulk (`bulk: auto` on the node), or pass them in parts",
     "resource limit exceeded": "the component needs more than its limits allow",
     "memory minimum size": "the component's memory is larger than its limit from the start",
     "the system has no memory": "the system has no room for another memory",

@@ -229,7 +229,7 @@ class Run:
 
 def _limit(problem: RunError) -> str:
     """Which limit it is."""
-    known = () if isinstance(problem, TimedOut) else ("memory", "stack", "calls", "table", "values")
+    known = () if isinstance(problem, TimedOut) else ("memory", "stack", "values", "calls", "table")
     return next((name for name in known if name in problem.message), "timeout" if not known else "limits")
 
 

@@ -127,7 +127,17 @@ def test_large_values(chain: tuple[Guest, Guest], path: str, value: Any) -> None
         assert guest.call(path, value) == value
 
 
-def test_what_is_too_large_is_refused_with_a_reason(everything: Guest) -> None:
+def test_what_is_too_large_one_by_one_is_refused_with_a_reason(built: Engine, component: Component) -> None:
+    guest = make(built, built.variant(component, "never"))
     with pytest.raises(LimitExceeded) as caught:
-        everything.call("containers/bytes", bytes(4_000_000))
-    assert caught.value.message == "the values of one call are too large for the engine to carry; pass them in parts"
+        guest.call("containers/bytes", bytes(4_000_000))
+    assert caught.value.message == (
+        "the values of one call are too large to cross one by one; "
+        "have them cross in bulk (`bulk: auto` on the node), or pass them in parts"
+    )
+    guest.instance.close()
+
+
+def test_it_crosses_in_bulk(everything: Guest) -> None:
+    value = bytes(range(250)) * 16_000
+    assert everything.call("containers/bytes", value) == value

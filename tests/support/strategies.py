@@ -55,9 +55,9 @@ def types(max_depth: int = 3) -> st.SearchStrategy[t.Type]:
     return found
 
 
-def block_types(max_depth: int = 3) -> st.SearchStrategy[t.Type]:
+def block_types(max_depth: int = 3, most_flags: int = 70) -> st.SearchStrategy[t.Type]:
     """Types whose values lie in memory: those above, and some that take more flags or cases than a byte counts."""
-    wide = st.integers(11, 70).map(lambda n: t.Flags(tuple(f"f{index}" for index in range(n))))
+    wide = st.integers(11, most_flags).map(lambda n: t.Flags(tuple(f"f{index}" for index in range(n))))
     many = st.just(t.Enum(tuple(f"e{index}" for index in range(300))))
     numbers = st.builds(t.List, PRIMITIVES)
     return st.one_of(types(max_depth), _nesting(st.one_of(wide, many, numbers, types(2))), wide, numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -52,13 +53,18 @@ def test_the_backtrace_is_short_and_names_functions(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("count", [3_000_000, 60_000_000])
-def test_a_result_too_large_for_one_call_is_a_limit(engine: Engine, count: int) -> None:
+def test_a_result_too_large_to_cross_one_by_one_crosses_in_bulk(engine: Engine, count: int) -> None:
     with instance(engine, BAD) as bad:
+        call(bad, "grow", count // 65536 + 1)
+        assert len(call(bad, "many", count)) == count
+    linker = engine.linker(engine.variant(engine.from_text(BAD), "never"))
+    with closing(linker.instantiate(Frame())) as bad:
         call(bad, "grow", count // 65536 + 1)
         with pytest.raises(LimitExceeded) as caught:
             call(bad, "many", count)
-        assert (
-            caught.value.message == "the values of one call are too large for the engine to carry; pass them in parts"
+        assert caught.value.message == (
+            "the values of one call are too large to cross one by one; "
+            "have them cross in bulk (`bulk: auto` on the node), or pass them in parts"
         )
 
 
