@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from orchestrator.engine import Engine, Frame, Instance, InstanceSettings
-from orchestrator.engine._calls import BulkCall, exported
+from orchestrator.engine._bulk_call import BulkCall
+from orchestrator.engine._calls import exported
 from orchestrator.engine._direct_call import DirectCall
 from orchestrator.errors import LimitExceeded, TimedOut, Trapped
 from orchestrator.interface import types as t
