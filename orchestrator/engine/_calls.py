@@ -47,12 +47,17 @@ class Exported:
         interface: the exported interface the function is in; None for the world's own.
     """
 
-    __slots__ = ("function", "interface", "key", "plan")
+    __slots__ = ("function", "interface", "key", "owns", "owns_result", "plan", "room")
 
     def __init__(self, interface: Name | None, function: Function) -> None:
         self.interface, self.function = interface, function
         self.key = function_key(interface, function.name)
         self.plan: Plan = plan(function)
+        self.room = ctypes.c_uint64 * (c.VALUE // 8 * max(1, len(function.params)))
+        """The C type of its arguments."""
+        self.owns = tuple(points(field.type) for field in function.params)
+        """Whether there is something to free of each of them, once it was lowered."""
+        self.owns_result = function.result is not None and points(function.result)
 
 
 def exported(interface: Name | None, function: Function) -> Exported:
@@ -80,11 +85,10 @@ class _ByValue:
         function = target.function
         self._instance, self._plan = instance, target.plan
         self._function, self._count = address, len(function.params)
-        self._room = (ctypes.c_uint64 * (c.VALUE // 8 * max(1, self._count)))()
+        self._room = target.room()
         self._arguments = ctypes.addressof(self._room)
-        self._owns = tuple(points(field.type) for field in function.params)
+        self._owns, self._owns_result = target.owns, target.owns_result
         self._result, self._results = function.result, int(function.result is not None)
-        self._owns_result = function.result is not None and points(function.result)
 
     def _made(self, values: Sequence[Any]) -> Owned:
         """Calls; where the result stands."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from orchestrator.engine._flat import MAX_PARAMS, has_handles, has_lists, signature
@@ -53,6 +54,7 @@ def without(functions: Chosen, direct: Container[str]) -> Chosen:
     return [one for one in functions if _fits(one[1]) and function_key(one[0], one[1].name) not in direct]
 
 
+@lru_cache(maxsize=4096)
 def function_key(interface: Name | None, name: str) -> str:
     """What a function of a component is looked up by: a text, whose hash is known."""
     return f"{interface or ''}#{name}"

@@ -80,7 +80,7 @@ class Instance:
         self.bank: Bank | None = None
         """Its memories, where this engine owns them."""
         self._arena: Arena | None = None
-        self._words = LastWords(settings.output or (lambda _stream, _data: None))
+        self._words = LastWords(settings.output or _unheard)
         self.unfinished = self._words.unfinished
 
     def start(self, frame: Frame, linker: int) -> None:
@@ -121,7 +121,7 @@ class Instance:
         if self.bank is None or not self.bank.memories:
             return 0
         memory = self.bank.memories[self.linker.code.shim is not None]
-        return QUADS[memory.base + offset >> 3]
+        return QUADS[memory.base + offset >> 3] if memory.base else 0
 
     def _limit(self) -> None:
         """Has the store keep to its limits.
@@ -394,3 +394,7 @@ class Instance:
         LIVE.pop(self.context, None)
         c.store_delete(self._store)
         release(self._output)
+
+
+def _unheard(_stream: str, _data: bytes) -> None:
+    """Takes what nobody wants to hear."""
