@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks._guests import ECHO
+from benchmarks._guests import echo, text
 from orchestrator.engine import Component, Engine, Linker
 from orchestrator.engine.cache import default_folder
 from orchestrator.engine.imports import is_wasi
@@ -36,7 +36,7 @@ def kinds(engine: Engine) -> dict[str, tuple[Component, bytes] | None]:
 def _small(engine: Engine) -> tuple[Component, bytes]:
     from wasmtime import wat2wasm
 
-    binary = bytes(wat2wasm(ECHO))
+    binary = bytes(wat2wasm(echo(text(10))))
     return engine.from_binary(binary, "small"), binary
 
 

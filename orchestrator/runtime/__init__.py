@@ -9,6 +9,7 @@
     gates.py       call edges between components, as the engine asks them
     tools.py       `agent:core/tools`
     homes.py       the instances of a node
+    pool.py        fresh instances made ahead
     paths.py       a path into a value
     threads.py     threads with stack enough
 
