@@ -44,6 +44,9 @@ class Home:
         # An instance that a run could tell apart, or that uses the terminal before there is a run, is not made ahead.
         alike = self.lifetime != "session" and self.authority is not None and self.authority.stdio != "inherit"
         self._pool = Pool(filler) if alike else None
+        self._memory = node.limits.memory or DEFAULT_MEMORY
+        self._silent = None if linker.uses_wasi else InstanceSettings(self._memory)
+        """What each instance is given that can neither print nor reach anything."""
         self._session: Instance | None = None
         self._authority: Authority | None = None
         self._users = 1
@@ -74,9 +77,10 @@ class Home:
         return self._made(frame, printed, authority, quotes), printed
 
     def _made(self, frame: Frame, printed: Printed, authority: Authority, quotes: bool) -> Instance:
-        memory = self.node.limits.memory or DEFAULT_MEMORY
-        given = InstanceSettings(memory, wasi=settings(authority), output=printed, quotes=quotes)
-        made = self.linker.instantiate(frame, given)
+        made = self.linker.instantiate(
+            frame,
+            self._silent or InstanceSettings(self._memory, wasi=settings(authority), output=printed, quotes=quotes),
+        )
         printed.instance = made
         self.store.watch(made)
         return made
