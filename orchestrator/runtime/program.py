@@ -16,7 +16,7 @@ from orchestrator.audit import Recorder, trace_id
 from orchestrator.engine import Engine, Linker, python_of
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.imports import is_wasi
-from orchestrator.engine.stack import needed_stack, stack_left
+from orchestrator.engine.stack import has_frames, needed_stack, stack_left
 from orchestrator.errors import Cancelled, ClosedError, LimitExceeded, RunError, TimedOut, ValueMismatch
 from orchestrator.interface.convert import check, has_json
 from orchestrator.interface.sizes import sizer
@@ -217,7 +217,7 @@ class Program:
 
         Only where none of them can block in the host, so that a deadline or an interrupt ends each at its next tick.
         """
-        if not self._unblocked or stack_left() < self._stack:
+        if not self._unblocked or stack_left() < self._stack or not has_frames(self.graph.depth):
             return False
         return not on_main_thread() or only_interrupts()
 
