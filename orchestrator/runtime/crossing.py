@@ -102,7 +102,9 @@ class Crossing:
         found = inner.get(self)
         if found is None:
             found = inner[self] = Visit(run, self.callee, caller)
-            found.instance = self.resident
+            resident = self.resident  # a node that relinking kept calls over this edge for the runs of two programs
+            if resident is not None and resident.linker is run.program.homes[self.callee].linker:
+                found.instance = resident
         return found
 
     def refused(self, caller: Visit, size: int, why: str) -> None:
