@@ -184,11 +184,11 @@ class Instance:
         self._release()
 
     def _tidy(self) -> None:
-        """Does what has to be done before the instance is left."""
-        if self.left is not None:
-            self.left()
+        """Does what has to be done before the instance is left; a destructor calls too."""
         if self.drops:
             self._drop_deferred()
+        if self.left is not None and not self.closed:
+            self.left()
         if self.unfinished:
             self._words.flush()
 

@@ -118,9 +118,12 @@ class Schedule:
             problem = run.frame.problem() or problem
         with self._lock:
             self._running -= 1
-            if self._problem is None and not self._over:
+            first = self._problem is None and not self._over
+            if first:
                 self._problem = problem
             self._over = True
+        if first:  # now: the thread that waits for the end may itself be in a guest
+            run.stop.set(Cancelled(f"the run ended: {problem.message}"))
         run.inbox.put(None)
 
     def _await(self) -> None:
