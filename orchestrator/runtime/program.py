@@ -25,7 +25,7 @@ from orchestrator.link.answers import TOOLS
 from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.gates import EdgeGate, python_host
 from orchestrator.runtime.homes import Home
-from orchestrator.runtime.interrupts import on_main_thread, only_interrupts
+from orchestrator.runtime.interrupts import Interrupts, on_main_thread, only_interrupts
 from orchestrator.runtime.run import Outcome, Run
 from orchestrator.runtime.schedule import GRACE, Schedule
 from orchestrator.runtime.states import SKIPPED, source_value
@@ -170,16 +170,17 @@ class Program:
             RunError: it did not end well.
             KeyboardInterrupt: ctrl-C; the guests were stopped and the events recorded.
         """
-        with self._ended:
-            self._running.add(run)
-            if self._closed:
-                run.cancel(Cancelled(_CLOSED))
-        try:
-            return self._carried_out(run)
-        finally:
+        with Interrupts(lambda: run.cancel(Cancelled("the run was interrupted"))):
             with self._ended:
-                self._running.discard(run)
-                self._ended.notify_all()
+                self._running.add(run)
+                if self._closed:
+                    run.cancel(Cancelled(_CLOSED))
+            try:
+                return self._carried_out(run)
+            finally:
+                with self._ended:
+                    self._running.discard(run)
+                    self._ended.notify_all()
 
     def _carried_out(self, run: Run) -> Outcome:
         sizes = {item.name: size(item.type, run.inputs[item.name]) for item in self._measured}
@@ -276,8 +277,9 @@ class Program:
             for run in self._running:
                 run.cancel(Cancelled(_CLOSED))
             self._ended.wait_for(lambda: not self._running, 2 * GRACE)
-        for home in dict.fromkeys(self.homes.values()):
-            home.close()
+        with Interrupts(lambda: None):
+            for home in dict.fromkeys(self.homes.values()):
+                home.close()
         self.threads.close()
 
 
