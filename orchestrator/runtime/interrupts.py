@@ -64,14 +64,23 @@ class Interrupts:
             self._put_back()
             raise
 
-    def __exit__(self, _kind: object, _problem: BaseException | None, _traceback: TracebackType | None) -> None:
+    def __exit__(self, _kind: object, ended: BaseException | None, _traceback: TracebackType | None) -> None:
         try:
             self._put_back()
         except BaseException as problem:  # of one that was put back already
             self._problem = self._problem or problem
             self._put_back()
-        if self._problem is not None:
-            raise self._problem
+        found, self._problem = self._problem, None
+        if found is None:
+            return
+        if ended is not None:
+            ended.__traceback__ = None
+        # Nothing here may keep what was raised alive in a circle: all that the run held would then be freed at some
+        # later time, and a signal that came in that very moment would be lost.
+        try:
+            raise found
+        finally:
+            del found, ended
 
     def _put_back(self) -> None:
         """Puts the handlers back; one that a handler itself replaced stays replaced."""
