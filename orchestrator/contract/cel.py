@@ -43,11 +43,13 @@ class Condition:
         text: the expression as written.
         asks_err: whether it asks `has(result.err)`.
         heaviest: the largest weight of what it reads that it is evaluated over.
+        reads: by variable the parts that it reads, by their names; None for one that it may read all of.
     """
 
     text: str
     asks_err: bool
     heaviest: float
+    reads: Mapping[str, frozenset[str] | None]
     _converters: tuple[tuple[str, Convert | None], ...] = field(repr=False)
     _expression: cel.Expression = field(repr=False)
 
@@ -114,7 +116,8 @@ def _compile(text: str, variables: Mapping[str, Type]) -> tuple[Condition | None
         problems.append(Problem("it takes too much work even for a small value"))
     if any(problem.severity == "error" for problem in problems):
         return None, problems
-    return Condition(text, findings.asks_err, most, _converters(variables, findings), expression), problems
+    reads = {name: None if uses.whole else frozenset(uses.parts) for name, uses in findings.uses.items()}
+    return Condition(text, findings.asks_err, most, reads, _converters(variables, findings), expression), problems
 
 
 def _unfit(text: str, variables: Mapping[str, Type]) -> Problem | None:

@@ -72,6 +72,7 @@ class Checks:
         denies: on a violation the caller gets an error instead of the run's end.
         before: asked before the call with (ledger, size of the request, arguments by name or None).
         after: asked after it with (ledger, size of the response, result or None).
+        args: which arguments a rule wants, by name: the others need not be there; None for all.
     """
 
     needs_args: bool
@@ -80,3 +81,4 @@ class Checks:
     denies: bool
     before: Callable[[Ledger, int, Mapping[str, Any] | None], Violation | None]
     after: Callable[[Ledger, int, Any], Violation | None]
+    args: frozenset[str] | None = None

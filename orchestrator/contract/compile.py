@@ -20,7 +20,7 @@ from orchestrator.contract.reject import reject
 from orchestrator.contract.require import require_args, require_value
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.interface.types import Function, Record, Result, Type
-from orchestrator.manifest.model import Contract, Reject, Where
+from orchestrator.manifest.model import Contract, FieldStep, Reject, Where
 
 if TYPE_CHECKING:
     from orchestrator.contract.cel import Condition
@@ -57,6 +57,7 @@ class _Compiler:
         self.before: list[Rule] = []
         self.after: list[Rule] = []
         self.needs_args = self.needs_result = False
+        self.args: frozenset[str] | None = frozenset()
         self.diagnostics: list[Diagnostic] = []
 
     def call(self, function: Function) -> None:
@@ -92,7 +93,12 @@ class _Compiler:
             return None
         denies = self.contract.on_violation == "deny"
         before, after = _all(self.before), _all(self.after)
-        return Checks(self.needs_args, self.needs_result, timeout, denies, before, after)
+        return Checks(self.needs_args, self.needs_result, timeout, denies, before, after, self.args)
+
+    def _sees(self, args: frozenset[str] | None) -> None:
+        """Notes that a rule wants those arguments; None stands for all of them."""
+        self.needs_args = True
+        self.args = None if args is None or self.args is None else self.args | args
 
     def _misplaced(self) -> Iterator[str]:
         for rule in _OF_CALLS:
@@ -118,7 +124,7 @@ class _Compiler:
     def _conditions(self, roots: Mapping[str, Type], function: Function) -> None:
         for condition in self._compiled("require", {"args": roots["args"]}):
             self.before.append(require_args(condition))
-            self.needs_args = True
+            self._sees(condition.reads["args"])
         answers = {name: type_ for name, type_ in roots.items() if name == "result"}
         for condition in self._compiled("ensure", answers):
             self.after.append(ensure_result(condition, isinstance(function.result, Result)))
@@ -160,7 +166,7 @@ class _Compiler:
             self.needs_result = True
         else:
             self.before.append(_of(root, rule))
-            self.needs_args = True
+            self._sees(frozenset({steps[0].name}) if steps and isinstance(steps[0], FieldStep) else None)
 
     def _pattern(self, spec: Reject, where: Where) -> Callable[[str], bool] | None:
         try:

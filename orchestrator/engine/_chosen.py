@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from orchestrator.engine._flat import MAX_PARAMS, has_handles, has_lists, signature
@@ -45,10 +46,15 @@ def shim_of(world: World, bulk: Bulk, direct: Container[str] = ()) -> Shim:
 
 
 def without(functions: Chosen, direct: Container[str]) -> Chosen:
-    """Those of the functions that need a shim."""
-    return [one for one in functions if function_key(one[0], one[1].name) not in direct]
+    """Those of the exported functions that go through a shim.
+
+    A shim cannot stand for one whose numbers, and one more for where its result goes, are too many to be passed as
+    such: that one goes by C values.
+    """
+    return [one for one in functions if _fits(one[1]) and function_key(one[0], one[1].name) not in direct]
 
 
+@lru_cache(maxsize=4096)
 def function_key(interface: Name | None, name: str) -> str:
     """What a function of a component is looked up by: a text, whose hash is known."""
     return f"{interface or ''}#{name}"
@@ -60,8 +66,7 @@ def chosen(world: World, bulk: Bulk) -> tuple[Chosen, Chosen]:
     Settings (`wasi:config`) are read once and are a few words: they go the ordinary way, as does what WASI answers.
 
     Arguments:
-        bulk: `auto` takes those with a list, `always` all; neither takes one with a handle, nor `never` any. An exported
-            one is not taken whose numbers, and one more for where its result goes, are too many to be passed as such.
+        bulk: `auto` takes those with a list, `always` all; neither takes one with a handle, nor `never` any.
     """
 
     def some(items: Sequence[Interface | Function]) -> Chosen:
@@ -73,11 +78,10 @@ def chosen(world: World, bulk: Bulk) -> tuple[Chosen, Chosen]:
             if (bulk == "always" or has_lists(function)) and not has_handles(function)
         )
 
-    return [one for one in some(world.exports) if _fits(one[1])], some(world.imports)
+    return some(world.exports), some(world.imports)
 
 
 def _fits(function: Function) -> bool:
-    """Whether a function in plain numbers can stand for an exported one."""
     flats = signature(function)
     return len(flats.params) + flats.by_pointer <= MAX_PARAMS
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.engine import _native as c
+from orchestrator.engine._chosen import function_key
 from orchestrator.engine.cache import images_of
 from orchestrator.errors import ComponentError
 
@@ -36,7 +37,7 @@ class Code:
         self._component = component
         self.images, self.shim, self.direct = images, shim, direct
         self.address = c.address(component.ptr())
-        self._indices: dict[tuple[Name | None, str], int] = {}
+        self._indices: dict[str, int] = {}
         self._lock = threading.Lock()
 
     @staticmethod
@@ -76,10 +77,14 @@ class Code:
         Raises:
             ComponentError: there is no such export.
         """
+        key = function_key(interface, name)
+        return self._indices.get(key) or self._look_up(key, interface, name)
+
+    def _look_up(self, key: str, interface: Name | None, name: str) -> int:
         with self._lock:
-            found = self._indices.get((interface, name))
+            found = self._indices.get(key)
             if found is None:
-                found = self._indices[interface, name] = self._find(interface, name)
+                found = self._indices[key] = self._find(interface, name)
             return found
 
     def _find(self, interface: Name | None, name: str) -> int:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from orchestrator.engine._binary import Place, made
-from orchestrator.engine._flat import MAX_PARAMS, flat, has_handles, has_lists, signature
+from orchestrator.engine._flat import MAX_PARAMS, copied_whole, flat, has_handles, has_lists, signature
 from orchestrator.engine._leaves import number_code
 from orchestrator.engine._lifts import Lift, Lifts, lifts
 from orchestrator.engine._sections import section, unsigned
@@ -70,12 +70,14 @@ class Exposed:
 def qualifies(function: Function) -> bool:
     """Whether the host can lay a function's arguments out by itself: numbers, strings, lists of numbers, and no more.
 
-    The result is of any type without handles. A function without a list gains nothing.
+    Lists in the result are of plain numbers too: what has others is better carried as it lies than made into Python
+    objects, and for that it has to lie in one piece (see `_bulk_call`). A function without a list gains nothing.
     """
     params = tuple(field.type for field in function.params)
     return (
         has_lists(function)
         and not has_handles(function)
+        and (function.result is None or copied_whole(function.result))
         and all(map(_is_simple, params))
         and len(flat(params)) <= MAX_PARAMS
     )

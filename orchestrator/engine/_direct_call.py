@@ -12,7 +12,7 @@ import struct
 from array import array
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from itertools import islice
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
@@ -23,7 +23,7 @@ from orchestrator.engine._layouts import Lower, layout_of
 from orchestrator.engine._leaves import number_code
 from orchestrator.engine._load import broken, outside
 from orchestrator.engine._memory import MEMORY
-from orchestrator.engine._numbers import Number, Row
+from orchestrator.engine._numbers import Number, Row, kind, writer
 from orchestrator.engine.carried import python_of
 from orchestrator.errors import LimitExceeded, Trapped
 from orchestrator.interface.sizes import layout
@@ -45,7 +45,10 @@ _NOWHERE = memoryview(b"")
 _NO_ANSWER = Row(())
 _PAIR = 8, 4
 """Bytes and alignment of the two words of a string or list."""
+_BEHIND = 8
+"""Bytes from a pair to the data that is put behind it: at a multiple of that any number stands well."""
 _words, _put_pair = struct.Struct("<II").unpack_from, struct.Struct("<II").pack_into
+_put_wanted, _U32 = writer(("i32", "i32")).pack_into, kind("i32")
 
 
 class DirectCall:
@@ -69,7 +72,8 @@ class DirectCall:
         types = tuple(field.type for field in target.function.params)
         self._encoders = tuple(map(_encoder, types))
         self._units = tuple(map(_unit, types))
-        self._widths = tuple(len(flat((type_,))) for type_ in types)
+        ends = list(accumulate((len(flat((type_,))) for type_ in types), initial=0))
+        self._spots = tuple(zip(self._units, ends[:-1], ends[1:], strict=True))
         self._result = target.function.result
         self._result_unit = 0 if self._result is None else _unit(self._result)
 
@@ -128,11 +132,12 @@ class DirectCall:
 
     def _lying(self, numbers: Sequence[Number], theirs: memoryview) -> list[Part]:
         """The parameters, of which numbers say where they lie in another memory."""
-        parts, left = list[Part](), iter(numbers)
-        for unit, width in zip(self._units, self._widths, strict=True):
-            part = tuple(islice(left, width))
-            parts.append((_span(theirs, int(part[0]), int(part[1]), unit), int(part[1])) if unit else part)
-        return parts
+        return [
+            (_span(theirs, int(numbers[at]), int(numbers[at + 1]), unit), int(numbers[at + 1]))
+            if unit
+            else tuple(numbers[at:end])
+            for unit, at, end in self._spots
+        ]
 
     def _brought(self, number: Number, mine: memoryview, source: Arena) -> Number:
         """Brings the result into another memory; the number of it there."""
@@ -142,9 +147,11 @@ class DirectCall:
         data = _span(mine, start, count, self._result_unit, self._result_unit)
         if self._result == STRING:
             _decoded(data)
-        pair, at = source.take(*_PAIR), source.take(len(data), self._result_unit)
-        source.memory[at : at + len(data)] = data
-        _put_pair(source.memory, pair, at, count)
+        theirs, size = source.memory, len(data)
+        pair = source.take(_BEHIND + size, _BEHIND)
+        at = pair + _BEHIND
+        theirs[at : at + size] = data
+        _put_pair(theirs, pair, at, count)
         return pair
 
 
@@ -154,6 +161,8 @@ class _Realloc:
     def __init__(self, instance: Instance, function: int, memory: Memory) -> None:
         self._instance, self._function, self._memory = instance, function, memory
         self._arguments, self._answer = Row(("i32",) * 4), Row(("i32",))
+        self._arguments.fill((0, 0, 1, 0))
+        self._wanted = self._arguments.at + 2 * c.VALUE
 
     def room(self, size: int, align: int) -> int:
         """The offset of so many bytes, at a multiple of `align`; the memory may have grown for them.
@@ -161,7 +170,7 @@ class _Realloc:
         Raises:
             Trapped: the guest trapped, or gave what is not there.
         """
-        self._arguments.fill((0, 0, align, size))
+        _put_wanted(MEMORY, self._wanted, _U32, align, _U32, size)
         self._instance.run(
             c.call, self._function, self._instance.context, self._arguments.at, 4, self._answer.at, 1
         )  # fmt: skip

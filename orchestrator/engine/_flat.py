@@ -120,3 +120,13 @@ def has_lists(function: Function) -> bool:
     """Whether a list is among a function's parameters or in its result."""
     types = [field.type for field in function.params] + ([] if function.result is None else [function.result])
     return any(isinstance(part, List) for type_ in types for part in walk(type_))
+
+
+@lru_cache(maxsize=4096)
+def copied_whole(type_: Type) -> bool:
+    """Whether the lists in a type are of plain numbers: each is copied whole, not item by item."""
+    return all(
+        isinstance(part.element, Primitive) and part.element.name not in ("bool", "char", "string")
+        for part in walk(type_)
+        if isinstance(part, List)
+    )

@@ -50,21 +50,19 @@ class Row:
         cores: their core types.
     """
 
-    __slots__ = ("_kinds", "_pack", "_room", "_unpack", "at", "count")
+    __slots__ = ("_pack", "_room", "_unpack", "_values", "at", "count")
 
     def __init__(self, cores: tuple[str, ...]) -> None:
         self.count = len(cores)
         self._room = (ctypes.c_uint64 * (c.VALUE // 8 * max(1, self.count)))()
         self.at = ctypes.addressof(self._room)
-        self._kinds = tuple(map(kind, cores))
+        self._values: list[Number] = [word for core in cores for word in (kind(core), 0)]
         self._pack, self._unpack = writer(cores).pack_into, reader(cores).unpack_from
 
     def fill(self, numbers: Sequence[Number]) -> None:
         """Writes the numbers."""
-        values: list[Number] = []
-        for one, number in zip(self._kinds, numbers, strict=True):
-            values += one, number
-        self._pack(MEMORY, self.at, *values)
+        self._values[1::2] = numbers
+        self._pack(MEMORY, self.at, *self._values)
 
     def read(self) -> tuple[Number, ...]:
         """The numbers that stand there."""

@@ -32,8 +32,8 @@ class Gate(Protocol):
     `end`. What goes wrong on the way goes to `fail`. A `Denial` that any of them returns is what the caller gets.
     """
 
-    needs_args: bool
-    """Whether `begin` wants the arguments as Python values."""
+    wanted_args: frozenset[str] | None
+    """The arguments that `begin` wants as Python values, by name; None for all of them."""
     needs_result: bool
     """Whether `end` wants the result as a Python value."""
 
@@ -93,6 +93,19 @@ def _named(calling: Plan, arguments: int, caller: Instance) -> dict[str, Any]:
         field.name: lift(arguments + index * c.VALUE, caller.handles)
         for index, (field, lift) in enumerate(zip(calling.function.params, calling.lift, strict=True))
     }
+
+
+def _seeing(calling: Plan, wanted: frozenset[str] | None) -> Callable[[int, Instance], dict[str, Any]] | None:
+    """What lifts the arguments that are wanted; None where none is."""
+    lifts = zip(calling.function.params, calling.lift, strict=True)
+    places = [
+        (field.name, index * c.VALUE, lift)
+        for index, (field, lift) in enumerate(lifts)
+        if wanted is None or field.name in wanted
+    ]
+    if not places:
+        return None
+    return lambda arguments, caller: {name: lift(arguments + at, caller.handles) for name, at, lift in places}
 
 
 def _deny(calling: Plan, caller: Instance, denial: Denial, results: int) -> None:
@@ -164,12 +177,12 @@ def callback(_env, context, _type, arguments, _count, results, _result_count):
 
 def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any:
     """The fast way: the caller's C values go to the callee where they lie, and the callee's result to the caller."""
-    function = calling.function
+    function, seeing = calling.function, _seeing(calling, gate.wanted_args)
     source = _FORWARD.format(
         enter=ENTER.format(denied="denied(calling, caller, frame, results)"),
         request=_size_of(tuple(field.type for field in function.params), "arguments", "request_size"),
         response=_size_of(() if function.result is None else (function.result,), "results", "response_size"),
-        args="named(calling, arguments, caller)" if gate.needs_args else None,
+        args=None if seeing is None else "seeing(arguments, caller)",
         value="value = lift(results, callee.handles)" if gate.needs_result and function.result else "value = None",
         leave=LEAVE,
     )
@@ -187,7 +200,7 @@ def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any
         "Denial": Denial,
         "denied": _denied,
         "failed": _failed,
-        "named": _named,
+        "seeing": seeing,
         "lift": calling.lift_result,
         "request_size": calling.request_size,
         "response_size": calling.response_size,
@@ -269,7 +282,7 @@ class _Translated:
         try:
             args = _named(self.calling, arguments, caller)
             size = self.calling.request_size(arguments)
-            begun = gate.begin(caller.frame, size, args if gate.needs_args else None)
+            begun = gate.begin(caller.frame, size, args if gate.wanted_args != frozenset() else None)
             if isinstance(begun, Denial):
                 return _deny(self.calling, caller, begun, results)
             frame = begun

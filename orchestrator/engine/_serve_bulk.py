@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
-from orchestrator.engine._calls import BulkCall, exported
+from orchestrator.engine._bulk_call import BulkCall
+from orchestrator.engine._calls import exported
 from orchestrator.engine._direct_call import DirectCall
+from orchestrator.engine._flat import flat
 from orchestrator.engine._layouts import layout_of
 from orchestrator.engine._live import LIVE
 from orchestrator.engine._memory import MEMORY
@@ -19,10 +21,11 @@ from orchestrator.engine._numbers import Number, kind, reader, writer
 from orchestrator.engine._serve import ENTER, LEAVE, Denial, Gate, leave
 from orchestrator.engine.carried import python_of
 from orchestrator.interface.convert import check
+from orchestrator.interface.types import Function
 
 if TYPE_CHECKING:
     from orchestrator.engine.instance import Instance
-    from orchestrator.interface.types import Function, Name
+    from orchestrator.interface.types import Name
 
 
 class _Served:
@@ -50,11 +53,25 @@ class _Served:
         if result is not None:
             self.write(results, self.layout.store_result(check(result, value), caller.arena.memory))
 
-    def named(self, numbers: Sequence[Number], memory: memoryview) -> dict[str, Any]:
-        """The arguments by name, for a rule: lists of numbers are lists."""
-        values = self.layout.lift(numbers, memory)
-        return {field.name: value for field, value in zip(self.function.params, values, strict=True)}
+    def seeing(self, wanted: frozenset[str] | None) -> Seeing | None:
+        """What reads the arguments that are wanted; None where none is."""
+        params = self.function.params
+        if wanted is None or (wanted and self.layout.signature.spilled):
+            names = [field.name for field in params]
+            return lambda numbers, memory: dict(zip(names, self.layout.lift(numbers, memory), strict=True))
+        places, at = [], 0
+        for field in params:
+            after = at + len(flat((field.type,)))
+            if field.name in wanted:
+                places.append((field.name, slice(at, after), layout_of(Function("", (field,))).lift))
+            at = after
+        if not places:
+            return None
+        return lambda numbers, memory: {name: lift(numbers[part], memory)[0] for name, part, lift in places}
 
+
+Seeing = Callable[[Sequence[Number], memoryview], dict[str, Any]]
+"""(the numbers of a call, the memory) -> arguments by name, for a rule: lists of numbers are lists."""
 
 _FORWARD = """
 def callback(_env, context, _type, arguments, _count, results, _result_count):
@@ -110,10 +127,11 @@ def forward_bulk(wanted: Function, target: Name | None, offered: Function, gate:
             return caller.raise_in_guest(raised)
         return denied(caller, denial, results)
 
+    seeing = served.seeing(gate.wanted_args)
     source = _FORWARD.format(
         enter=ENTER.format(denied="denied(caller, frame, results)"),
         leave=LEAVE,
-        args="named(numbers, memory)" if gate.needs_args else None,
+        args=None if seeing is None else "seeing(numbers, memory)",
         value="load(number, memory)" if gate.needs_result and wanted.result is not None else None,
     )
     names: dict[str, Any] = {
@@ -124,7 +142,7 @@ def forward_bulk(wanted: Function, target: Name | None, offered: Function, gate:
         "end": gate.end,
         "read": served.read,
         "write": served.write,
-        "named": served.named,
+        "seeing": seeing,
         "request_size": layout.request_size,
         "load": layout.load_result,
         "through": through,

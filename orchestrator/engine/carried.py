@@ -6,15 +6,12 @@ It goes into the next call as it is. Not for handles, which mean something in on
 from __future__ import annotations
 
 import ctypes
-import mmap
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.engine import _native as c
-from orchestrator.engine._block_sizes import extra
-from orchestrator.engine._load import loader
 from orchestrator.engine._memory import MEMORY, QUADS
 from orchestrator.engine._sizes import sizer
 from orchestrator.engine._values import Lift, lifter
@@ -143,7 +140,9 @@ class Block(Carried):
             if whole <= _SMALL:
                 self._memory = memoryview(bytes(self.start) + self.data)
             else:
-                mapped = mmap.mmap(-1, whole)  # what is in front of the copy takes no memory
+                from mmap import mmap
+
+                mapped = mmap(-1, whole)  # what is in front of the copy takes no memory
                 mapped[self.start :] = self.data
                 self._memory = memoryview(mapped)
         return self._memory
@@ -163,9 +162,13 @@ class Block(Carried):
         return is_ok, found
 
     def _made(self) -> Any:
+        from orchestrator.engine._load import loader
+
         return loader(self.type, True)(self.memory, self.at)
 
     def _measured(self) -> int:
+        from orchestrator.engine._block_sizes import extra
+
         return layout(self.type)[0] + extra(self.type)(self.memory, self.at)
 
 

@@ -324,6 +324,8 @@ class Engine:
         """
         from orchestrator.engine._ticker import Ticker
 
+        if self._ticker is not None and not self._closed:
+            return self._ticker
         with self._lock:
             self._open()
             if self._ticker is None:

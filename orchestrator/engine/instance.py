@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._arena import Arena
-from orchestrator.engine._calls import BulkCall, Call, CarriedCall, Exported, HandleCall, exported
+from orchestrator.engine._calls import Call, Exported, by_value, exported
 from orchestrator.engine._chosen import EXPORTS, function_key
 from orchestrator.engine._config import HOST_MEMORY
-from orchestrator.engine._direct_call import DirectCall
 from orchestrator.engine._failure import failure
 from orchestrator.engine._last_words import LastWords, Reason
 from orchestrator.engine._live import LIVE, release, watch
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.settings import InstanceSettings
     from orchestrator.interface.types import Function, Name
 
+_Pair, _Place = ctypes.c_uint64 * 2, ctypes.c_uint64 * 4
+"""A `wasmtime_component_instance_t`, and a `wasmtime_component_func_t` with room to spare."""
 _OVER = "the instance answers no further call: "
 _DESTRUCTOR = 1.0
 """Seconds that the destructor of a resource may take when nothing else limits it."""
@@ -74,12 +75,12 @@ class Instance:
         self.context: int = c.store_context(self._store)
         self.context_argument = ctypes.c_void_p(self.context)
         """The same as the C API takes it: it need not be made of a number at each call."""
-        self._native = (ctypes.c_uint64 * 2)()
+        self._native = _Pair()
         self._output = 0
         self.bank: Bank | None = None
         """Its memories, where this engine owns them."""
         self._arena: Arena | None = None
-        self._words = LastWords(settings.output or (lambda _stream, _data: None))
+        self._words = LastWords(settings.output or _unheard)
         self.unfinished = self._words.unfinished
 
     def start(self, frame: Frame, linker: int) -> None:
@@ -115,12 +116,17 @@ class Instance:
             self._arena = Arena(memory.base, memory.size)
         return self._arena
 
+    @property
+    def held(self) -> int:
+        """Bytes that its linear memories take at most; its limit where this engine does not own them."""
+        return self.settings.memory - (self.bank.left if self.bank is not None else 0)
+
     def count(self, offset: int) -> int:
         """The number of 64 bits at an offset of its first memory but the shim's."""
         if self.bank is None or not self.bank.memories:
             return 0
         memory = self.bank.memories[self.linker.code.shim is not None]
-        return QUADS[memory.base + offset >> 3]
+        return QUADS[memory.base + offset >> 3] if memory.base else 0
 
     def _limit(self) -> None:
         """Has the store keep to its limits.
@@ -262,16 +268,19 @@ class Instance:
         return call
 
     def _made(self, target: Exported) -> Call:
-        direct = self.linker.code.direct.get(target.key)
+        code = self.linker.code
+        direct = code.direct.get(target.key)
         if direct is not None:
+            from orchestrator.engine._direct_call import DirectCall
+
             assert self.bank is not None
             return DirectCall(self, target, direct, self.bank.begun(direct.memory))
-        shim = self.linker.code.shim
-        number = None if shim is None else shim.exports.get(target.key)
+        number = None if code.shim is None else code.shim.exports.get(target.key)
         if number is not None:
+            from orchestrator.engine._bulk_call import BulkCall
+
             return BulkCall(self, target, self.function(EXPORTS, f"f{number}"), self.arena)
-        address = self.function(target.interface, target.function.name)
-        return (HandleCall if target.plan.has_handles else CarriedCall)(self, target, address)
+        return by_value(self, target, self.function(target.interface, target.function.name))
 
     def run(self, function: Callable[..., int | None], *arguments: Any) -> None:
         """Has the C API run the guest."""
@@ -298,7 +307,7 @@ class Instance:
     def find(self, interface: Name | None, name: str) -> Any:
         """Looks an exported function up: its address, as the C API takes it."""
         index = self.linker.code.index(interface, name)
-        out = (ctypes.c_uint64 * 4)()
+        out = _Place()
         if not c.instance_function(ctypes.addressof(self._native), self.context, index, ctypes.addressof(out)):
             raise Trapped(f"the component has no export {f'{interface}.' if interface else ''}{name}")
         self._found.append(out)
@@ -390,3 +399,7 @@ class Instance:
         LIVE.pop(self.context, None)
         c.store_delete(self._store)
         release(self._output)
+
+
+def _unheard(_stream: str, _data: bytes) -> None:
+    """Takes what nobody wants to hear."""

@@ -15,7 +15,6 @@ from orchestrator.engine import _native as c
 from orchestrator.engine._chosen import IMPORTS, function_key
 from orchestrator.engine._live import dropped
 from orchestrator.engine._serve import Gate, forward, serve, unused
-from orchestrator.engine._serve_bulk import forward_bulk, serve_bulk
 from orchestrator.engine.imports import is_wasi, resource_numbers
 from orchestrator.engine.instance import Instance
 from orchestrator.engine.settings import InstanceSettings
@@ -58,8 +57,12 @@ class Linker:
             target: the exported interface of the other component.
             offered: the function as it is exported there; its types equal `wanted`'s.
         """
-        making = forward if self._number(interface, wanted) is None else forward_bulk
-        self._answer(interface, wanted, making(wanted, target, offered, gate))
+        if self._number(interface, wanted) is None:
+            self._answer(interface, wanted, forward(wanted, target, offered, gate))
+            return
+        from orchestrator.engine._serve_bulk import forward_bulk
+
+        self._answer(interface, wanted, forward_bulk(wanted, target, offered, gate))
 
     def define(self, interface: Name | None, wanted: Function, function: HostFunction, *, arrays: bool = False) -> None:
         """Has an import answered by a Python function.
@@ -67,8 +70,12 @@ class Linker:
         Arguments:
             arrays: whether lists of numbers may reach it as read-only memoryviews.
         """
-        in_memory = self._number(interface, wanted) is not None
-        self._answer(interface, wanted, serve_bulk(wanted, function, arrays) if in_memory else serve(wanted, function))
+        if self._number(interface, wanted) is None:
+            self._answer(interface, wanted, serve(wanted, function))
+            return
+        from orchestrator.engine._serve_bulk import serve_bulk
+
+        self._answer(interface, wanted, serve_bulk(wanted, function, arrays))
 
     def _number(self, interface: Name | None, wanted: Function) -> int | None:
         """The number of the function of the shim that an import goes through; None where it goes through none."""

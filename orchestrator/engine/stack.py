@@ -25,8 +25,8 @@ _DEEPEST = 1 << 20
 """Bytes for what a thread does below all stores: evaluating expressions and regular expressions, converting values."""
 _SPARE = 4 << 20
 """Bytes more for a thread that is made, which costs nothing until it is used."""
-_STACK_POINTER = {"x86_64": 160, "aarch64": 432}
-"""Where glibc's `ucontext_t` has the stack pointer. Source: `sys/ucontext.h` of glibc for each processor."""
+_STACK_POINTER = {"x86_64": 20, "aarch64": 54}.get(platform.machine())
+"""Which word of glibc's `ucontext_t` is the stack pointer. Source: `sys/ucontext.h` of glibc for each processor."""
 
 
 def needed_stack(depth: int) -> int:
@@ -41,21 +41,18 @@ def thread_stack(depth: int) -> int:
 
 def stack_left() -> int:
     """Bytes of stack that the calling thread has left; 0 where that cannot be told."""
-    place = _STACK_POINTER.get(platform.machine())
     get_context = _get_context()
-    if place is None or get_context is None:
+    if _STACK_POINTER is None or get_context is None or get_context(_local.address):
         return 0
-    context = _local.context
-    if get_context(ctypes.addressof(context)):
-        return 0
-    return max(0, int.from_bytes(bytes(context[place : place + 8]), sys.byteorder) - _local.end)
+    return max(0, int(_local.context[_STACK_POINTER]) - _local.end)
 
 
 class _Local(threading.local):
     """Of each thread the end of its stack, which does not change, and room for its context."""
 
     def __init__(self) -> None:
-        self.context = (ctypes.c_ubyte * 4096)()
+        self.context = (ctypes.c_uint64 * 512)()
+        self.address = ctypes.addressof(self.context)
         self.end = _end_of_stack()
 
 

@@ -38,6 +38,7 @@ class LinkedPipeline:
         try:
             self.model: LinkedGraph = pipeline.linked(base.engine)
             """What was linked, as immutable data."""
+            self._inputs = frozenset(item.name for item in self.model.inputs)
             self.recorder: Recorder = base.recorder
             """Takes the events of every run: add exporters to it, or subscribe."""
             self._program: Program = Program(self.model, base.engine, self.recorder)
@@ -106,11 +107,18 @@ class LinkedPipeline:
         named = arguments.mapping({} if values is None else values, "what is run with")
         if self._base.engine.closed:
             raise ClosedError("the engine was closed")
-        given = {**{_kebab(name, self.model): value for name, value in inputs.items()}, **named}
+        given = {**{self._kebab(name): value for name, value in inputs.items()}, **named}
         run = self._program.begin(given, traceparent)
         if within is not None:
             run.limit(within)
         return Execution(self, self._program, run)
+
+    def _kebab(self, name: str) -> str:
+        """The input that a keyword means: Python names have no dashes."""
+        if name in self._inputs:
+            return name
+        dashed = name.replace("_", "-")
+        return dashed if dashed in self._inputs else name
 
     # Changing
 
@@ -177,13 +185,6 @@ class LinkedPipeline:
         self._closed = True
         self._program.close()
         return self._base.close()
-
-
-def _kebab(name: str, model: LinkedGraph) -> str:
-    """The input that a keyword means: Python names have no dashes."""
-    dashed = name.replace("_", "-")
-    known = {item.name for item in model.inputs}
-    return dashed if name not in known and dashed in known else name
 
 
 def _tell(loop: AbstractEventLoop, ended: AsyncEvent) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import Carried, python_of
 from orchestrator.errors import ContractViolated, RunError
-from orchestrator.interface.sizes import size
 from orchestrator.interface.types import Option
 from orchestrator.runtime.states import SKIPPED, States, source_value
 
@@ -67,12 +66,10 @@ def _offered(run: Run, step: Step, edge: LinkedData, states: States) -> list[Any
 def crosses(run: Run, step: Step, edge: Edge, value: Any) -> bool:
     """Whether the edge's contract lets the value through; a violation ends the run, or skips the node."""
     start, linked = time.perf_counter_ns(), edge.edge
-    if not edge.measured:
+    if edge.measure is None:
         bytes_ = -1
-    elif isinstance(value, Carried):
-        bytes_ = value.size()
     else:
-        bytes_ = size(linked.source_type if linked.each is None else linked.type, value)
+        bytes_ = value.size() if isinstance(value, Carried) else edge.measure(value)
     checks = linked.checks
     if checks is None:
         run.crossed(step.name, linked.id, start, bytes_)

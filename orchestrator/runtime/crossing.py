@@ -58,7 +58,8 @@ class Crossing:
         self.about: dict[str, Any] = {"caller": caller, "tool": tool} if tool else {"caller": caller}
         """What every event says; one mapping for all of them, never changed."""
         self._edge_timeout = checks.timeout if checks is not None else None
-        self.needs_args = checks is not None and checks.needs_args
+        self.wanted_args = checks.args if checks is not None and checks.needs_args else frozenset()
+        """The arguments that a rule sees, by name; None for all."""
         self.needs_result = checks is not None and checks.needs_result
         self._timed = timeout is not None or self._edge_timeout is not None
         self._limits = (

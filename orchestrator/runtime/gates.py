@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 class EdgeGate:
     """One function of a call edge between two components."""
 
-    __slots__ = ("_crossing", "begin", "end", "needs_args", "needs_result")
+    __slots__ = ("_crossing", "begin", "end", "needs_result", "wanted_args")
 
     def __init__(self, crossing: Crossing) -> None:
         self._crossing = crossing
-        self.needs_args, self.needs_result = crossing.needs_args, crossing.needs_result
+        self.wanted_args, self.needs_result = crossing.wanted_args, crossing.needs_result
         self.begin: Callable[[Any, int, Mapping[str, Any] | None], Visit | Denial] = crossing.begin
         self.end: Callable[[Any, int, Any], Denial | None] = crossing.end
 

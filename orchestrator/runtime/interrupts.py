@@ -1,8 +1,8 @@
 """Signals while a run is carried out on the program's main thread.
 
-Python runs a signal's handler on that thread wherever it next executes a byte code: inside a callback from which nothing
-may be raised, or in the middle of ending an instance. So what a handler raises meanwhile, as that of ctrl-C does, ends
-the run, and is raised when nothing of the run is left. Guests themselves run on another thread where signals other than
+Python runs a signal's handler on that thread wherever it next executes a byte code: inside a callback, from which
+nothing may be raised, or in the middle of ending an instance. So what a handler raises meanwhile, as that of ctrl-C
+does, ends the run, and is raised when nothing of the run is left. Guests themselves run on another thread where signals other than
 ctrl-C have handlers of their own: nobody knows how long those take, or how much stack.
 """
 
@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
 
 # `signal` wraps these in conversions to enumerations, which cost more than all else that a small run does.
 from _signal import getsignal  # type: ignore[import-not-found]
 from _signal import signal as set_signal
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -24,6 +24,7 @@ _OTHERS = tuple(
     for name in ("ALRM", "CHLD", "HUP", "IO", "PROF", "QUIT", "TERM", "USR1", "USR2", "VTALRM", "WINCH")
     if (number := getattr(signal, f"SIG{name}", None)) is not None
 )
+_ALL = (_INTERRUPT, *_OTHERS)
 
 
 def on_main_thread() -> bool:
@@ -33,7 +34,7 @@ def on_main_thread() -> bool:
 
 def only_interrupts() -> bool:
     """Whether no other signal than ctrl-C's has a handler in Python."""
-    return all(not callable(getsignal(number)) for number in _OTHERS)
+    return not any(map(callable, map(getsignal, _OTHERS)))
 
 
 class Interrupts:
@@ -43,23 +44,23 @@ class Interrupts:
         tell: called when something was raised, wherever the thread is: it may neither wait nor raise.
     """
 
-    __slots__ = ("_handlers", "_problem", "_tell")
+    __slots__ = ("_handlers", "_noting", "_problem", "_tell")
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self._tell = tell
-        self._handlers: dict[int, Any] = {}
+        self._handlers: tuple[tuple[int, Any], ...] = ()
         """Those that were there, by signal."""
+        self._noting: Any = None
         self._problem: BaseException | None = None
 
     def __enter__(self) -> None:
         if not on_main_thread():
             return
+        self._noting = self._note
+        self._handlers = tuple([(number, handler) for number in _ALL if callable(handler := getsignal(number))])
         try:
-            for number in (_INTERRUPT, *_OTHERS):
-                handler = getsignal(number)
-                if callable(handler):
-                    self._handlers[number] = handler
-                    set_signal(number, self._note)
+            for number, _ in self._handlers:
+                set_signal(number, self._noting)
         except BaseException:  # what the handler of one raised that was not replaced yet
             self._put_back()
             raise
@@ -70,13 +71,20 @@ class Interrupts:
         except BaseException as problem:  # of one that was put back already
             self._problem = self._problem or problem
             self._put_back()
+        self._noting = None
+        if self._problem is not None:
+            self._raise(ended)
+
+    def _raise(self, ended: BaseException | None) -> None:
+        """Raises what was kept.
+
+        Nothing here may hold it in a circle: all that the run held would then be freed at some later time, and a signal
+        that came in that very moment would be lost.
+        """
         found, self._problem = self._problem, None
-        if found is None:
-            return
         if ended is not None:
             ended.__traceback__ = None
-        # Nothing here may keep what was raised alive in a circle: all that the run held would then be freed at some
-        # later time, and a signal that came in that very moment would be lost.
+        assert found is not None
         try:
             raise found
         finally:
@@ -84,14 +92,13 @@ class Interrupts:
 
     def _put_back(self) -> None:
         """Puts the handlers back; one that a handler itself replaced stays replaced."""
-        for number, handler in list(self._handlers.items()):
-            if getsignal(number) == self._note:
+        for number, handler in self._handlers:
+            if getsignal(number) is self._noting:
                 set_signal(number, handler)
-            self._handlers.pop(number, None)
 
     def _note(self, number: int, frame: Any) -> None:
         try:
-            self._handlers[number](number, frame)
+            dict(self._handlers)[number](number, frame)
         except BaseException as problem:
             if self._problem is None:
                 self._problem = problem

@@ -10,7 +10,6 @@ from orchestrator.engine import Carried, python_of
 from orchestrator.errors import Cancelled, ComponentFailed, RunError, TimedOut
 from orchestrator.interface.convert import has_json, write_json
 from orchestrator.interface.plain import plain
-from orchestrator.interface.sizes import size
 from orchestrator.interface.types import Result, Type
 from orchestrator.runtime.crossing import explained
 from orchestrator.runtime.gates import call_python
@@ -135,9 +134,9 @@ def _state(step: Step, result: Any) -> Done | Erred:
 def _request(step: Step, arguments: list[Any]) -> int:
     """The size of the arguments that have one."""
     total = 0
-    for field, measured, value in zip(step.function.params, step.measured, arguments, strict=True):
-        if measured:
-            total += value.size() if isinstance(value, Carried) else size(field.type, value)
+    for place, measure in step.measures:
+        value = arguments[place]
+        total += value.size() if isinstance(value, Carried) else measure(value)
     return total
 
 

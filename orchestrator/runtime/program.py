@@ -19,13 +19,14 @@ from orchestrator.engine.imports import is_wasi
 from orchestrator.engine.stack import needed_stack, stack_left
 from orchestrator.errors import Cancelled, ClosedError, LimitExceeded, RunError, TimedOut, ValueMismatch
 from orchestrator.interface.convert import check, has_json
-from orchestrator.interface.sizes import size
+from orchestrator.interface.sizes import sizer
 from orchestrator.interface.types import Function, Interface, Name
 from orchestrator.link.answers import TOOLS
 from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.gates import EdgeGate, python_host
 from orchestrator.runtime.homes import Home
 from orchestrator.runtime.interrupts import Interrupts, on_main_thread, only_interrupts
+from orchestrator.runtime.pool import Filler
 from orchestrator.runtime.run import Outcome, Run
 from orchestrator.runtime.schedule import GRACE, Schedule
 from orchestrator.runtime.states import SKIPPED, source_value
@@ -57,12 +58,14 @@ class Program:
         self.threads = Threads(graph.depth)
         self.stores = stores_of(graph, engine)
         """By node, the store that it lives in."""
-        homes = {store: Home(store, self._linker(store)) for store in dict.fromkeys(self.stores.values())}
+        self._running: set[Run] = set()
+        self._filler = Filler(self.threads, self._running)
+        homes = {store: Home(store, self._linker(store), self._filler) for store in dict.fromkeys(self.stores.values())}
         self.homes = {name: homes[store] for name, store in self.stores.items()}
         self.steps = steps_of(graph, self.stores)
         """The nodes that run."""
         self._declared = {item.name: item for item in graph.inputs}
-        self._measured = tuple(item for item in graph.inputs if has_json(item.type))
+        self._measured = tuple((item.name, sizer(item.type)) for item in graph.inputs if has_json(item.type))
         self.needs = {name: len(graph.nodes[name].after) for name in self.steps}
         """How many nodes each of them waits for."""
         self.hushed = _hushed(graph)
@@ -72,7 +75,6 @@ class Program:
         )
         self._stack = needed_stack(graph.depth)
         self._closed = False
-        self._running: set[Run] = set()
         self._ended = threading.Condition()
 
     # Linking
@@ -171,19 +173,19 @@ class Program:
             KeyboardInterrupt: ctrl-C; the guests were stopped and the events recorded.
         """
         with Interrupts(lambda: run.cancel(Cancelled("the run was interrupted"))):
-            with self._ended:
-                self._running.add(run)
-                if self._closed:
-                    run.cancel(Cancelled(_CLOSED))
+            self._running.add(run)
+            if self._closed:
+                run.cancel(Cancelled(_CLOSED))
             try:
                 return self._carried_out(run)
             finally:
-                with self._ended:
-                    self._running.discard(run)
-                    self._ended.notify_all()
+                self._running.discard(run)
+                if self._closed:
+                    with self._ended:
+                        self._ended.notify_all()
 
     def _carried_out(self, run: Run) -> Outcome:
-        sizes = {item.name: size(item.type, run.inputs[item.name]) for item in self._measured}
+        sizes = {name: measure(run.inputs[name]) for name, measure in self._measured}
         detail: dict[str, Any] = {"pipeline": self.graph.name, "inputs": sizes}
         if run.traceparent:
             detail["traceparent"] = run.traceparent
@@ -274,10 +276,11 @@ class Program:
             if self._closed:
                 return
             self._closed = True
-            for run in self._running:
+            for run in list(self._running):
                 run.cancel(Cancelled(_CLOSED))
             self._ended.wait_for(lambda: not self._running, 2 * GRACE)
         with Interrupts(lambda: None):
+            self._filler.close()
             for home in dict.fromkeys(self.homes.values()):
                 home.close()
         self.threads.close()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.interface.convert import has_json
+from orchestrator.interface.sizes import sizer
 from orchestrator.interface.types import Result
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Edge:
         edge: the linked edge.
     """
 
-    __slots__ = ("edge", "is_plain", "is_whole", "measured", "source")
+    __slots__ = ("edge", "is_plain", "is_whole", "measure", "source")
 
     def __init__(self, edge: LinkedData) -> None:
         self.edge = edge
@@ -29,8 +30,8 @@ class Edge:
         self.is_whole = not edge.source.steps
         self.is_plain = edge.when is None and edge.each is None and edge.checks is None and not edge.wrap
         """Whether the value crosses whatever it is, and as it is."""
-        self.measured = has_json(edge.type)
-        """Whether what crosses has a size: handles have none."""
+        self.measure = sizer(edge.source_type if edge.each is None else edge.type) if has_json(edge.type) else None
+        """The size of what crosses; None where handles do, which have none."""
 
 
 class Step:
@@ -44,7 +45,7 @@ class Step:
     """
 
     __slots__ = (
-        "detail", "edges", "followers", "function", "is_controlled", "is_result", "measured", "name", "node",
+        "detail", "edges", "followers", "function", "is_controlled", "is_result", "measures", "name", "node",
         "parameters", "spread", "takes_error", "target", "timeout", "title",
     )  # fmt: skip
 
@@ -57,7 +58,9 @@ class Step:
         self.parameters = {field.name: number for number, field in enumerate(self.function.params)}
         self.edges: tuple[tuple[int, Any, tuple[Edge, ...]], ...] = tuple(map(self._bound, node.bindings))
         """For each parameter its place, its constant, and the edges that may fill it."""
-        self.measured = tuple(has_json(field.type) for field in self.function.params)
+        measured = [(n, field.type) for n, field in enumerate(self.function.params) if has_json(field.type)]
+        self.measures = tuple((number, sizer(type_)) for number, type_ in measured)
+        """The parameters that have a size, by place, and what tells it."""
         self.spread = next((edge for binding in node.bindings for edge in binding.edges if edge.each is not None), None)
         """The edge whose list is taken apart."""
         self.is_controlled = bool(node.retry or node.repeat or node.fallback or node.fallback_for or self.spread)

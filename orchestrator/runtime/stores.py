@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnostics import Diagnostic
-from orchestrator.engine import CannotFuse, Engine, Exported, FusedComponent, Instance, Link, exported
+from orchestrator.engine import exported
 from orchestrator.errors import InvalidPipeline
 from orchestrator.interface.types import Function, Interface, Name
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
+    from orchestrator.engine import Engine, Exported, FusedComponent, Instance
     from orchestrator.engine.component import Component
     from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedNode
 
@@ -111,6 +112,8 @@ def stores_of(graph: LinkedGraph, engine: Engine) -> dict[str, Store]:
 
 
 def _fused(nodes: Sequence[LinkedNode], engine: Engine) -> Store:
+    from orchestrator.engine import CannotFuse, Link
+
     part = {node.name: number for number, node in enumerate(nodes)}
     inside = [edge for node in nodes for edge in node.calls if edge.fused]
     links = [Link(part[edge.caller], edge.wanted, part[edge.callee], edge.offered) for edge in inside]

@@ -62,9 +62,7 @@ def test_two_threads_share_sessions_and_get_their_own_answers(engine: Engine, bu
 
 
 @each_way
-def test_a_run_is_cancelled_in_the_middle_of_a_call(
-    engine: Engine, bulk: Bulk, fuse: bool, nothing_left: None
-) -> None:
+def test_a_run_is_cancelled_in_the_middle_of_a_call(engine: Engine, bulk: Bulk, fuse: bool, nothing_left: None) -> None:
     with staged(spinning(engine, bulk, fuse), engine) as stage:
         for _ in range(3):
             execution = stage.linked.start(n=1)

@@ -70,6 +70,11 @@ def _turned(path: str, sent: tuple[Any, ...]) -> tuple[Any, ...]:
     return sent[::-1] if path == "swap" else sent
 
 
+def test_lists_of_numbers_need_no_shim(component: Component) -> None:
+    containers = "conformance:everything/containers@1.2.3"
+    assert component.direct.keys() == {f"{containers}#bytes", f"{containers}#floats"}
+
+
 def test_functions_without_parameters_and_results(chain: tuple[Guest, Guest]) -> None:
     for guest in chain:
         assert guest.call("primitives/nothing") is None

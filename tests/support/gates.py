@@ -18,7 +18,8 @@ class Pass:
 
     def __init__(self, callee: Instance, sees: bool = False) -> None:
         self.callee = callee
-        self.needs_args = self.needs_result = sees
+        self.wanted_args: frozenset[str] | None = None if sees else frozenset()
+        self.needs_result = sees
         self.request = self.response = -1
         self.args: Mapping[str, Any] | None = None
         self.result: Any = None

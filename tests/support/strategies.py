@@ -20,8 +20,13 @@ PRIMITIVES = st.sampled_from(sorted(t.PRIMITIVES.values(), key=lambda p: p.name)
 _DECLARED = st.one_of(st.none(), LABELS.filter(lambda name: name not in KEYWORDS))
 
 
+def _bare(name: str) -> str:
+    return name.replace("-", "").lower()
+
+
 def _names(most: int) -> st.SearchStrategy[tuple[str, ...]]:
-    return st.lists(LABELS, min_size=1, max_size=most, unique=True).map(tuple)
+    # Names that differ in nothing but dashes and case are one name to a component.
+    return st.lists(LABELS, min_size=1, max_size=most, unique_by=_bare).map(tuple)
 
 
 def _sides(inner: st.SearchStrategy[t.Type]) -> st.SearchStrategy[t.Type | None]:

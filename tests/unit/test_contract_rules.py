@@ -69,6 +69,10 @@ def test_rules_that_count_and_measure_ask_for_no_values() -> None:
 def test_a_rule_asks_only_for_the_values_it_looks_at() -> None:
     required = compiled(Contract(require=("args.limit > 0u",)))
     assert (required.needs_args, required.needs_result) == (True, False)
+    assert required.args == frozenset({"limit"})
+    both = Contract(require=("args.limit > 0u",), reject=(Reject("args.messages", "a"),))
+    assert compiled(both).args == frozenset({"limit", "messages"})
+    assert compiled(Contract(require=("size(args) == 2",))).args is None
     ensured = compiled(Contract(ensure=("result.ok != ''",)))
     assert (ensured.needs_args, ensured.needs_result) == (False, True)
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.engine._arena import ROOM, Arena, advance
+from orchestrator.engine._arena import Arena, advance
 from orchestrator.engine._block_sizes import extra
 from orchestrator.engine._flat import flat, signature
 from orchestrator.engine._layouts import layout_of
+from orchestrator.engine._libc import ROOM
 from orchestrator.engine._load import loader
 from orchestrator.engine._store import storer
 from orchestrator.errors import LimitExceeded, Trapped, UnsupportedType

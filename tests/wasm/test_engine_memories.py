@@ -326,7 +326,8 @@ def _shimmed(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Any:
       (func (export "get") (param "at" u32) (result u32) (canon lift (core func $shim "get")))
       (func (export "set") (param "at" u32) (param "byte" u32) (canon lift (core func $shim "set")))
       (func (export "grow") (param "pages" u32) (result s32) (canon lift (core func $i "grow"))))"""
-    monkeypatch.setattr("orchestrator.engine.instance.Bank", lambda limit, images, _shim: Bank(limit, images, shim=True))
+    made = "orchestrator.engine.instance.Bank"
+    monkeypatch.setattr(made, lambda limit, images, _shim: Bank(limit, images, shim=True))
     return instance(engine, text, InstanceSettings(memory=PAGE))
 
 

@@ -128,6 +128,35 @@ def test_large_and_deep_values_cross_an_edge(engine: Engine, case: str) -> None:
             assert gate.request == gate.response == size(whole, sent)
 
 
+_TWO = """
+  (core module $m (memory (export "memory") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64))
+    (func (export "f") (param i32 i32 i32) (result i32) (local.get 2)))
+  (core instance $i (instantiate $m))"""
+_OPTIONS = '(memory (core memory $i "memory")) (realloc (core func $i "realloc"))'
+
+
+@pytest.mark.parametrize("type_", ["string", "(list u8)"])
+def test_a_gate_sees_the_arguments_that_it_wants_and_no_others(engine: Engine, type_: str) -> None:
+    signature = f'(param "a" {type_}) (param "b" u32) (result u32)'
+    back_text = f'(component {_TWO} (func (export "f") {signature} (canon lift (core func $i "f") {_OPTIONS})))'
+    front_text = f"""(component (import "f" (func $f {signature})) {_TWO}
+      (core func $f' (canon lower (func $f) {_OPTIONS}))
+      (core module $c (import "" "f" (func $f (param i32 i32 i32) (result i32)))
+        (func (export "call") (param i32) (result i32) (call $f (i32.const 8) (i32.const 3) (local.get 0))))
+      (core instance $c (instantiate $c (with "" (instance (export "f" (func $f'))))))
+      (func (export "call") (param "x" u32) (result u32) (canon lift (core func $c "call"))))"""
+    linker = engine.linker(engine.from_text(front_text))
+    wanted = function(linker.component.world, "f")
+    with instance(engine, back_text) as back:
+        gate = Pass(back, sees=True)
+        gate.wanted_args = frozenset({"b"})
+        linker.forward(None, wanted, None, function(back.linker.component.world, "f"), gate)
+        with closing(linker.instantiate(Frame())) as front:
+            assert call(front, "call", 7) == 7
+            assert (gate.args, gate.request) == ({"b": 7}, 8 + 3 + 4)
+
+
 @pytest.mark.parametrize(("name", "code"), [("s8", "b"), ("u16", "H"), ("s32", "i"), ("u64", "Q"), ("f32", "f")])
 def test_a_buffer_crosses_as_its_list(engine: Engine, name: str, code: str) -> None:
     type_ = t.Tuple((t.List(t.PRIMITIVES[name]), t.Option(t.List(t.PRIMITIVES[name]))))

@@ -1,0 +1,123 @@
+"""Calls an exported function through the memory of its instance's shim: values are laid out there by the host.
+
+See `_calls` for the other ways, `_shim` for the shim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine import _native as c
+from orchestrator.engine._arena import Arena, advance, following, full
+from orchestrator.engine._flat import copied_whole
+from orchestrator.engine._layouts import Lower, layout_of
+from orchestrator.engine._libc import ROOM
+from orchestrator.engine._numbers import Number, Row
+from orchestrator.engine._reflat import reflat
+from orchestrator.engine.carried import Block, Carried, python_of
+from orchestrator.interface.sizes import layout
+from orchestrator.interface.types import Field, Function, Type
+
+if TYPE_CHECKING:
+    from orchestrator.engine._calls import Exported
+    from orchestrator.engine.instance import Instance
+
+
+class BulkCall:
+    """Through the memory of the shim: values are laid out there, and only plain numbers are passed.
+
+    Arguments:
+        address: of the shim's function.
+        arena: the memory.
+    """
+
+    def __init__(self, instance: Instance, target: Exported, address: int, arena: Arena) -> None:
+        self._instance, self._function, self.arena = instance, address, arena
+        self._layout = layout_of(target.function)
+        flats = self._layout.signature
+        self._by_pointer, self._spilled = flats.by_pointer, flats.spilled
+        self._arguments = Row((*flats.params, "i32") if flats.by_pointer else flats.params)
+        self._answer = Row((flats.result,) if flats.result else ())
+        self._types = tuple(field.type for field in target.function.params)
+        self._result = target.function.result
+        self._room = layout(self._result) if self._result is not None else (0, 1)
+        self._detached = self._result is not None and flats.by_pointer and not copied_whole(self._result)
+
+    def call(self, values: Sequence[Any]) -> tuple[Any, int]:
+        """See `Call`."""
+        memory = self.arena.memory
+        advance(memory, ROOM)
+        number = self.run(self._lowered(values, memory))
+        size = self._layout.response_size(number, memory)
+        if self._detached:
+            result = self._taken(int(number), memory)
+        else:
+            result = self._layout.load_result_arrays(number, memory)
+        self.arena.clear()
+        return result, size
+
+    def run(self, numbers: Sequence[Number]) -> Number:
+        """Calls with the numbers of values that lie in the memory; the number of the result."""
+        self.arena.mark()
+        self._arguments.fill(numbers)
+        self._instance.run(
+            c.call, self._function, self._instance.context, self._arguments.at, self._arguments.count,
+            self._answer.at, self._answer.count,
+        )  # fmt: skip
+        if self._by_pointer:
+            return numbers[-1]
+        return self._answer.read()[0] if self._answer.count else 0
+
+    def through(self, source: Arena, numbers: Sequence[Number]) -> tuple[Number, int]:
+        """Calls with values that lie in another shim's memory, and brings the result there.
+
+        They are copied as they are, to the same place, since what they point to is told from the start of the memory:
+        this one is empty, and there the room behind them is free. The result comes back in the same way.
+        """
+        theirs, mine = source.memory, self.arena.memory
+        start, end = source.marked, following(theirs)
+        mine[start:end] = theirs[start:end]
+        advance(mine, max(end, ROOM))
+        numbers = (*numbers, self.arena.take(*self._room)) if self._by_pointer else numbers
+        number = self.run(numbers)
+        size = self._layout.response_size(number, mine)
+        if self._by_pointer:
+            start, end = int(number), following(mine)
+            theirs[start:end] = mine[start:end]
+            advance(theirs, end)
+        self.arena.clear()
+        return number, size
+
+    def _lowered(self, values: Sequence[Any], memory: memoryview) -> tuple[Number, ...]:
+        """Lays the arguments out; a block goes back to the place that it was copied from, if that is free."""
+        if not any(isinstance(value, Carried) for value in values):
+            return self._layout.lower(values, memory)
+        first = next((value for value in values if value.__class__ is Block), None)
+        if first is None or self._spilled:
+            return self._layout.lower([python_of(value) for value in values], memory)
+        end = first.start + len(first.data)
+        if end > len(memory):
+            raise full(end - len(memory), memory)
+        memory[first.start : end] = first.data
+        advance(memory, end)
+        numbers: list[Number] = []
+        for type_, value in zip(self._types, values, strict=True):
+            numbers += (
+                reflat(type_)(memory, first.at) if value is first else _argument(type_)([python_of(value)], memory)
+            )
+        if self._by_pointer:
+            numbers.append(self.arena.take(*self._room))
+        return tuple(numbers)
+
+    def _taken(self, at: int, memory: memoryview) -> Block:
+        """The result, copied out with all that it points to, which was written behind it."""
+        assert self._result is not None
+        return Block(self._result, at, at, bytes(memory[at : following(memory)]))
+
+
+@lru_cache(maxsize=4096)
+def _argument(type_: Type) -> Lower:
+    """What lays one argument of a type out, and gives its numbers."""
+    return layout_of(Function("", (Field("value", type_),))).lower
