@@ -25,7 +25,7 @@ from orchestrator.link.answers import TOOLS
 from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.gates import EdgeGate, python_host
 from orchestrator.runtime.homes import Home
-from orchestrator.runtime.interrupts import on_main_thread, only_interrupts
+from orchestrator.runtime.interrupts import Interrupts, on_main_thread, only_interrupts
 from orchestrator.runtime.pool import Filler
 from orchestrator.runtime.run import Outcome, Run
 from orchestrator.runtime.schedule import GRACE, Schedule
@@ -172,16 +172,17 @@ class Program:
             RunError: it did not end well.
             KeyboardInterrupt: ctrl-C; the guests were stopped and the events recorded.
         """
-        self._running.add(run)
-        if self._closed:
-            run.cancel(Cancelled(_CLOSED))
-        try:
-            return self._carried_out(run)
-        finally:
-            self._running.discard(run)
+        with Interrupts(lambda: run.cancel(Cancelled("the run was interrupted"))):
+            self._running.add(run)
             if self._closed:
-                with self._ended:
-                    self._ended.notify_all()
+                run.cancel(Cancelled(_CLOSED))
+            try:
+                return self._carried_out(run)
+            finally:
+                self._running.discard(run)
+                if self._closed:
+                    with self._ended:
+                        self._ended.notify_all()
 
     def _carried_out(self, run: Run) -> Outcome:
         sizes = {name: measure(run.inputs[name]) for name, measure in self._measured}
@@ -278,9 +279,10 @@ class Program:
             for run in list(self._running):
                 run.cancel(Cancelled(_CLOSED))
             self._ended.wait_for(lambda: not self._running, 2 * GRACE)
-        self._filler.close()
-        for home in dict.fromkeys(self.homes.values()):
-            home.close()
+        with Interrupts(lambda: None):
+            self._filler.close()
+            for home in dict.fromkeys(self.homes.values()):
+                home.close()
         self.threads.close()
 
 
