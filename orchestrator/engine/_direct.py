@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from orchestrator.engine._binary import Place, made
-from orchestrator.engine._flat import MAX_PARAMS, copied_whole, flat, has_handles, has_lists, signature
+from orchestrator.engine._flat import MAX_PARAMS, copied_whole, flat, is_pair, signature
 from orchestrator.engine._leaves import number_code
 from orchestrator.engine._lifts import Lift, Lifts, lifts
 from orchestrator.engine._sections import section, unsigned
 from orchestrator.errors import ComponentError
-from orchestrator.interface.types import STRING, Enum, Flags, Function, List, Name, Primitive, Type
+from orchestrator.interface.crossing import has_handles, has_lists
+from orchestrator.interface.types import Enum, Flags, Function, List, Name, Primitive, Type
 
 PREFIX = "orchestrator-direct-"
 """How the names of all added exports begin; behind it stand their kind and the index of the core function."""
@@ -91,11 +92,6 @@ def _is_simple(type_: Type) -> bool:
             return isinstance(type_, Primitive | Enum | Flags)
 
 
-def points(type_: Type) -> bool:
-    """Whether a parameter of a function that qualifies is passed as a pointer and a length."""
-    return isinstance(type_, List) or type_ == STRING
-
-
 def expose(binary: bytes, functions: Sequence[tuple[Name | None, Function]]) -> Exposed:
     """The component with what its functions are made of exported too, under names that begin with `PREFIX`.
 
@@ -120,7 +116,7 @@ def expose(binary: bytes, functions: Sequence[tuple[Name | None, Function]]) -> 
 
 
 def _is_certain(lift: Lift, function: Function, places: Sequence[Place]) -> bool:
-    takes = any(points(field.type) for field in function.params)
+    takes = any(is_pair(field.type) for field in function.params)
     return lift.memory is not None and places.count(lift.memory) == 1 and (lift.realloc is not None or not takes)
 
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from orchestrator.errors import UnsupportedType
 from orchestrator.interface.types import (
+    STRING,
     Borrow,
     Enum,
     Flags,
@@ -110,16 +111,14 @@ def _joined(payloads: Iterable[Type | None]) -> tuple[str, ...]:
     return ("i32", *found)
 
 
-def has_handles(function: Function) -> bool:
-    """Whether a handle is among a function's parameters or in its result."""
-    types = [field.type for field in function.params] + ([] if function.result is None else [function.result])
-    return any(isinstance(part, Own | Borrow) for type_ in types for part in walk(type_))
+def points(type_: Type) -> bool:
+    """Whether values of a type point to anything: strings and lists do."""
+    return any(map(is_pair, walk(type_)))
 
 
-def has_lists(function: Function) -> bool:
-    """Whether a list is among a function's parameters or in its result."""
-    types = [field.type for field in function.params] + ([] if function.result is None else [function.result])
-    return any(isinstance(part, List) for type_ in types for part in walk(type_))
+def is_pair(type_: Type) -> bool:
+    """Whether a value of a type is itself a pointer to what it holds, and how much that is."""
+    return isinstance(type_, List) or type_ == STRING
 
 
 @lru_cache(maxsize=4096)

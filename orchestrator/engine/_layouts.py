@@ -13,8 +13,8 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from orchestrator.engine._arena import WORD, full
-from orchestrator.engine._block_sizes import Measuring, claims, extra, points
-from orchestrator.engine._flat import MAX_PARAMS, MAX_RESULTS, Signature, flat, signature
+from orchestrator.engine._block_sizes import Measuring, claims, extra
+from orchestrator.engine._flat import MAX_PARAMS, MAX_RESULTS, Signature, flat, points, signature
 from orchestrator.engine._leaves import Row, Slots, refuse
 from orchestrator.engine._load import Loading
 from orchestrator.engine._store import Storing
@@ -48,7 +48,7 @@ class Layout:
         self.signature: Signature = signature(function)
         self._params = tuple(field.type for field in function.params)
         self._result = function.result
-        refuse(self._params if self._result is None else (*self._params, self._result))
+        refuse(function.types)
 
     @cached_property
     def lower(self) -> Lower:

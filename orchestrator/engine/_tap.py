@@ -11,16 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.engine._flat import Signature, flat, signature
+from orchestrator.engine._flat import Signature, flat, points, signature
 from orchestrator.engine._libc import MARK, NEXT, ROOM
 from orchestrator.errors import ComponentError
 from orchestrator.interface.compare import title
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import (
-    STRING,
     Borrow,
     Function,
-    List,
     Record,
     Resource,
     Tuple,
@@ -94,9 +92,7 @@ def _lent(type_: Type, at: int, function: Function) -> Iterator[tuple[int, Resou
 
 def passes_memory(function: Function) -> bool:
     """Whether what a function gets or gives lies in memory while it is on its way."""
-    types = [field.type for field in function.params] + ([] if function.result is None else [function.result])
-    outside = any(isinstance(part, List) or part == STRING for type_ in types for part in walk(type_))
-    return outside or signature(function).spilled
+    return any(map(points, function.types)) or signature(function).spilled
 
 
 def module(name: str, functions: Sequence[Function], counters: Sequence[int], returned: int) -> str:
