@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 from orchestrator.engine._binary import Place, made
 from orchestrator.engine._flat import MAX_PARAMS, copied_whole, flat, is_pair, signature
-from orchestrator.engine._leaves import number_code
 from orchestrator.engine._lifts import Lift, Lifts, lifts
 from orchestrator.engine._sections import section, unsigned
 from orchestrator.errors import ComponentError
 from orchestrator.interface.crossing import has_handles, has_lists
+from orchestrator.interface.numbers import number_code
 from orchestrator.interface.types import Enum, Flags, Function, List, Name, Primitive, Type
 
 PREFIX = "orchestrator-direct-"

@@ -20,12 +20,12 @@ from orchestrator.engine._arena import Arena
 from orchestrator.engine._direct import Direct
 from orchestrator.engine._flat import flat
 from orchestrator.engine._layouts import Lower, layout_of
-from orchestrator.engine._leaves import number_code
 from orchestrator.engine._load import broken, outside
 from orchestrator.engine._memory import MEMORY
 from orchestrator.engine._numbers import Number, Row, kind, writer
 from orchestrator.engine.carried import python_of
 from orchestrator.errors import LimitExceeded, Trapped
+from orchestrator.interface.numbers import number_code
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import STRING, U8, Field, Function, List, Type
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from orchestrator.errors import UnsupportedType
+from orchestrator.interface.numbers import number_code
 from orchestrator.interface.types import (
     STRING,
     Borrow,
@@ -124,8 +125,4 @@ def is_pair(type_: Type) -> bool:
 @lru_cache(maxsize=4096)
 def copied_whole(type_: Type) -> bool:
     """Whether the lists in a type are of plain numbers: each is copied whole, not item by item."""
-    return all(
-        isinstance(part.element, Primitive) and part.element.name not in ("bool", "char", "string")
-        for part in walk(type_)
-        if isinstance(part, List)
-    )
+    return all(number_code(part.element) != "" for part in walk(type_) if isinstance(part, List))

@@ -15,9 +15,10 @@ from typing import Any
 
 from orchestrator.engine._arena import full
 from orchestrator.engine._flat import flat
-from orchestrator.engine._leaves import CODES, Overlap, Places, Row, Slots, inlined, number_code, sides
+from orchestrator.engine._leaves import Overlap, Places, Row, Slots, inlined, sides
 from orchestrator.engine._written import Code
 from orchestrator.errors import UnsupportedType
+from orchestrator.interface.numbers import CODES, number_code
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import (
     BOOL,

@@ -43,10 +43,9 @@ class Seen:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.values: list[Any] = []
         self.sizes: list[int] = []
-        compiled = compile_contract
 
         def watched(*given: Any) -> Any:
-            checks, found = compiled(*given)
+            checks, found = compile_contract(*given)
             return (None if checks is None else self._watched(checks)), found
 
         patch.setattr(contracts, "compile_contract", watched)
