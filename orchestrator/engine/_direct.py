@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from orchestrator.engine._binary import Place, made
-from orchestrator.engine._flat import MAX_PARAMS, copied_whole, flat, is_pair, signature
+from orchestrator.engine._flat import CROSSES_AS, MAX_PARAMS, copied_whole, flat, is_pair, signature
 from orchestrator.engine._lifts import Lift, Lifts, lifts
 from orchestrator.engine._sections import section, unsigned
 from orchestrator.errors import ComponentError
@@ -27,8 +27,7 @@ PREFIX = "orchestrator-direct-"
 """How the names of all added exports begin; behind it stand their kind and the index of the core function."""
 
 _TYPES, _CANONS, _EXPORTS = 7, 8, 11
-_NUMBERS = {"i32": b"\x79", "i64": b"\x77", "f32": b"\x76", "f64": b"\x75"}
-"""By core type the type of a component that flattens to it: u32, u64, f32, f64."""
+_PRIMITIVES = {"u32": b"\x79", "u64": b"\x77", "f32": b"\x76", "f64": b"\x75"}
 _FUNCTION_TYPE, _FUNCTION = b"\x40", b"\x01"
 _REALLOC = ("old", "old-size", "align", "size")
 
@@ -139,7 +138,7 @@ class _Added:
         assert lift.memory is not None
         flats = signature(function)
         params = tuple((f"p{number}", core) for number, core in enumerate(flats.params))
-        result = "i32" if flats.by_pointer else flats.result
+        result = flats.returned
         returned = (("p0", result),) if result else ()
         return Direct(
             places.index(lift.memory),
@@ -171,8 +170,12 @@ class _Added:
 
 
 def _function_type(params: Sequence[tuple[str, str]], result: str) -> bytes:
-    shown = b"".join(_text(name) + _NUMBERS[core] for name, core in params)
-    return _FUNCTION_TYPE + unsigned(len(params)) + shown + (b"\0" + _NUMBERS[result] if result else b"\1\0")
+    shown = b"".join(_text(name) + _number(core) for name, core in params)
+    return _FUNCTION_TYPE + unsigned(len(params)) + shown + (b"\0" + _number(result) if result else b"\1\0")
+
+
+def _number(core: str) -> bytes:
+    return _PRIMITIVES[CROSSES_AS[core]]
 
 
 def _text(name: str) -> bytes:

@@ -33,7 +33,10 @@ from orchestrator.interface.types import (
 MAX_PARAMS, MAX_RESULTS = 16, 1
 """Numbers that are passed as such; what takes more goes through memory."""
 
-_PRIMITIVES = {"s64": "i64", "u64": "i64", "f32": "f32", "f64": "f64"}
+CORES = {"s64": "i64", "u64": "i64", "f32": "f32", "f64": "f64"}
+"""By the name of a primitive its core type, where that is not `i32`."""
+CROSSES_AS = {"i32": "u32", "i64": "u64", "f32": "f32", "f64": "f64"}
+"""By core type the primitive as which a plain number of it crosses: it flattens to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class Signature:
     result: str
     spilled: bool
     by_pointer: bool
+
+    @property
+    def returned(self) -> str:
+        """The core type that a function that is lifted returns: its result's, or an address; empty for nothing."""
+        return "i32" if self.by_pointer else self.result
 
 
 @lru_cache(maxsize=4096)
@@ -81,7 +89,7 @@ def _flat(type_: Type) -> tuple[str, ...]:
         case Primitive("string") | List():
             return "i32", "i32"
         case Primitive(name):
-            return (_PRIMITIVES.get(name, "i32"),)
+            return (CORES.get(name, "i32"),)
         case Record(fields):
             return flat(field.type for field in fields)
         case Tuple(items):

@@ -16,16 +16,14 @@ from orchestrator.engine import _component_text as ct
 from orchestrator.engine._flat import signature
 from orchestrator.engine._fusable import check_joint, check_resources, wasi_imports
 from orchestrator.engine._guest import Guest, Item, guest, item_name
-from orchestrator.engine._libc import POSTS, libc
+from orchestrator.engine._image_file import PAGE
+from orchestrator.engine._libc import OPTIONS, instance, post_return
 from orchestrator.engine._splice import assemble
 from orchestrator.engine._tap import CannotFuse, borrowed, module, passes_memory, places
 from orchestrator.engine.imports import is_wasi
 from orchestrator.interface.types import Function, Interface, Resource, Type, TypeDef, World
 
 __all__ = ["CannotFuse", "Fused", "Joint", "Part", "fuse"]
-
-_MOST_PAGES = 65_535
-_OPTIONS = '(memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))'
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +148,7 @@ class _Fusion:
         """Writes it all; the parts in the order given, callees first."""
         self._take_imports()
         room = self._places.room
-        self._text.add(libc("$Libc", -(-(room + 1) // 65_536), _MOST_PAGES, room))
-        self._text.add("(core instance $libc (instantiate $Libc))")
+        self._text.add(instance(room // PAGE + 1, room))
         for number in order:
             self._make(number)
         for number in order:
@@ -237,7 +234,7 @@ class _Fusion:
         functions, given = joint.functions(), ['(export "memory" (memory $libc "memory"))']
         for n, (wanted, offered) in enumerate(functions):
             inner = f"{source} {ct.quoted(offered.name)}"
-            lowered = self._text.named("l", f"(core func {{}} (canon lower (func {inner}) {_OPTIONS}))")
+            lowered = self._text.named("l", f"(core func {{}} (canon lower (func {inner}) {OPTIONS}))")
             given.append(f'(export "f{n}" (func {lowered}))')
             for at, (_, resource) in enumerate(borrowed(wanted)):
                 drop = self._text.named("d", f"(core func {{}} (canon resource.drop {lifted.resource(resource)}))")
@@ -250,10 +247,9 @@ class _Fusion:
         return {wanted.name: self._lift(made, n, wanted, lifted) for n, (wanted, _) in enumerate(functions)}
 
     def _lift(self, tap: str, number: int, function: Function, lifted: ct.Scope) -> str:
-        flat = signature(function)
-        options = _OPTIONS
+        options = OPTIONS
         if passes_memory(function):
-            options += f' (post-return (core func $libc "{POSTS["i32" if flat.by_pointer else flat.result]}"))'
+            options += f" {post_return(signature(function).returned)}"
         lift = f'(canon lift (core func {tap} "f{number}") {options})'
         return self._text.named("f", f"(func {{}} {lifted.signature(function)} {lift})")
 

@@ -17,12 +17,12 @@ from orchestrator.engine._block_sizes import Measuring, claims, extra
 from orchestrator.engine._flat import MAX_PARAMS, MAX_RESULTS, Signature, flat, points, signature
 from orchestrator.engine._leaves import Row, Slots, refuse
 from orchestrator.engine._load import Loading
+from orchestrator.engine._numbers import Number
 from orchestrator.engine._store import Storing
 from orchestrator.engine._written import Code, tuple_of
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Function, Tuple, Type
 
-Number = int | float
 Lower = Callable[[Sequence[Any], memoryview], tuple[Number, ...]]
 """(checked values, the memory) -> the numbers of the call; room is taken for what they point to."""
 Lift = Callable[[Sequence[Number], memoryview], tuple[Any, ...]]

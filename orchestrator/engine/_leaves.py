@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Protocol
 
-from orchestrator.engine._flat import flat
+from orchestrator.engine._flat import CORES, flat
 from orchestrator.errors import UnsupportedType
 from orchestrator.interface.numbers import CODES
 from orchestrator.interface.sizes import layout
@@ -34,7 +34,7 @@ from orchestrator.interface.types import (
 )
 
 SIZES = {code: struct.calcsize(f"<{code}") for code in CODES.values()}
-_CORES = {"q": "i64", "Q": "i64", "f": "f32", "d": "f64"}
+_CORES = {CODES[name]: core for name, core in CORES.items()}
 _HEAVY, _DEEP = 40, 8
 """Parts, and levels, up to which a type inside another is written out where it stands; larger ones are called."""
 

@@ -39,8 +39,7 @@ class _Served:
         self.function, self.layout = function, layout_of(function)
         flats = self.layout.signature
         self.read: Callable[[memoryview, int], tuple[Number, ...]] = reader(flats.params).unpack_from
-        core = "i32" if flats.by_pointer else flats.result
-        self._core = (core,) if core else ()
+        self._core = (flats.returned,) if flats.returned else ()
 
     def write(self, results: int, number: Number) -> None:
         """Writes the number of a result where it goes."""

@@ -117,7 +117,7 @@ def module(name: str, functions: Sequence[Function], counters: Sequence[int], re
 def _type(core: Signature, called: bool) -> str:
     """The core signature of a function as it is called, lowered, or as it is offered, to be lifted."""
     params = core.params + (("i32",) if core.by_pointer and called else ())
-    result = core.result if called or not core.by_pointer else "i32"
+    result = core.result if called else core.returned
     shown = f"(param {' '.join(params)})" if params else ""
     return f"{shown} (result {result})" if result else shown
 
