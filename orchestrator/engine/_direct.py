@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from orchestrator.engine._binary import Place, made
 from orchestrator.engine._flat import CROSSES_AS, MAX_PARAMS, copied_whole, flat, is_pair, signature
 from orchestrator.engine._lifts import Lift, Lifts, lifts
-from orchestrator.engine._sections import section, unsigned
+from orchestrator.engine._sections import Section, section, unsigned
 from orchestrator.errors import ComponentError
 from orchestrator.interface.crossing import has_handles, has_lists
 from orchestrator.interface.numbers import number_code
@@ -26,7 +26,6 @@ from orchestrator.interface.types import Enum, Flags, Function, List, Name, Prim
 PREFIX = "orchestrator-direct-"
 """How the names of all added exports begin; behind it stand their kind and the index of the core function."""
 
-_TYPES, _CANONS, _EXPORTS = 7, 8, 11
 _PRIMITIVES = {"u32": b"\x79", "u64": b"\x77", "f32": b"\x76", "f64": b"\x75"}
 _FUNCTION_TYPE, _FUNCTION = b"\x40", b"\x01"
 _REALLOC = ("old", "old-size", "align", "size")
@@ -165,7 +164,11 @@ class _Added:
 
     def sections(self) -> bytes:
         """The sections."""
-        entries = ((_TYPES, list(self._types)), (_CANONS, self._lifted), (_EXPORTS, self._exports))
+        entries = (
+            (Section.TYPES, list(self._types)),
+            (Section.CANONS, self._lifted),
+            (Section.EXPORTS, self._exports),
+        )
         return b"".join(section(kind, unsigned(len(each)) + b"".join(each)) for kind, each in entries)
 
 
