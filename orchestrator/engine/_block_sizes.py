@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator.engine._flat import is_pair, points
 from orchestrator.engine._leaves import Overlap, Places, Row, Slots, inlined, sides
 from orchestrator.engine._load import BROKEN, broken, outside
-from orchestrator.engine._written import Code, tuple_of
+from orchestrator.engine._written import FunctionText, tuple_of
 from orchestrator.errors import Trapped
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import List, Option, Primitive, Record, Result, Tuple, Type, Variant, children, walk
@@ -37,7 +37,7 @@ class Measuring:
     """Writes the expression for the bytes outside of a fixed part whose leaves stand in some places."""
 
     def __init__(self) -> None:
-        self.code = Code(dict(_NAMES))
+        self.code = FunctionText(dict(_NAMES))
         self.placed = False
         """Whether the expression names `at`, the offset of the block."""
 

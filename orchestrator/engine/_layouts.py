@@ -19,7 +19,7 @@ from orchestrator.engine._leaves import Row, Slots, refuse
 from orchestrator.engine._load import Loading
 from orchestrator.engine._numbers import Number
 from orchestrator.engine._store import Storing
-from orchestrator.engine._written import Code, tuple_of
+from orchestrator.engine._written import FunctionText, tuple_of
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Function, Tuple, Type
 
@@ -113,7 +113,9 @@ def _room(writing: Storing, name: str, size: int, align: int) -> None:
 
 def _storing() -> Storing:
     return Storing(
-        Code({"full": full, "array": array, "memoryview": memoryview, "word": WORD.unpack_from, "put": WORD.pack_into})
+        FunctionText(
+            {"full": full, "array": array, "memoryview": memoryview, "word": WORD.unpack_from, "put": WORD.pack_into}
+        )
     )
 
 

@@ -51,7 +51,7 @@ class Places:
 
 
 def places(functions: Mapping[tuple[int, str], Function]) -> Places:
-    """The places for the taps of those functions, each known by its joint and name."""
+    """The places for the taps of those functions, each known by its link and name."""
     counters = {key: ROOM + COUNTER * number for number, key in enumerate(functions)}
     returned = ROOM + COUNTER * len(counters)
     largest = max((layout(f.result)[0] for f in functions.values() if f.result is not None), default=0)
