@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks._guests import ECHO
+from benchmarks._guests import echo, text
+from benchmarks._ways import Missing
 from orchestrator.engine import Component, Engine, Linker
-from orchestrator.engine.cache import default_folder
 from orchestrator.engine.imports import is_wasi
+from orchestrator.errors import BuildError
 from orchestrator.interface.types import Function
 
 PYTHON = Path(__file__).parent.parent / "components" / "embedder-hashing"
@@ -28,29 +28,36 @@ await writeFile(OUT, component);
 """
 
 
-def kinds(engine: Engine) -> dict[str, tuple[Component, bytes] | None]:
-    """Each kind of guest, loaded, and its binary; None for one whose builder is not here, which standard error says."""
-    return {"small": _small(engine), "python": _python(engine), "javascript": _javascript(engine)}
+def guest(kind: str, engine: Engine) -> tuple[Component, bytes]:
+    """A guest of a kind of `KINDS`, loaded, and its binary; one that takes building is built once, in the user's cache.
+
+    Raises:
+        Missing: its builder is not here.
+    """
+    return _KINDS[kind](engine)
 
 
 def _small(engine: Engine) -> tuple[Component, bytes]:
     from wasmtime import wat2wasm
 
-    binary = bytes(wat2wasm(ECHO))
+    binary = bytes(wat2wasm(echo(text(10))))
     return engine.from_binary(binary, "small"), binary
 
 
 def _python(engine: Engine) -> tuple[Component, bytes]:
     from orchestrator.engine.build import build
 
-    component = engine.load(PYTHON)
+    try:
+        component = engine.load(PYTHON)
+    except BuildError as problem:
+        raise Missing(f"no Python guest: {problem}") from None
     assert component.manifest is not None
     return component, build(component.manifest, engine.cache.builds).read_bytes()
 
 
-def _javascript(engine: Engine) -> tuple[Component, bytes] | None:
-    """A guest of componentize-js without features, which imports nothing. Built once, in the user's cache folder."""
-    folder = default_folder() / "benchmarks"
+def _javascript(engine: Engine) -> tuple[Component, bytes]:
+    """A guest of componentize-js without features, which imports nothing."""
+    folder = engine.cache.folder / "benchmarks"
     made = folder / "javascript.wasm"
     try:
         if not made.is_file():
@@ -58,9 +65,12 @@ def _javascript(engine: Engine) -> tuple[Component, bytes] | None:
             _build_javascript(folder, made)
     except (OSError, subprocess.CalledProcessError) as problem:
         said = problem.stderr.decode(errors="replace") if isinstance(problem, subprocess.CalledProcessError) else ""
-        print(f"no JavaScript guest: it needs node, npm and {BUILDER} ({problem}) {said}", file=sys.stderr)
-        return None
+        raise Missing(f"no JavaScript guest: it needs node, npm and {BUILDER} ({problem}) {said}".rstrip()) from None
     return engine.load(made), made.read_bytes()
+
+
+_KINDS = {"small": _small, "python": _python, "javascript": _javascript}
+KINDS = tuple(_KINDS)
 
 
 def _build_javascript(folder: Path, made: Path) -> None:

@@ -18,11 +18,15 @@ from importlib import import_module
 from typing import Any
 
 Way = Callable[[int], object]
-"""Does it that many times."""
+"""Does it that many times; gives `Taken` where it took the time itself."""
 Maker = Callable[[ExitStack], Way]
 """Makes a way, for as long as the stack is open; looks at one answer; raises Missing where there is no such way."""
 Found = Mapping[str, list[float] | None]
 """Microseconds of each way, one number a round; None for a way that is missing."""
+
+
+class Taken(float):
+    """Seconds that a way took for what it is about, without what it did besides."""
 
 
 class Missing(Exception):
@@ -65,7 +69,7 @@ def measure(makers: Mapping[str, Maker], effort: Effort = FULL) -> Found:
             for name, plan in plans.items():
                 if number < plan.rounds:
                     gc.collect()  # what one way left behind is not to be paid for by the next
-                    found.setdefault(name, []).append(_seconds(plan.way, plan.times) / plan.times * 1e6)
+                    found.setdefault(name, []).append(_seconds(plan.way, plan.times)[0] / plan.times * 1e6)
     # Stores that are part of a cycle are to be closed now, not when the interpreter has begun to end.
     gc.collect()
     return {name: found.get(name) for name in makers}
@@ -82,17 +86,19 @@ def _planned(name: str, make: Maker, stack: ExitStack, effort: Effort) -> _Plan 
 def _plan(way: Way, effort: Effort) -> _Plan:
     """Warms the way up, twice as often each time, until it is known how often fills its share of a round."""
     share, times = effort.seconds / effort.rounds, 1
-    while (spent := _seconds(way, times)) < share / 2:
+    while (spent := _seconds(way, times)[1]) < share / 2:
         times *= 2
     fitting = max(1, round(times * share / spent))
     once = spent / times
     return _Plan(way, fitting, max(2, min(effort.rounds, int(effort.seconds / (once * fitting)))))
 
 
-def _seconds(way: Way, times: int) -> float:
+def _seconds(way: Way, times: int) -> tuple[float, float]:
+    """What the way is about took, and what all of it did."""
     begun = time.perf_counter()
-    way(times)
-    return time.perf_counter() - begun
+    answer = way(times)
+    spent = time.perf_counter() - begun
+    return (answer if isinstance(answer, Taken) else spent), spent
 
 
 def repeated(call: Callable[[], object]) -> Way:
@@ -101,6 +107,27 @@ def repeated(call: Callable[[], object]) -> Way:
     def way(times: int) -> None:
         for _ in range(times):
             call()
+
+    return way
+
+
+def made(make: Callable[[], Callable[[], object]], before: Callable[[], object] = lambda: None) -> Way:
+    """The way that makes something in a loop, each ended before the next one; only the making counts.
+
+    Arguments:
+        make: makes one; gives what ends it.
+        before: is called before each.
+    """
+
+    def way(times: int) -> Taken:
+        taken = 0.0
+        for _ in range(times):
+            before()
+            begun = time.perf_counter()
+            end = make()
+            taken += time.perf_counter() - begun
+            end()
+        return Taken(taken)
 
     return way
 

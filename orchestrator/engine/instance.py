@@ -116,6 +116,11 @@ class Instance:
             self._arena = Arena(memory.base, memory.size)
         return self._arena
 
+    @property
+    def held(self) -> int:
+        """Bytes that its linear memories take at most; its limit where this engine does not own them."""
+        return self.settings.memory - (self.bank.left if self.bank is not None else 0)
+
     def count(self, offset: int) -> int:
         """The number of 64 bits at an offset of its first memory but the shim's."""
         if self.bank is None or not self.bank.memories:

@@ -13,6 +13,7 @@
     tools.py       `agent:core/tools`
     stores.py      which nodes share a store, and what is called how there
     homes.py       the instances of a store
+    pool.py        fresh instances made ahead
     paths.py       a path into a value
     threads.py     threads with stack enough
     interrupts.py  signals while guests run on the main thread

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,13 @@ from orchestrator.engine.settings import DEFAULT_MEMORY, InstanceSettings
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, Trapped
 from orchestrator.runtime.output import Printed
+from orchestrator.runtime.pool import Pool
 from orchestrator.runtime.visit import Visit
 from orchestrator.wasi import settings
 
 if TYPE_CHECKING:
-    from orchestrator.engine import Instance, Linker
+    from orchestrator.engine import Frame, Instance, Linker
+    from orchestrator.runtime.pool import Filler, Ready
     from orchestrator.runtime.program import Program
     from orchestrator.runtime.run import Run
     from orchestrator.runtime.stores import Store
@@ -28,14 +31,22 @@ class Home:
     Arguments:
         store: of one node, or of several that are fused: what they may do is the same.
         linker: with every import of theirs answered.
+        filler: fills its pool, if it comes to have one.
     """
 
-    def __init__(self, store: Store, linker: Linker) -> None:
+    def __init__(self, store: Store, linker: Linker, filler: Filler) -> None:
         self.store, self.linker = store, linker
         self.node = node = store.nodes[-1]
         self.lifetime, grants = node.lifetime, node.grants
         self.authority = None if grants.storage else prepare(grants, {}, Path(), node.name)
         """What the node may reach, where that is the same in every run: no folder is looked for."""
+        self._names = [node.name for node in store.nodes]
+        # An instance that a run could tell apart, or that uses the terminal before there is a run, is not made ahead.
+        alike = self.lifetime != "session" and self.authority is not None and self.authority.stdio != "inherit"
+        self._pool = Pool(filler) if alike else None
+        self._memory = node.limits.memory or DEFAULT_MEMORY
+        self._silent = None if linker.uses_wasi else InstanceSettings(self._memory)
+        """What each instance is given that can neither print nor reach anything."""
         self._session: Instance | None = None
         self._authority: Authority | None = None
         self._users = 1
@@ -45,11 +56,31 @@ class Home:
         self._maker: Run | None = None
 
     def fresh(self, visit: Visit, authority: Authority) -> Instance:
-        """A new instance; whoever asked closes it."""
-        printed = Printed(visit.run, [node.name for node in self.store.nodes])
-        memory = self.node.limits.memory or DEFAULT_MEMORY
-        given = InstanceSettings(memory, wasi=settings(authority), output=printed, quotes=not printed.hushed)
-        made = self.linker.instantiate(visit, given)
+        """An instance that was never entered, made ahead if there is one; whoever asked closes it."""
+        pool = self._pool
+        if pool is not None and (ready := pool.take()) is not None:
+            instance, printed = ready
+            printed.given_to(visit.run)
+            return instance
+        printed = Printed(self._names, visit.run)
+        quotes, begun = not printed.hushed(visit.run), time.perf_counter()
+        made = self._made(visit, printed, authority, quotes)
+        if pool is not None:
+            pool.missed(time.perf_counter() - begun, lambda frame: self._ahead(frame, authority, quotes))
+            if pool.off:
+                self._pool = None
+        return made
+
+    def _ahead(self, frame: Frame, authority: Authority, quotes: bool) -> Ready:
+        """An instance for a run that is to come."""
+        printed = Printed(self._names, None)
+        return self._made(frame, printed, authority, quotes), printed
+
+    def _made(self, frame: Frame, printed: Printed, authority: Authority, quotes: bool) -> Instance:
+        made = self.linker.instantiate(
+            frame,
+            self._silent or InstanceSettings(self._memory, wasi=settings(authority), output=printed, quotes=quotes),
+        )
         printed.instance = made
         self.store.watch(made)
         return made
@@ -117,7 +148,7 @@ class Home:
             kept.close()
 
     def close(self) -> None:
-        """Ends the session, when no other program shares it."""
+        """Ends the session, when no other program shares it, and what was made ahead; its filler is closed before."""
         with self._lock:
             self._users -= 1
             if self._users:
@@ -125,6 +156,8 @@ class Home:
             kept, self._session = self._session, None
         if kept is not None:
             kept.close()
+        if self._pool is not None:
+            self._pool.close()
         self.linker.close()
 
 

@@ -20,21 +20,29 @@ class Printed:
     """Takes what one instance prints and records it, up to a limit for each stream and run.
 
     Arguments:
-        run: that the instance is made for; later it is the run that is in the instance.
         nodes: whose instance it is; of several that share it, the last stands for all of them.
+        run: that the instance is made for; later it is the run that is in the instance. None for one that is made
+            ahead: what its start function prints is kept for the run that it is `given_to`.
     """
 
-    def __init__(self, run: Run, nodes: Sequence[str]) -> None:
+    def __init__(self, nodes: Sequence[str], run: Run | None) -> None:
         self.node, self._nodes = nodes[-1], nodes
         self.instance: Instance | None = None
         """The instance that prints, once it is made."""
         self._run = run
         self._taken: dict[str, int] = {}
+        self._early: list[tuple[str, bytes]] = []
 
-    @property
-    def hushed(self) -> bool:
-        """Whether what the nodes print may hold what a contract redacts."""
-        return not self._run.program.hushed.isdisjoint(self._nodes)
+    def hushed(self, run: Run) -> bool:
+        """Whether what the nodes print in a run may hold what a contract redacts."""
+        return not run.program.hushed.isdisjoint(self._nodes)
+
+    def given_to(self, run: Run) -> None:
+        """The run has the instance from now on: what was printed before there was one is recorded as its own."""
+        self._run, self._taken = run, {}
+        early, self._early = self._early, []
+        for stream, data in early:
+            self(stream, data)
 
     def __call__(self, stream: str, data: bytes) -> None:
         """Takes what was printed, on the thread that is in the instance."""
@@ -47,6 +55,9 @@ class Printed:
         room = max(0, MOST - before)
         if not room:
             return
-        text = HIDDEN if self.hushed else data[:room].decode("utf-8", "replace")
+        if self._run is None:
+            self._early.append((stream, data[: room + 1]))  # one byte more tells that it was cut
+            return
+        text = HIDDEN if self.hushed(self._run) else data[:room].decode("utf-8", "replace")
         detail = {"stream": stream, "text": text, "cut": len(data) > room}
         self._run.event("output", visit, node=self.node, detail=detail)

@@ -26,6 +26,7 @@ from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.gates import EdgeGate, python_host
 from orchestrator.runtime.homes import Home
 from orchestrator.runtime.interrupts import on_main_thread, only_interrupts
+from orchestrator.runtime.pool import Filler
 from orchestrator.runtime.run import Outcome, Run
 from orchestrator.runtime.schedule import GRACE, Schedule
 from orchestrator.runtime.states import SKIPPED, source_value
@@ -58,7 +59,9 @@ class Program:
         self.threads = Threads(graph.depth)
         self.stores = stores_of(graph, engine)
         """By node, the store that it lives in."""
-        homes = {store: Home(store, self._linker(store)) for store in dict.fromkeys(self.stores.values())}
+        self._running: set[Run] = set()
+        self._filler = Filler(self.threads, self._running)
+        homes = {store: Home(store, self._linker(store), self._filler) for store in dict.fromkeys(self.stores.values())}
         self.homes = {name: homes[store] for name, store in self.stores.items()}
         self.steps = steps_of(graph, self.stores)
         """The nodes that run."""
@@ -73,7 +76,6 @@ class Program:
         )
         self._stack = needed_stack(graph.depth)
         self._closed = False
-        self._running: set[Run] = set()
         self._ended = threading.Condition()
 
     # Linking
@@ -277,6 +279,7 @@ class Program:
             for run in list(self._running):
                 run.cancel(Cancelled(_CLOSED))
             self._ended.wait_for(lambda: not self._running, 2 * GRACE)
+        self._filler.close()
         for home in dict.fromkeys(self.homes.values()):
             home.close()
         self.threads.close()

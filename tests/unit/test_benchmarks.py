@@ -7,12 +7,13 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import _guests, _ways, bulk, chain, hop, parallel
+from benchmarks import _guests, _languages, _ways, bulk, chain, codec, hop, instantiate, memory, parallel
 from benchmarks._ours import own_engine
 from benchmarks._stock import stock
 from benchmarks._ways import Effort, Missing, Way
@@ -108,6 +109,47 @@ def test_threads_and_processes_are_measured() -> None:
     assert None not in found.values()
 
 
+def test_an_instance_is_measured_and_a_guest_that_cannot_be_built_is_null(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_CACHE", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = instantiate.run(TINY, ["small", "javascript"])
+    ways = {f"{kind}{way}" for kind in ("small", "javascript") for way in ("_us", "_stock_us", "_pooled_us")}
+    assert figures(found) == ways | {"small_to_stock_ratio", "javascript_to_stock_ratio"}
+    assert {name for name, value in found.items() if value is not None} == {
+        "small_us", "small_stock_us", "small_to_stock_ratio",
+    }  # fmt: skip
+    pooled, *others = capsys.readouterr().err.splitlines()
+    assert pooled == "small_pooled: not measured: a pool is for what takes 200 us to make, which no small guest does"
+    needs = f"not measured: no JavaScript guest: it needs node, npm and {_languages.BUILDER} "
+    why = "([Errno 2] No such file or directory: 'npm')"
+    assert others == [f"javascript{way}: {needs}{why}" for way in ("", "_stock", "_pooled")]
+
+
+def test_an_instance_is_taken_out_of_a_pool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_CACHE", str(tmp_path))
+    monkeypatch.setitem(_languages._KINDS, "other", _languages._small)
+    with own_engine() as engine, ExitStack() as stack:
+        way = instantiate._pooled(engine, "other", stack)
+        assert isinstance(way(3), _ways.Taken)
+
+
+def test_what_idle_instances_keep_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_CACHE", str(tmp_path))
+    found = memory.run(Effort(seconds=60.0, rounds=1), ["small"], 20)
+    assert figures(found) == {"small_instances", "small_pss_bytes", "small_rss_bytes"}
+    assert found["small_instances"] == 20.0
+
+
+def test_values_are_brought_into_memory_and_back_both_ways() -> None:
+    names = ("string_10", "record_of_8")
+    found = codec.run(TINY, names)
+    endings = [f"{act}{way}" for act in codec.ACTS for way in ("_us", "_ratio")] + [f"c_{a}_us" for a in codec.ACTS]
+    assert figures(found) == {f"{name}_{ending}" for name in names for ending in endings}
+    assert None not in found.values()
+
+
 @pytest.mark.parametrize(
     ("payload", "expected"),
     [
@@ -159,6 +201,22 @@ def test_ways_take_turns_and_a_missing_one_is_said(capsys: pytest.CaptureFixture
     assert order == ["a", "b"] + ["a", "b"] * 2  # Warmed up; calls that take longer than they may have two rounds.
     assert capsys.readouterr().err == "none: not measured: there is none\n"
     assert {name: each and len(each) for name, each in found.items()} == {"a": 2, "none": None, "b": 2}
+
+
+def test_only_the_making_of_what_is_made_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, order = [0.0], list[str]()
+    monkeypatch.setattr("benchmarks._ways.time.perf_counter", lambda: now[0])
+
+    def step(name: str, seconds: float) -> None:
+        order.append(name)
+        now[0] += seconds
+
+    def make() -> Any:
+        step("make", 1)
+        return lambda: step("end", 100)
+
+    assert _ways.made(make, lambda: step("before", 10))(2) == 2.0
+    assert order == ["before", "make", "end"] * 2
 
 
 def test_figures_of_what_is_missing_are_missing() -> None:
