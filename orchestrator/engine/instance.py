@@ -162,7 +162,7 @@ class Instance:
             self.turn.acquire(frame)
         try:
             if self.gone:
-                raise ClosedError("the instance was closed") if self.closing else self._over()
+                raise self._refusal()
             self._ticker.enter(self)
         except BaseException:
             self._release()
@@ -174,7 +174,7 @@ class Instance:
         self.turn.acquire(frame)
         if self.gone:
             self._release()
-            raise ClosedError("the instance was closed") if self.closing else self._over()
+            raise self._refusal()
         self.frame = frame
 
     def leave_nested(self) -> None:
@@ -192,8 +192,9 @@ class Instance:
         if self.unfinished:
             self._words.flush()
 
-    def _over(self) -> Trapped:
-        return Trapped(f"{_OVER}{self.ended}")
+    def _refusal(self) -> ClosedError | Trapped:
+        """Why an instance that is gone cannot be entered."""
+        return ClosedError("the instance was closed") if self.closing else Trapped(f"{_OVER}{self.ended}")
 
     def leave(self) -> None:
         """Gives the turn back."""

@@ -1,4 +1,4 @@
-"""A linked pipeline, ready to run: a linker for each node, the instances that outlive runs, the threads.
+"""A linked pipeline, ready to run: a linker for each store, the instances that outlive runs, the threads.
 
 Runs of one program may go on at once in any number of threads.
 """
@@ -39,6 +39,7 @@ from orchestrator.wasi import config_store, is_config_store
 if TYPE_CHECKING:
     from orchestrator.engine.component import Component
     from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedNode, LinkedTool
+
 _CLOSED = "the linked pipeline was closed"
 _LOOK = 0.05
 """Seconds between two looks of a node that waits for its elements at whether it should go on."""
@@ -215,8 +216,8 @@ class Program:
             run.rooms.close()
             run.end(decision, detail)
 
-    def can_run_here(self, run: Run) -> bool:
-        """Whether the guests of a run may run on the calling thread: handing a run over costs more than a small one.
+    def can_run_here(self) -> bool:
+        """Whether guests may run on the calling thread: handing a run over costs more than a small one.
 
         Only where none of them can block in the host, so that a deadline or an interrupt ends each at its next tick.
         """

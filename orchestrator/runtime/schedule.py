@@ -66,7 +66,7 @@ class Schedule:
             raise problem
         ready = [name for name, needs in self._needs.items() if not needs]
         self._running = len(ready)
-        here = self._run.program.can_run_here(self._run)
+        here = self._run.program.can_run_here()
         for name in ready[1:] if here else ready:
             self._start(name)
         if here and ready:
