@@ -2,8 +2,8 @@
 
 Python runs a signal's handler on that thread wherever it next executes a byte code: inside a callback, from which
 nothing may be raised, or in the middle of ending an instance. So what a handler raises meanwhile, as that of ctrl-C
-does, ends the run, and is raised when nothing of the run is left. Guests themselves run on another thread where signals other than
-ctrl-C have handlers of their own: nobody knows how long those take, or how much stack.
+does, ends the run, and is raised when nothing of the run is left. Guests themselves run on another thread where signals
+other than ctrl-C have handlers of their own: nobody knows how long those take, or how much stack.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ import pytest
 
 from orchestrator import Contract, Engine, LinkedPipeline, Pipeline
 from orchestrator.audit import Event, Recorder
-from orchestrator.contract import Checks
+from orchestrator.contract import Checks, compile_contract
 from orchestrator.interface import types as t
 from orchestrator.interface.convert import from_json, has_json, to_json
 from orchestrator.interface.plain import plain
@@ -43,13 +43,12 @@ class Seen:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.values: list[Any] = []
         self.sizes: list[int] = []
-        compiled = contracts.compile_contract
 
-        def compile_contract(*given: Any) -> Any:
-            checks, found = compiled(*given)
+        def watching(*given: Any) -> Any:
+            checks, found = compile_contract(*given)
             return (None if checks is None else self._watched(checks)), found
 
-        patch.setattr(contracts, "compile_contract", compile_contract)
+        patch.setattr(contracts, "compile_contract", watching)
         patch.setattr(linking, "_packages", cache(linking._packages))
 
     def _watched(self, checks: Checks) -> Checks:
