@@ -17,9 +17,8 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from orchestrator.engine._sections import COMPONENT, CORE_MODULE, MAX_NESTING, PREAMBLE, Reader
+from orchestrator.engine._sections import COMPONENT, CORE_MODULE, CoreSection, Reader, Section, Sort, unknown_form
 from orchestrator.engine.component import Parts
-from orchestrator.errors import ComponentError
 
 MAX_INSTANCES = 10_000
 """Instances, of modules and components together, that one component may make of itself."""
@@ -27,9 +26,7 @@ MAX_MEMORIES = 100
 """Memories of one component: each takes 4 GiB of the process's addresses."""
 MAX_TABLES = 1000
 """Tables of one component."""
-_MODULE_TYPE, _MODULE_TABLE, _MODULE_MEMORY, _MODULE_TAG = 1, 4, 5, 13
-_FUNCTION, _REFERENCES = 0x60, (0x63, 0x64)
-_SORT_MODULE, _SORT_COMPONENT = (1, 0x11), (0, 4)
+_FUNCTION_TYPE, _REFERENCES = 0x60, (0x63, 0x64)
 
 Place = tuple[int, int]
 """Where a memory is defined: the number of its module in the binary, and its number among those the module defines."""
@@ -67,11 +64,11 @@ class _Space:
     components: list[Made | None] = field(default_factory=list)
     total: Made = field(default_factory=Made)
 
-    def of(self, sort: tuple[int, int]) -> list[Made | None]:
+    def of(self, sort: Sort) -> list[Made | None]:
         """The index space of a sort; one that nobody looks at for every other sort."""
-        if sort == _SORT_MODULE:
+        if sort == CORE_MODULE:
             return self.modules
-        return self.components if sort == _SORT_COMPONENT else []
+        return self.components if sort == COMPONENT else []
 
     def make(self, space: list[Made | None], index: int) -> None:
         """Counts an instantiation."""
@@ -90,20 +87,16 @@ def made(binary: bytes) -> Made:
     try:
         return _component(Reader(binary, 0, len(binary)), None, itertools.count(), 0)
     except (ValueError, IndexError) as problem:
-        raise ComponentError(
-            f"the component's binary has a form that this engine does not know: {problem}"
-        ) from problem
+        raise unknown_form(problem) from problem
 
 
 def _component(reader: Reader, outer: _Space | None, numbers: Iterator[int], depth: int) -> Made:
-    if depth > MAX_NESTING:
-        raise ValueError(f"components nested more than {MAX_NESTING} deep")
     space = _Space(outer, numbers)
-    reader.take(PREAMBLE)
+    reader.preamble(depth)
     for kind, section in reader.sections():
-        if kind == CORE_MODULE:
+        if kind == Section.CORE_MODULE:
             space.modules.append(_module(section, next(numbers)))
-        elif kind == COMPONENT:
+        elif kind == Section.COMPONENT:
             space.components.append(_component(section, space, numbers, depth + 1))
         elif kind in _SECTIONS:
             _SECTIONS[kind](section, space)
@@ -114,13 +107,13 @@ def _module(reader: Reader, number: int) -> Made:
     """What a module creates; its garbage-collected heap, where it has one, counts as a memory."""
     tables = heap = 0
     minimums: list[int] = []
-    reader.take(PREAMBLE)
+    reader.preamble()
     for kind, section in reader.sections():
-        if kind == _MODULE_MEMORY:
+        if kind == CoreSection.MEMORIES:
             minimums += [section.limits()[1] for _ in range(section.number())]
-        elif kind == _MODULE_TABLE:
+        elif kind == CoreSection.TABLES:
             tables += section.number()
-        elif kind == _MODULE_TAG or (kind == _MODULE_TYPE and _has_objects(section)):
+        elif kind == CoreSection.TAGS or (kind == CoreSection.TYPES and _has_objects(section)):
             heap = 1
     places = tuple((number, memory) for memory, minimum in enumerate(minimums) if minimum)
     return Made(Parts(len(minimums) + heap, tables, 0), places)
@@ -129,7 +122,7 @@ def _module(reader: Reader, number: int) -> Made:
 def _has_objects(types: Reader) -> bool:
     """Whether a module's types are more than those of functions."""
     for _ in range(types.number()):
-        if types.byte() != _FUNCTION:
+        if types.byte() != _FUNCTION_TYPE:
             return True
         for _side in ("parameters", "results"):
             for _ in range(types.number()):
@@ -168,13 +161,13 @@ def _aliases(section: Reader, space: _Space) -> None:
         space.of(sort).append(None if outside is None else _outer(space, outside[0], sort, outside[1]))
 
 
-def _outer(space: _Space, count: int, sort: tuple[int, int], index: int) -> Made | None:
+def _outer(space: _Space, count: int, sort: Sort, index: int) -> Made | None:
     """What is aliased from the component `count` levels out; of sorts that do not matter, None."""
     for _ in range(count):
         if space.outer is None:
             raise ValueError("an alias leads out of the component")
         space = space.outer
-    return space.of(sort)[index] if sort in (_SORT_MODULE, _SORT_COMPONENT) else None
+    return space.of(sort)[index] if sort in (CORE_MODULE, COMPONENT) else None
 
 
 def _imports(section: Reader, space: _Space) -> None:
@@ -188,14 +181,14 @@ def _exports(section: Reader, space: _Space) -> None:
     for _ in range(section.number()):
         section.extern_name()
         sort, index = section.exported()
-        if sort in (_SORT_MODULE, _SORT_COMPONENT):
+        if sort in (CORE_MODULE, COMPONENT):
             space.of(sort).append(space.of(sort)[index])
 
 
 _SECTIONS: dict[int, Callable[[Reader, _Space], None]] = {
-    2: _core_instances,
-    5: _instances,
-    6: _aliases,
-    10: _imports,
-    11: _exports,
+    Section.CORE_INSTANCES: _core_instances,
+    Section.INSTANCES: _instances,
+    Section.ALIASES: _aliases,
+    Section.IMPORTS: _imports,
+    Section.EXPORTS: _exports,
 }

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from orchestrator.engine._flat import is_pair, points
 from orchestrator.engine._leaves import Overlap, Places, Row, Slots, inlined, sides
 from orchestrator.engine._load import BROKEN, broken, outside
-from orchestrator.engine._written import Code, tuple_of
+from orchestrator.engine._written import FunctionText, tuple_of
 from orchestrator.errors import Trapped
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import List, Option, Primitive, Record, Result, Tuple, Type, Variant, children, walk
@@ -32,16 +33,11 @@ def too_much(size: int, memory: memoryview) -> Trapped:
 _NAMES: dict[str, Any] = {"BROKEN": BROKEN, "broken": broken, "outside": outside, "too_much": too_much}
 
 
-def points(type_: Type) -> bool:
-    """Whether values of the type point to anything."""
-    return any(isinstance(part, List) or part == Primitive("string") for part in walk(type_))
-
-
 class Measuring:
     """Writes the expression for the bytes outside of a fixed part whose leaves stand in some places."""
 
     def __init__(self) -> None:
-        self.code = Code(dict(_NAMES))
+        self.code = FunctionText(dict(_NAMES))
         self.placed = False
         """Whether the expression names `at`, the offset of the block."""
 
@@ -189,7 +185,4 @@ def _slot_case(case: Type | None, cores: tuple[str, ...]) -> Callable[..., int]:
 
 def claims(types: tuple[Type, ...]) -> bool:
     """Whether values of the types could claim more than there is: they have more than one pointer."""
-    pointers = [
-        part for type_ in types for part in walk(type_) if isinstance(part, List) or part == Primitive("string")
-    ]
-    return len(pointers) > 1
+    return sum(is_pair(part) for type_ in types for part in walk(type_)) > 1

@@ -14,7 +14,7 @@ from orchestrator.engine._arena import Arena, advance, following, full
 from orchestrator.engine._flat import copied_whole
 from orchestrator.engine._layouts import Lower, layout_of
 from orchestrator.engine._libc import ROOM
-from orchestrator.engine._numbers import Number, Row
+from orchestrator.engine._numbers import Number, Numbers
 from orchestrator.engine._reflat import reflat
 from orchestrator.engine.carried import Block, Carried, python_of
 from orchestrator.interface.sizes import layout
@@ -38,8 +38,8 @@ class BulkCall:
         self._layout = layout_of(target.function)
         flats = self._layout.signature
         self._by_pointer, self._spilled = flats.by_pointer, flats.spilled
-        self._arguments = Row((*flats.params, "i32") if flats.by_pointer else flats.params)
-        self._answer = Row((flats.result,) if flats.result else ())
+        self._arguments = Numbers((*flats.params, "i32") if flats.by_pointer else flats.params)
+        self._answer = Numbers((flats.result,) if flats.result else ())
         self._types = tuple(field.type for field in target.function.params)
         self._result = target.function.result
         self._room = layout(self._result) if self._result is not None else (0, 1)

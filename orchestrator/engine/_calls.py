@@ -17,7 +17,7 @@ from orchestrator.engine import _native as c
 from orchestrator.engine._chosen import function_key
 from orchestrator.engine._memory import MEMORY
 from orchestrator.engine._plan import Plan, plan
-from orchestrator.engine.carried import CValue, Owned, points, python_of
+from orchestrator.engine.carried import CValue, Owned, owns, python_of
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Function, Name
 
@@ -55,9 +55,9 @@ class Exported:
         self.plan: Plan = plan(function)
         self.room = ctypes.c_uint64 * (c.VALUE // 8 * max(1, len(function.params)))
         """The C type of its arguments."""
-        self.owns = tuple(points(field.type) for field in function.params)
+        self.owns = tuple(owns(field.type) for field in function.params)
         """Whether there is something to free of each of them, once it was lowered."""
-        self.owns_result = function.result is not None and points(function.result)
+        self.owns_result = function.result is not None and owns(function.result)
 
 
 def exported(interface: Name | None, function: Function) -> Exported:
@@ -182,4 +182,4 @@ def by_value(instance: Instance, target: Exported, address: int) -> Call:
     result = target.function.result
     if target.plan.has_handles:
         return HandleCall(instance, target, address)
-    return (CarriedCall if result is not None and points(result) else NumberCall)(instance, target, address)
+    return (CarriedCall if result is not None and owns(result) else NumberCall)(instance, target, address)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from orchestrator.engine._flat import MAX_PARAMS, has_handles, has_lists, signature
+from orchestrator.engine._flat import MAX_PARAMS, signature
 from orchestrator.engine.imports import is_wasi
+from orchestrator.interface.crossing import has_handles, has_lists
 from orchestrator.interface.types import Function, Interface, Name, World
 
 if TYPE_CHECKING:

@@ -15,19 +15,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from orchestrator.engine._binary import Place, made
-from orchestrator.engine._flat import MAX_PARAMS, copied_whole, flat, has_handles, has_lists, signature
-from orchestrator.engine._leaves import number_code
+from orchestrator.engine._flat import CROSSES_AS, MAX_PARAMS, copied_whole, flat, is_pair, signature
 from orchestrator.engine._lifts import Lift, Lifts, lifts
-from orchestrator.engine._sections import section, unsigned
+from orchestrator.engine._sections import Section, section, unsigned
 from orchestrator.errors import ComponentError
-from orchestrator.interface.types import STRING, Enum, Flags, Function, List, Name, Primitive, Type
+from orchestrator.interface.crossing import has_handles, has_lists
+from orchestrator.interface.numbers import number_code
+from orchestrator.interface.types import Enum, Flags, Function, List, Name, Primitive, Type
 
 PREFIX = "orchestrator-direct-"
 """How the names of all added exports begin; behind it stand their kind and the index of the core function."""
 
-_TYPES, _CANONS, _EXPORTS = 7, 8, 11
-_NUMBERS = {"i32": b"\x79", "i64": b"\x77", "f32": b"\x76", "f64": b"\x75"}
-"""By core type the type of a component that flattens to it: u32, u64, f32, f64."""
+_PRIMITIVES = {"u32": b"\x79", "u64": b"\x77", "f32": b"\x76", "f64": b"\x75"}
 _FUNCTION_TYPE, _FUNCTION = b"\x40", b"\x01"
 _REALLOC = ("old", "old-size", "align", "size")
 
@@ -91,11 +90,6 @@ def _is_simple(type_: Type) -> bool:
             return isinstance(type_, Primitive | Enum | Flags)
 
 
-def points(type_: Type) -> bool:
-    """Whether a parameter of a function that qualifies is passed as a pointer and a length."""
-    return isinstance(type_, List) or type_ == STRING
-
-
 def expose(binary: bytes, functions: Sequence[tuple[Name | None, Function]]) -> Exposed:
     """The component with what its functions are made of exported too, under names that begin with `PREFIX`.
 
@@ -120,7 +114,7 @@ def expose(binary: bytes, functions: Sequence[tuple[Name | None, Function]]) -> 
 
 
 def _is_certain(lift: Lift, function: Function, places: Sequence[Place]) -> bool:
-    takes = any(points(field.type) for field in function.params)
+    takes = any(is_pair(field.type) for field in function.params)
     return lift.memory is not None and places.count(lift.memory) == 1 and (lift.realloc is not None or not takes)
 
 
@@ -143,7 +137,7 @@ class _Added:
         assert lift.memory is not None
         flats = signature(function)
         params = tuple((f"p{number}", core) for number, core in enumerate(flats.params))
-        result = "i32" if flats.by_pointer else flats.result
+        result = flats.returned
         returned = (("p0", result),) if result else ()
         return Direct(
             places.index(lift.memory),
@@ -170,13 +164,21 @@ class _Added:
 
     def sections(self) -> bytes:
         """The sections."""
-        entries = ((_TYPES, list(self._types)), (_CANONS, self._lifted), (_EXPORTS, self._exports))
+        entries = (
+            (Section.TYPES, list(self._types)),
+            (Section.CANONS, self._lifted),
+            (Section.EXPORTS, self._exports),
+        )
         return b"".join(section(kind, unsigned(len(each)) + b"".join(each)) for kind, each in entries)
 
 
 def _function_type(params: Sequence[tuple[str, str]], result: str) -> bytes:
-    shown = b"".join(_text(name) + _NUMBERS[core] for name, core in params)
-    return _FUNCTION_TYPE + unsigned(len(params)) + shown + (b"\0" + _NUMBERS[result] if result else b"\1\0")
+    shown = b"".join(_text(name) + _number(core) for name, core in params)
+    return _FUNCTION_TYPE + unsigned(len(params)) + shown + (b"\0" + _number(result) if result else b"\1\0")
+
+
+def _number(core: str) -> bytes:
+    return _PRIMITIVES[CROSSES_AS[core]]
 
 
 def _text(name: str) -> bytes:

@@ -20,12 +20,12 @@ from orchestrator.engine._arena import Arena
 from orchestrator.engine._direct import Direct
 from orchestrator.engine._flat import flat
 from orchestrator.engine._layouts import Lower, layout_of
-from orchestrator.engine._leaves import number_code
 from orchestrator.engine._load import broken, outside
 from orchestrator.engine._memory import MEMORY
-from orchestrator.engine._numbers import Number, Row, kind, writer
+from orchestrator.engine._numbers import Number, Numbers, kind, writer
 from orchestrator.engine.carried import python_of
 from orchestrator.errors import LimitExceeded, Trapped
+from orchestrator.interface.numbers import number_code
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import STRING, U8, Field, Function, List, Type
 
@@ -42,7 +42,7 @@ Data = tuple[Any, int]
 Part = Data | tuple[Number, ...]
 """One parameter: data, or the number it is passed as, or the several of large flags."""
 _NOWHERE = memoryview(b"")
-_NO_ANSWER = Row(())
+_NO_ANSWER = Numbers(())
 _PAIR = 8, 4
 """Bytes and alignment of the two words of a string or list."""
 _BEHIND = 8
@@ -66,9 +66,8 @@ class DirectCall:
         self._realloc = _Realloc(instance, instance.find(None, place.realloc), memory) if place.realloc else None
         self._layout = layout_of(target.function)
         flats = self._layout.signature
-        result = "i32" if flats.by_pointer else flats.result
-        self._arguments = Row(flats.params)
-        self._answer = Row((result,) if result else ())
+        self._arguments = Numbers(flats.params)
+        self._answer = Numbers((flats.returned,) if flats.returned else ())
         types = tuple(field.type for field in target.function.params)
         self._encoders = tuple(map(_encoder, types))
         self._units = tuple(map(_unit, types))
@@ -125,7 +124,7 @@ class DirectCall:
         self._enter(self._function, self._arguments, self._answer)
         return self._answer.read()[0] if self._answer.count else 0
 
-    def _enter(self, function: int, arguments: Row, answer: Row) -> None:
+    def _enter(self, function: int, arguments: Numbers, answer: Numbers) -> None:
         self._instance.run(
             c.call, function, self._instance.context, arguments.at, arguments.count, answer.at, answer.count
         )
@@ -160,7 +159,7 @@ class _Realloc:
 
     def __init__(self, instance: Instance, function: int, memory: Memory) -> None:
         self._instance, self._function, self._memory = instance, function, memory
-        self._arguments, self._answer = Row(("i32",) * 4), Row(("i32",))
+        self._arguments, self._answer = Numbers(("i32",) * 4), Numbers(("i32",))
         self._arguments.fill((0, 0, 1, 0))
         self._wanted = self._arguments.at + 2 * c.VALUE
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from orchestrator.errors import UnsupportedType
+from orchestrator.interface.numbers import number_code
 from orchestrator.interface.types import (
+    STRING,
     Borrow,
     Enum,
     Flags,
@@ -31,7 +33,10 @@ from orchestrator.interface.types import (
 MAX_PARAMS, MAX_RESULTS = 16, 1
 """Numbers that are passed as such; what takes more goes through memory."""
 
-_PRIMITIVES = {"s64": "i64", "u64": "i64", "f32": "f32", "f64": "f64"}
+CORES = {"s64": "i64", "u64": "i64", "f32": "f32", "f64": "f64"}
+"""By the name of a primitive its core type, where that is not `i32`."""
+CROSSES_AS = {"i32": "u32", "i64": "u64", "f32": "f32", "f64": "f64"}
+"""By core type the primitive as which a plain number of it crosses: it flattens to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,11 @@ class Signature:
     result: str
     spilled: bool
     by_pointer: bool
+
+    @property
+    def returned(self) -> str:
+        """The core type that a function that is lifted returns: its result's, or an address; empty for nothing."""
+        return "i32" if self.by_pointer else self.result
 
 
 @lru_cache(maxsize=4096)
@@ -79,7 +89,7 @@ def _flat(type_: Type) -> tuple[str, ...]:
         case Primitive("string") | List():
             return "i32", "i32"
         case Primitive(name):
-            return (_PRIMITIVES.get(name, "i32"),)
+            return (CORES.get(name, "i32"),)
         case Record(fields):
             return flat(field.type for field in fields)
         case Tuple(items):
@@ -110,23 +120,17 @@ def _joined(payloads: Iterable[Type | None]) -> tuple[str, ...]:
     return ("i32", *found)
 
 
-def has_handles(function: Function) -> bool:
-    """Whether a handle is among a function's parameters or in its result."""
-    types = [field.type for field in function.params] + ([] if function.result is None else [function.result])
-    return any(isinstance(part, Own | Borrow) for type_ in types for part in walk(type_))
+def points(type_: Type) -> bool:
+    """Whether values of a type point to anything: strings and lists do."""
+    return any(map(is_pair, walk(type_)))
 
 
-def has_lists(function: Function) -> bool:
-    """Whether a list is among a function's parameters or in its result."""
-    types = [field.type for field in function.params] + ([] if function.result is None else [function.result])
-    return any(isinstance(part, List) for type_ in types for part in walk(type_))
+def is_pair(type_: Type) -> bool:
+    """Whether a value of a type is itself a pointer to what it holds, and how much that is."""
+    return isinstance(type_, List) or type_ == STRING
 
 
 @lru_cache(maxsize=4096)
 def copied_whole(type_: Type) -> bool:
     """Whether the lists in a type are of plain numbers: each is copied whole, not item by item."""
-    return all(
-        isinstance(part.element, Primitive) and part.element.name not in ("bool", "char", "string")
-        for part in walk(type_)
-        if isinstance(part, List)
-    )
+    return all(number_code(part.element) != "" for part in walk(type_) if isinstance(part, List))

@@ -14,8 +14,8 @@ Joined = tuple[int, str, int, Sequence[tuple[Function, Function]]]
 """The caller, the name of what it imports, the callee, and the functions as they are wanted and offered."""
 
 
-def check_joint(wanted: Interface | Function, offered: Interface | Function) -> None:
-    """Refuses a joint whose sides do not fit, or in which something is lent where no tap sees it."""
+def check_link(wanted: Interface | Function, offered: Interface | Function) -> None:
+    """Refuses a link whose sides do not fit, or in which something is lent where no tap sees it."""
     functions: tuple[Function, ...]
     if isinstance(wanted, Function) and isinstance(offered, Function):
         causes, functions = explain_function(wanted, offered), (wanted,)
@@ -30,7 +30,7 @@ def check_joint(wanted: Interface | Function, offered: Interface | Function) -> 
 
 
 def check_resources(guests: Sequence[Guest], joined: Sequence[Joined]) -> None:
-    """Refuses joints over which resources pass that are not the callee's, or that must pass elsewhere too."""
+    """Refuses links over which resources pass that are not the callee's, or that must pass elsewhere too."""
     answered: dict[int, dict[str, int]] = {number: {} for number in range(len(guests))}
     for caller, name, callee, functions in joined:
         if name in answered[caller]:
@@ -85,8 +85,7 @@ def _mentioned(item: Item) -> Iterator[Resource]:
 
 
 def _resources(function: Function) -> Iterator[Resource]:
-    types = [field.type for field in function.params] + ([] if function.result is None else [function.result])
-    for type_ in types:
+    for type_ in function.types:
         yield from (part.resource for part in walk(type_) if isinstance(part, Own | Borrow))
 
 

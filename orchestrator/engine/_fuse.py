@@ -1,9 +1,9 @@
 """Fuses components into one: calls between them are then the engine's own, at a fraction of what the host takes.
 
-Parts share one store and one instance: they live and die together. What a part imports and no joint answers, the fused
+Parts share one store and one instance: they live and die together. What a part imports and no link answers, the fused
 component imports under a new name (`p0-i1`: the first part's second import), so that two parts' imports of one name
 stay two; WASI's keep their names and are shared, each the union of what the parts ask of it. All that the parts export
-is exported under new names (`p0-e1`). Each joint has a tap that counts its calls. Not for deciding what to fuse.
+is exported under new names (`p0-e1`). Each link has a tap that counts its calls. Not for deciding what to fuse.
 """
 
 from __future__ import annotations
@@ -14,18 +14,15 @@ from graphlib import CycleError, TopologicalSorter
 
 from orchestrator.engine import _component_text as ct
 from orchestrator.engine._flat import signature
-from orchestrator.engine._fusable import check_joint, check_resources, wasi_imports
+from orchestrator.engine._fusable import check_link, check_resources, wasi_imports
 from orchestrator.engine._guest import Guest, Item, guest, item_name
-from orchestrator.engine._libc import POSTS, libc
+from orchestrator.engine._image_file import PAGE
+from orchestrator.engine._libc import OPTIONS, instance, post_return
 from orchestrator.engine._splice import assemble
 from orchestrator.engine._tap import CannotFuse, borrowed, module, passes_memory, places
+from orchestrator.engine.fused import Link
 from orchestrator.engine.imports import is_wasi
 from orchestrator.interface.types import Function, Interface, Resource, Type, TypeDef, World
-
-__all__ = ["CannotFuse", "Fused", "Joint", "Part", "fuse"]
-
-_MOST_PAGES = 65_535
-_OPTIONS = '(memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))'
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,40 +34,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Joint:
-    """An edge that is to be inside.
-
-    Arguments:
-        caller, callee: which parts.
-        wanted: what the caller imports, as its world has it.
-        offered: what answers it, as the callee's world exports it: an interface may have more functions, a function
-            another name.
-    """
-
-    caller: int
-    wanted: Interface | Function
-    callee: int
-    offered: Interface | Function
-
-    def functions(self) -> Sequence[tuple[Function, Function]]:
-        """The functions of the edge, as they are wanted and as they are offered."""
-        if isinstance(self.wanted, Function) and isinstance(self.offered, Function):
-            return ((self.wanted, self.offered),)
-        assert isinstance(self.wanted, Interface)
-        assert isinstance(self.offered, Interface)
-        offered = {function.name: function for function in self.offered.functions}
-        return [(function, offered[function.name]) for function in self.wanted.functions]
-
-
-@dataclass(frozen=True, slots=True)
 class Fused:
     """A fused component.
 
     Arguments:
         binary: the component.
         imports, exports: under which name it has what a part imports or exports: (part, the item's name) -> name.
-            Imports that a joint answers are not among them.
-        taps: where the calls of a function are counted: (joint, the function's name as it is wanted) -> the offset of a
+            Imports that a link answers are not among them.
+        taps: where the calls of a function are counted: (link, the function's name as it is wanted) -> the offset of a
             number of 64 bits, little-endian, in the first memory of an instance.
     """
 
@@ -80,36 +51,36 @@ class Fused:
     taps: Mapping[tuple[int, str], int]
 
 
-def fuse(parts: Sequence[Part], joints: Sequence[Joint]) -> Fused:
+def fuse(parts: Sequence[Part], links: Sequence[Link]) -> Fused:
     """The component in which the parts are joined.
 
     Raises:
-        CannotFuse: the joints form a circle, two sides do not fit, or something crosses that cannot within one
+        CannotFuse: the links form a circle, two sides do not fit, or something crosses that cannot within one
             component.
         ComponentError: a part has what its world does not say.
     """
     guests = [guest(part.binary, part.world) for part in parts]
-    for joint in joints:
-        check_joint(joint.wanted, joint.offered)
-    order = _order(len(parts), joints)
-    check_resources(guests, [(j.caller, item_name(j.wanted), j.callee, j.functions()) for j in joints])
-    return _Fusion(guests, joints).fused(order)
+    for link in links:
+        check_link(link.wanted, link.offered)
+    order = _order(len(parts), links)
+    check_resources(guests, [(j.caller, item_name(j.wanted), j.callee, j.functions()) for j in links])
+    return _Fusion(guests, links).fused(order)
 
 
-def _order(parts: int, joints: Sequence[Joint]) -> list[int]:
+def _order(parts: int, links: Sequence[Link]) -> list[int]:
     """The parts, each after all that it calls."""
     calls: dict[int, list[int]] = {part: [] for part in range(parts)}
-    for joint in joints:
-        calls[joint.caller].append(joint.callee)
+    for link in links:
+        calls[link.caller].append(link.callee)
     try:
         return list(TopologicalSorter(calls).static_order())
     except CycleError as problem:
         names = " calls ".join(f"part {part}" for part in reversed(problem.args[1]))
-        raise CannotFuse(f"the joints form a circle: {names}") from None
+        raise CannotFuse(f"the links form a circle: {names}") from None
 
 
 class _Names(ct.Scope):
-    """What types are called for one part; one that has no name, since a joint answers its interface, is imported."""
+    """What types are called for one part; one that has no name, since a link answers its interface, is imported."""
 
     def __init__(self, text: ct.Text, shared: ct.Scope, part: int) -> None:
         super().__init__(shared)
@@ -136,22 +107,21 @@ class _Placed:
 class _Fusion:
     """The text of a fused component, written from top to bottom."""
 
-    def __init__(self, guests: Sequence[Guest], joints: Sequence[Joint]) -> None:
-        self._text, self._joints = ct.Text(), joints
+    def __init__(self, guests: Sequence[Guest], links: Sequence[Link]) -> None:
+        self._text, self._links = ct.Text(), links
         self._shared = ct.Scope()
         self._parts = [_Placed(g, _Names(self._text, self._shared, n)) for n, g in enumerate(guests)]
         self._inside: dict[bytes, str] = {}
         self._imports: dict[tuple[int, str], str] = {}
         self._exports: dict[tuple[int, str], str] = {}
-        functions = {(n, wanted.name): wanted for n, joint in enumerate(joints) for wanted, _ in joint.functions()}
+        functions = {(n, wanted.name): wanted for n, link in enumerate(links) for wanted, _ in link.functions()}
         self._places = places(functions)
 
     def fused(self, order: Sequence[int]) -> Fused:
         """Writes it all; the parts in the order given, callees first."""
         self._take_imports()
         room = self._places.room
-        self._text.add(libc("$Libc", -(-(room + 1) // 65_536), _MOST_PAGES, room))
-        self._text.add("(core instance $libc (instantiate $Libc))")
+        self._text.add(instance(room // PAGE + 1, room))
         for number in order:
             self._make(number)
         for number in order:
@@ -160,7 +130,7 @@ class _Fusion:
         return Fused(binary, self._imports, self._exports, self._places.counters)
 
     def _take_imports(self) -> None:
-        joined = {(joint.caller, item_name(joint.wanted)) for joint in self._joints}
+        joined = {(link.caller, item_name(link.wanted)) for link in self._links}
         left = [
             (number, name, item)
             for number, part in enumerate(self._parts)
@@ -185,35 +155,35 @@ class _Fusion:
     def _make(self, number: int) -> None:
         """Instantiates a part; all that it calls is there."""
         part = self._parts[number]
-        for place, joint in self._joints_of(number):
-            self._join(place, joint)
+        for place, link in self._links_of(number):
+            self._join(place, link)
         component = self._inside.get(part.guest.binary)
         if component is None:
             component = self._inside[part.guest.binary] = self._text.named("Guest", "(component {})")
         arguments = " ".join(f"(with {ct.quoted(name)} {value})" for name, value in part.arguments.items())
         part.instance = self._text.named("p", f"(instance {{}} (instantiate {component} {arguments}))")
 
-    def _joints_of(self, caller: int) -> list[tuple[int, Joint]]:
-        """The joints that answer a part, in the order of its imports: a resource comes before its users."""
+    def _links_of(self, caller: int) -> list[tuple[int, Link]]:
+        """The links that answer a part, in the order of its imports: a resource comes before its users."""
         imports = list(self._parts[caller].guest.imports)
-        found = [(place, joint) for place, joint in enumerate(self._joints) if joint.caller == caller]
+        found = [(place, link) for place, link in enumerate(self._links) if link.caller == caller]
         return sorted(found, key=lambda one: imports.index(item_name(one[1].wanted)))
 
-    def _join(self, place: int, joint: Joint) -> None:
+    def _join(self, place: int, link: Link) -> None:
         """Puts a tap between a callee that is there and a caller to come."""
-        caller, callee = self._parts[joint.caller], self._parts[joint.callee]
+        caller, callee = self._parts[link.caller], self._parts[link.callee]
         source = callee.instance
         lifted = ct.Structural(self._text, caller.scope)
-        if isinstance(joint.wanted, Function):
-            tapped = self._tap(place, joint, source, lifted)
-            caller.arguments[joint.wanted.name] = f"(func {tapped[joint.wanted.name]})"
+        if isinstance(link.wanted, Function):
+            tapped = self._tap(place, link, source, lifted)
+            caller.arguments[link.wanted.name] = f"(func {tapped[link.wanted.name]})"
             return
-        assert isinstance(joint.offered, Interface)
-        source = ct.take(self._text, source, "instance", str(joint.offered.name))
-        types = self._types(joint.wanted, joint.offered, source, caller.scope, lifted)
-        tapped = self._tap(place, joint, source, lifted)
-        made = ct.make_instance(self._text, lifted, joint.wanted, types, tapped)
-        caller.arguments[str(joint.wanted.name)] = f"(instance {made})"
+        assert isinstance(link.offered, Interface)
+        source = ct.take(self._text, source, "instance", str(link.offered.name))
+        types = self._types(link.wanted, link.offered, source, caller.scope, lifted)
+        tapped = self._tap(place, link, source, lifted)
+        made = ct.make_instance(self._text, lifted, link.wanted, types, tapped)
+        caller.arguments[str(link.wanted.name)] = f"(instance {made})"
 
     def _types(
         self, wanted: Interface, offered: Interface, source: str, scope: ct.Scope, lifted: ct.Scope
@@ -232,12 +202,12 @@ class _Fusion:
                 types[definition.name] = scope.resource(type_)
         return types
 
-    def _tap(self, place: int, joint: Joint, source: str, lifted: ct.Scope) -> dict[str, str]:
-        """The functions of a joint as the caller gets them, by name."""
-        functions, given = joint.functions(), ['(export "memory" (memory $libc "memory"))']
+    def _tap(self, place: int, link: Link, source: str, lifted: ct.Scope) -> dict[str, str]:
+        """The functions of a link as the caller gets them, by name."""
+        functions, given = link.functions(), ['(export "memory" (memory $libc "memory"))']
         for n, (wanted, offered) in enumerate(functions):
             inner = f"{source} {ct.quoted(offered.name)}"
-            lowered = self._text.named("l", f"(core func {{}} (canon lower (func {inner}) {_OPTIONS}))")
+            lowered = self._text.named("l", f"(core func {{}} (canon lower (func {inner}) {OPTIONS}))")
             given.append(f'(export "f{n}" (func {lowered}))')
             for at, (_, resource) in enumerate(borrowed(wanted)):
                 drop = self._text.named("d", f"(core func {{}} (canon resource.drop {lifted.resource(resource)}))")
@@ -250,10 +220,9 @@ class _Fusion:
         return {wanted.name: self._lift(made, n, wanted, lifted) for n, (wanted, _) in enumerate(functions)}
 
     def _lift(self, tap: str, number: int, function: Function, lifted: ct.Scope) -> str:
-        flat = signature(function)
-        options = _OPTIONS
+        options = OPTIONS
         if passes_memory(function):
-            options += f' (post-return (core func $libc "{POSTS["i32" if flat.by_pointer else flat.result]}"))'
+            options += f" {post_return(signature(function).returned)}"
         lift = f'(canon lift (core func {tap} "f{number}") {options})'
         return self._text.named("f", f"(func {{}} {lifted.signature(function)} {lift})")
 

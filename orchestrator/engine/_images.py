@@ -19,13 +19,12 @@ from dataclasses import dataclass, field
 
 from orchestrator.engine._binary import Place, made
 from orchestrator.engine._image_file import PAGE, Image
-from orchestrator.engine._sections import IMPORTED_MEMORY, PREAMBLE, Reader, rewritten, section, unsigned
+from orchestrator.engine._sections import IMPORTED_MEMORY, CoreSection, Reader, rewritten, section, unsigned
 
 THRESHOLD = 64 << 10
 """Bytes of data of a module that are worth a mapping: copying less takes no longer than the faults."""
 MAX_SPAN = 256 << 20
 """Bytes between the first and the last byte of an image, holes among them."""
-_IMPORTS, _MEMORIES, _DATA, _DATA_COUNT = 2, 5, 11, 12
 _ACTIVE, _PASSIVE, _ACTIVE_IN = range(3)
 _EMPTY = bytes([_PASSIVE, 0])
 _END, _I32_CONST, _I64_CONST, _GLOBAL_GET = 0x0B, 0x41, 0x42, 0x23
@@ -109,7 +108,7 @@ class _Rest:
         self.count: int | None = None
         """The segments that it says it has before its code begins, as it must if the code refers to them."""
         self._segments: list[bytes | None] = []
-        self._sections = [(-1, module.take(PREAMBLE))]
+        self._sections = [(-1, module.preamble())]
         for kind, inner in module.sections():
             self._sections.append((kind, inner.rest()))
             self._read(kind, inner)
@@ -117,13 +116,13 @@ class _Rest:
             raise ValueError("it has not as many segments as it says")
 
     def _read(self, kind: int, inner: Reader) -> None:
-        if kind == _IMPORTS:
+        if kind == CoreSection.IMPORTS:
             self.memories.imported = sum(inner.core_import() == IMPORTED_MEMORY for _ in range(inner.number()))
-        elif kind == _MEMORIES:
+        elif kind == CoreSection.MEMORIES:
             self.memories.own = [_memory(inner) for _ in range(inner.number())]
-        elif kind == _DATA_COUNT:
+        elif kind == CoreSection.DATA_COUNT:
             self.count = inner.number()
-        elif kind == _DATA:
+        elif kind == CoreSection.DATA:
             self._segments += _segments(inner, inner.number(), self.memories)
         else:
             return
@@ -144,9 +143,9 @@ class _Rest:
 
     def _with(self, segments: list[bytes], *, counted: bool = True) -> bytes:
         count = unsigned(len(segments))
-        bodies = {_DATA: count + b"".join(segments), _DATA_COUNT: count}
+        bodies: dict[int, bytes] = {CoreSection.DATA: count + b"".join(segments), CoreSection.DATA_COUNT: count}
         (_, preamble), *sections = self._sections
-        kept = (section(k, bodies.get(k, body)) for k, body in sections if counted or k != _DATA_COUNT)
+        kept = (section(k, bodies.get(k, body)) for k, body in sections if counted or k != CoreSection.DATA_COUNT)
         return preamble + b"".join(kept)
 
 

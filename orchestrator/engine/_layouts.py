@@ -13,16 +13,16 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from orchestrator.engine._arena import WORD, full
-from orchestrator.engine._block_sizes import Measuring, claims, extra, points
-from orchestrator.engine._flat import MAX_PARAMS, MAX_RESULTS, Signature, flat, signature
+from orchestrator.engine._block_sizes import Measuring, claims, extra
+from orchestrator.engine._flat import MAX_PARAMS, MAX_RESULTS, Signature, flat, points, signature
 from orchestrator.engine._leaves import Row, Slots, refuse
 from orchestrator.engine._load import Loading
+from orchestrator.engine._numbers import Number
 from orchestrator.engine._store import Storing
-from orchestrator.engine._written import Code, tuple_of
+from orchestrator.engine._written import FunctionText, tuple_of
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Function, Tuple, Type
 
-Number = int | float
 Lower = Callable[[Sequence[Any], memoryview], tuple[Number, ...]]
 """(checked values, the memory) -> the numbers of the call; room is taken for what they point to."""
 Lift = Callable[[Sequence[Number], memoryview], tuple[Any, ...]]
@@ -48,7 +48,7 @@ class Layout:
         self.signature: Signature = signature(function)
         self._params = tuple(field.type for field in function.params)
         self._result = function.result
-        refuse(self._params if self._result is None else (*self._params, self._result))
+        refuse(function.types)
 
     @cached_property
     def lower(self) -> Lower:
@@ -113,7 +113,9 @@ def _room(writing: Storing, name: str, size: int, align: int) -> None:
 
 def _storing() -> Storing:
     return Storing(
-        Code({"full": full, "array": array, "memoryview": memoryview, "word": WORD.unpack_from, "put": WORD.pack_into})
+        FunctionText(
+            {"full": full, "array": array, "memoryview": memoryview, "word": WORD.unpack_from, "put": WORD.pack_into}
+        )
     )
 
 

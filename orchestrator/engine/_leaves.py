@@ -15,17 +15,15 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Protocol
 
-from orchestrator.engine._flat import flat
+from orchestrator.engine._flat import CORES, flat
 from orchestrator.errors import UnsupportedType
+from orchestrator.interface.numbers import CODES
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import (
-    BOOL,
-    CHAR,
     Borrow,
     List,
     Option,
     Own,
-    Primitive,
     Record,
     Result,
     Tuple,
@@ -35,20 +33,10 @@ from orchestrator.interface.types import (
     walk,
 )
 
-CODES = {"bool": "?", "char": "I", "f32": "f", "f64": "d"} | dict(
-    zip(["s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64"], "bBhHiIqQ", strict=True)
-)
-"""The `struct` code of each primitive that is one number; a char as its code point."""
-
-SIZES = {code: struct.calcsize(f"<{code}") for code in "?bBhHiIqQfd"}
-_CORES = {"q": "i64", "Q": "i64", "f": "f32", "d": "f64"}
+SIZES = {code: struct.calcsize(f"<{code}") for code in CODES.values()}
+_CORES = {CODES[name]: core for name, core in CORES.items()}
 _HEAVY, _DEEP = 40, 8
 """Parts, and levels, up to which a type inside another is written out where it stands; larger ones are called."""
-
-
-def number_code(type_: Type) -> str:
-    """The code of a number whose lists may be buffers; empty for any other type, bool and char among them."""
-    return CODES.get(type_.name, "") if isinstance(type_, Primitive) and type_ not in (BOOL, CHAR) else ""
 
 
 def refuse(types: tuple[Type, ...]) -> None:

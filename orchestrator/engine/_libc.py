@@ -11,8 +11,24 @@ NEXT = 0
 MARK = 4
 ROOM = 64
 
+MOST_PAGES = 65_535
+"""The largest memory, in pages of 64 KiB: an address past its end has 32 bits too."""
 POSTS = {"": "post", "i32": "post-i32", "i64": "post-i64", "f32": "post-f32", "f64": "post-f64"}
 """The functions that set `NEXT` to what `MARK` holds, by the core result of the function that returned."""
+
+
+OPTIONS = '(memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))'
+"""What a function is lifted or lowered with whose values lie in the memory of `$libc`, the instance of `instance`."""
+
+
+def post_return(core: str) -> str:
+    """The option, beside `OPTIONS`, with which a function that returns that core type is lifted: room is given back."""
+    return f'(post-return (core func $libc "{POSTS[core]}"))'
+
+
+def instance(pages: int, room: int = ROOM) -> str:
+    """The module and an instance of it, `$libc`, as text; its memory has so many pages at first."""
+    return f"{libc('$Libc', pages, MOST_PAGES, room)}\n(core instance $libc (instantiate $Libc))"
 
 
 def libc(name: str, pages: int, most: int, room: int = ROOM) -> str:
@@ -20,8 +36,7 @@ def libc(name: str, pages: int, most: int, room: int = ROOM) -> str:
 
     Arguments:
         name: its identifier, `$…`.
-        pages, most: the memory's size at first and at most, in pages of 64 KiB; 65,535 at most, so that an address
-            past its end has 32 bits too.
+        pages, most: the memory's size at first and at most, in pages; `MOST_PAGES` at most.
         room: where free room begins at first.
     """
     posts = "\n".join(

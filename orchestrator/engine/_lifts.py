@@ -16,14 +16,9 @@ from typing import Any
 
 from orchestrator.engine import _sections as s
 from orchestrator.engine._binary import Place
-from orchestrator.engine._sections import Reader
+from orchestrator.engine._sections import CoreSection, Reader, Section, Sort
 from orchestrator.interface.types import Name
 
-_FUNCTION, _TYPE, _COMPONENT, _INSTANCE = (0, 1), (0, 3), (0, 4), (0, 5)
-_MEMORY, _MODULE = (1, 2), (1, 0x11)
-_TYPES = 7
-_IMPORTS, _MEMORIES, _EXPORTS = 2, 5, 7
-"""Sections of a core module."""
 _PLAIN = 1
 """The flags that a memory of 32 bits may have, which is not shared: whether it has a maximum."""
 _KNOWN = {s.UTF8, s.WITH_MEMORY, s.WITH_REALLOC, s.WITH_POST_RETURN}
@@ -94,20 +89,20 @@ class Lifts:
             return None if interface is None else found.function(name)
         return found if interface is None else None
 
-    def space(self, sort: tuple[int, int]) -> list[Any]:
+    def space(self, sort: Sort) -> list[Any]:
         """The index space of a sort; one that nobody looks at for every other sort."""
-        spaces: dict[tuple[int, int], list[Any]] = {
-            _FUNCTION: self.functions,
-            _INSTANCE: self.instances,
-            _COMPONENT: self.components,
-            _MODULE: self.modules,
-            _MEMORY: self.memories,
+        spaces: dict[Sort, list[Any]] = {
+            s.FUNCTION: self.functions,
+            s.INSTANCE: self.instances,
+            s.COMPONENT: self.components,
+            s.CORE_MODULE: self.modules,
+            s.CORE_MEMORY: self.memories,
         }
         return spaces.get(sort, [])
 
-    def add(self, sort: tuple[int, int], item: Any) -> None:
+    def add(self, sort: Sort, item: Any) -> None:
         """The next index of a sort."""
-        if sort == _TYPE:
+        if sort == s.TYPE:
             self.types += 1
         else:
             self.space(sort).append(item)
@@ -121,13 +116,13 @@ def lifts(binary: bytes) -> Lifts:
     """
     found = Lifts()
     reader = Reader(binary, 0, len(binary))
-    reader.take(s.PREAMBLE)
+    reader.preamble()
     for kind, section in reader.sections():
-        if kind == s.CORE_MODULE:
+        if kind == Section.CORE_MODULE:
             found.modules.append(_module(section, next(found.numbers)))
-        elif kind == s.COMPONENT:
+        elif kind == Section.COMPONENT:
             found.components.append(_mirror(section, found.numbers, 1))
-        elif kind == _TYPES:
+        elif kind == Section.TYPES:
             found.types += section.number()
         elif kind in _SECTIONS:
             for _ in range(section.number()):
@@ -140,15 +135,15 @@ def lifts(binary: bytes) -> Lifts:
 
 def _module(module: Reader, number: int) -> _Memories | None:
     """The memories that a module defines and exports; None for a module of a form that is not known here."""
-    module.take(s.PREAMBLE)
+    module.preamble()
     imported, places, exports = 0, list[Place | None](), dict[str, Place | None]()
     try:
         for kind, section in module.sections():
-            if kind == _IMPORTS:
+            if kind == CoreSection.IMPORTS:
                 imported = sum(section.core_import() == s.IMPORTED_MEMORY for _ in range(section.number()))
-            elif kind == _MEMORIES:
+            elif kind == CoreSection.MEMORIES:
                 places = [_place(section, (number, index)) for index in range(section.number())]
-            elif kind == _EXPORTS:
+            elif kind == CoreSection.EXPORTS:
                 for _ in range(section.number()):
                     name, sort, index = section.name(), section.byte(), section.number()
                     if sort == s.IMPORTED_MEMORY and index >= imported:
@@ -174,7 +169,7 @@ def _core_instance(section: Reader, found: Lifts) -> None:
     listed: dict[str, Place | None] = {}
     for _ in range(section.number()):
         name, sort, index = section.name(), section.byte(), section.number()
-        if sort == _MEMORY[1]:
+        if sort == s.CORE_MEMORY[1]:
             listed[name] = found.memories[index]
     found.core_instances.append(listed)
 
@@ -184,14 +179,12 @@ def _core_instance(section: Reader, found: Lifts) -> None:
 
 def _mirror(component: Reader, numbers: Iterator[int], depth: int) -> _Mirror:
     """Which exports of a nested component are its imports; its modules are numbered on the way."""
-    if depth > s.MAX_NESTING:
-        raise ValueError(f"components nested more than {s.MAX_NESTING} deep")
-    component.take(s.PREAMBLE)
+    component.preamble(depth)
     functions, exports = list[str | None](), dict[str, str]()
     for kind, section in component.sections():
-        if kind == s.CORE_MODULE:
+        if kind == Section.CORE_MODULE:
             next(numbers)
-        elif kind == s.COMPONENT:
+        elif kind == Section.COMPONENT:
             _mirror(section, numbers, depth + 1)
         elif kind in _NESTED:
             for _ in range(section.number()):
@@ -200,7 +193,7 @@ def _mirror(component: Reader, numbers: Iterator[int], depth: int) -> _Mirror:
 
 
 def _nested_alias(section: Reader, functions: list[str | None], _exports: dict[str, str]) -> None:
-    if section.alias().sort == _FUNCTION:
+    if section.alias().sort == s.FUNCTION:
         functions.append(None)
 
 
@@ -211,14 +204,14 @@ def _nested_canon(section: Reader, functions: list[str | None], _exports: dict[s
 
 def _nested_import(section: Reader, functions: list[str | None], _exports: dict[str, str]) -> None:
     name = section.extern_name()
-    if section.extern_type() == _FUNCTION:
+    if section.extern_type() == s.FUNCTION:
         functions.append(name)
 
 
 def _nested_export(section: Reader, functions: list[str | None], exports: dict[str, str]) -> None:
     name = section.extern_name()
     sort, index = section.exported()
-    if sort == _FUNCTION:
+    if sort == s.FUNCTION:
         inner = functions[index]
         functions.append(inner)
         if inner is not None:
@@ -226,10 +219,10 @@ def _nested_export(section: Reader, functions: list[str | None], exports: dict[s
 
 
 _NESTED: dict[int, Callable[[Reader, list[str | None], dict[str, str]], None]] = {
-    6: _nested_alias,
-    8: _nested_canon,
-    10: _nested_import,
-    11: _nested_export,
+    Section.ALIASES: _nested_alias,
+    Section.CANONS: _nested_canon,
+    Section.IMPORTS: _nested_import,
+    Section.EXPORTS: _nested_export,
 }
 
 
@@ -239,7 +232,7 @@ def _instance(section: Reader, found: Lifts) -> None:
     for _ in range(section.number()):
         name = section.name() if made else section.extern_name()
         sort, index = section.sort(), section.number()
-        if sort == _FUNCTION:
+        if sort == s.FUNCTION:
             given[name] = found.functions[index]
     found.instances.append(_Instance(given, mirror or {}) if made else _Instance(given))
 
@@ -251,11 +244,11 @@ def _alias(section: Reader, found: Lifts) -> None:
     sort, inside, outside = section.alias()
     item = None
     if outside is not None:
-        if outside[0] == 0 and sort in (_COMPONENT, _MODULE):
+        if outside[0] == 0 and sort in (s.COMPONENT, s.CORE_MODULE):
             item = found.space(sort)[outside[1]]
-    elif inside is not None and sort == _MEMORY:
+    elif inside is not None and sort == s.CORE_MEMORY:
         item = found.core_instances[inside[0]].get(inside[1])
-    elif inside is not None and sort == _FUNCTION:
+    elif inside is not None and sort == s.FUNCTION:
         instance = found.instances[inside[0]]
         item = None if instance is None else instance.function(inside[1])
     found.add(sort, item)
@@ -286,16 +279,16 @@ def _export(section: Reader, found: Lifts) -> None:
     """An export is a new index for what it exports."""
     name = section.extern_name()
     sort, index = section.exported()
-    item = found.space(sort)[index] if sort in (_FUNCTION, _INSTANCE, _COMPONENT, _MODULE) else None
+    item = found.space(sort)[index] if sort in (s.FUNCTION, s.INSTANCE, s.COMPONENT, s.CORE_MODULE) else None
     found.add(sort, item)
-    found.exports[name] = item if sort in (_FUNCTION, _INSTANCE) else None
+    found.exports[name] = item if sort in (s.FUNCTION, s.INSTANCE) else None
 
 
 _SECTIONS: dict[int, Callable[[Reader, Lifts], None]] = {
-    2: _core_instance,
-    5: _instance,
-    6: _alias,
-    8: _canon,
-    10: _import,
-    11: _export,
+    Section.CORE_INSTANCES: _core_instance,
+    Section.INSTANCES: _instance,
+    Section.ALIASES: _alias,
+    Section.CANONS: _canon,
+    Section.IMPORTS: _import,
+    Section.EXPORTS: _export,
 }

@@ -14,9 +14,10 @@ from functools import lru_cache
 from operator import add
 from typing import Any
 
-from orchestrator.engine._leaves import CODES, Overlap, Places, Row, Slots, inlined, number_code, sides
-from orchestrator.engine._written import Code, tuple_of
+from orchestrator.engine._leaves import Overlap, Places, Row, Slots, inlined, sides
+from orchestrator.engine._written import FunctionText, tuple_of
 from orchestrator.errors import Trapped, UnsupportedType
+from orchestrator.interface.numbers import CODES, number_code
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import (
     BOOL,
@@ -105,7 +106,7 @@ class Loading:
 
     def __init__(self, arrays: bool, names: dict[str, Any] | None = None) -> None:
         self.arrays = arrays
-        self.code = Code(_NAMES | (names or {}))
+        self.code = FunctionText(_NAMES | (names or {}))
         self.placed = self.bounded = False
         """Whether the expression names `at`, the offset of the block, and `end`, that of the memory."""
 

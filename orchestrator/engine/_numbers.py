@@ -11,39 +11,38 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from orchestrator.engine import _native as c
+from orchestrator.engine._flat import CROSSES_AS
 from orchestrator.engine._kinds import KIND
 from orchestrator.engine._memory import MEMORY
+from orchestrator.interface.numbers import CODES
 
 Number = int | float
-
-_TYPES = {"i32": ("u32", "I"), "i64": ("u64", "Q"), "f32": ("f32", "f"), "f64": ("f64", "d")}
-"""By core type the type in which it crosses, and its `struct` code."""
 
 
 @lru_cache(maxsize=4096)
 def reader(cores: tuple[str, ...]) -> struct.Struct:
     """Unpacks an array of C values of those core types."""
-    codes = [_TYPES[core][1] for core in cores]
-    return struct.Struct("<" + "".join(f"8x{code}{_rest(code)}x" for code in codes))
+    return struct.Struct("<" + "".join(f"8x{_number(core)}" for core in cores))
 
 
 @lru_cache(maxsize=4096)
 def writer(cores: tuple[str, ...]) -> struct.Struct:
     """Packs an array of C values of those core types, each as its kind and its number."""
-    codes = [_TYPES[core][1] for core in cores]
-    return struct.Struct("<" + "".join(f"B7x{code}{_rest(code)}x" for code in codes))
+    return struct.Struct("<" + "".join(f"B7x{_number(core)}" for core in cores))
 
 
 def kind(core: str) -> int:
     """The kind of a C value of a core type."""
-    return KIND[_TYPES[core][0]]
+    return KIND[CROSSES_AS[core]]
 
 
-def _rest(code: str) -> int:
-    return c.VALUE - 8 - struct.calcsize(f"<{code}")
+def _number(core: str) -> str:
+    """A number behind its kind, and what of the C value it leaves empty."""
+    code = CODES[CROSSES_AS[core]]
+    return f"{code}{c.VALUE - 8 - struct.calcsize(f'<{code}')}x"
 
 
-class Row:
+class Numbers:
     """Room for the C values of so many numbers.
 
     Arguments:

@@ -7,11 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from orchestrator.engine._sections import PREAMBLE, Reader, section, unsigned
-from orchestrator.errors import ComponentError
-
-_ALIASES, _TYPES, _IMPORTS, _EXPORTS = 6, 7, 10, 11
-_SORT_TYPE = (0, 3)
+from orchestrator.engine._sections import TYPE, Reader, Section, section, unknown_form, unsigned
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +41,27 @@ def outline(binary: bytes) -> Outline:
     try:
         return _outline(binary)
     except (ValueError, IndexError) as problem:
-        raise ComponentError(
-            f"the component's binary has a form that this engine does not know: {problem}"
-        ) from problem
+        raise unknown_form(problem) from problem
 
 
 def _outline(binary: bytes) -> Outline:
     found, types, imported, end = Outline(), 0, list[int](), 0
     reader = Reader(binary, 0, len(binary))
-    reader.take(PREAMBLE)
+    reader.preamble()
     for kind, inner in reader.sections():
-        if kind == _TYPES:
+        if kind == Section.TYPES:
             types += inner.number()
-        elif kind == _ALIASES:
-            types += sum(inner.alias()[0] == _SORT_TYPE for _ in range(inner.number()))
-        elif kind == _IMPORTS:
+        elif kind == Section.ALIASES:
+            types += sum(inner.alias()[0] == TYPE for _ in range(inner.number()))
+        elif kind == Section.IMPORTS:
             for _ in range(inner.number()):
-                found.imports.append(Named(inner.extern_name(), inner.extern_type() == _SORT_TYPE))
+                found.imports.append(Named(inner.extern_name(), inner.extern_type() == TYPE))
                 if found.imports[-1].is_type:
                     imported.append(types)
                     types, end = types + 1, inner.end
-        elif kind == _EXPORTS:
+        elif kind == Section.EXPORTS:
             for _ in range(inner.number()):
-                found.exports.append(Named(inner.extern_name(), inner.exported()[0] == _SORT_TYPE))
+                found.exports.append(Named(inner.extern_name(), inner.exported()[0] == TYPE))
                 types += found.exports[-1].is_type
     if imported:
         found.probe = binary[:end] + _type_exports(imported)
@@ -78,7 +72,7 @@ def _type_exports(indices: list[int]) -> bytes:
     """A section that exports types as `t0`, `t1` and so on."""
     names = (f"t{number}".encode() for number in range(len(indices)))
     items = (
-        bytes((0, len(name))) + name + bytes((_SORT_TYPE[1],)) + unsigned(index) + b"\0"
+        bytes((0, len(name))) + name + bytes((TYPE[1],)) + unsigned(index) + b"\0"
         for name, index in zip(names, indices, strict=True)
     )
-    return section(_EXPORTS, unsigned(len(indices)) + b"".join(items))
+    return section(Section.EXPORTS, unsigned(len(indices)) + b"".join(items))

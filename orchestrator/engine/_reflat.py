@@ -13,6 +13,7 @@ from functools import lru_cache
 from orchestrator.engine._flat import flat
 from orchestrator.engine._leaves import discriminant_code, flag_codes, sides
 from orchestrator.engine._numbers import Number
+from orchestrator.interface.numbers import CODES
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import (
     Enum,
@@ -31,9 +32,6 @@ from orchestrator.interface.types import (
 Reflat = Callable[[memoryview, int], tuple[Number, ...]]
 """(the memory, the offset of the value) -> its flat numbers."""
 
-_CODES = {"bool": "?", "f32": "f", "f64": "d", "char": "I"} | dict(
-    zip(["s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64"], "bBhHiIqQ", strict=True)
-)
 _BITS = {"i32": 32, "i64": 64}
 
 
@@ -57,7 +55,7 @@ def reflat(type_: Type) -> Reflat:
 
 def _number(name: str) -> Reflat:
     """A number in the unsigned form that a core function takes: signed ones are extended to their core type."""
-    read, (core,) = struct.Struct(f"<{_CODES[name]}").unpack_from, flat((Primitive(name),))
+    read, (core,) = struct.Struct(f"<{CODES[name]}").unpack_from, flat((Primitive(name),))
     if core not in _BITS:
         return read
     mask = (1 << _BITS[core]) - 1

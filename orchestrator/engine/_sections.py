@@ -9,26 +9,63 @@ https://webassembly.github.io/spec/core/binary/
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from enum import IntEnum
 from typing import NamedTuple
+
+from orchestrator.errors import ComponentError
 
 MAX_NESTING = 100
 """Components inside one another."""
 PREAMBLE = 8
 """Bytes at the start of a module or component: what it is, and the version of its format."""
-CORE_MODULE, COMPONENT = 1, 4
-"""Kinds of sections of a component."""
+
+
+class Section(IntEnum):
+    """The kinds of a component's sections that are looked at."""
+
+    CUSTOM = 0
+    CORE_MODULE = 1
+    CORE_INSTANCES = 2
+    COMPONENT = 4
+    INSTANCES = 5
+    ALIASES = 6
+    TYPES = 7
+    CANONS = 8
+    IMPORTS = 10
+    EXPORTS = 11
+
+
+class CoreSection(IntEnum):
+    """The kinds of a core module's sections that are looked at."""
+
+    CUSTOM = 0
+    TYPES = 1
+    IMPORTS = 2
+    TABLES = 4
+    MEMORIES = 5
+    EXPORTS = 7
+    CODE = 10
+    DATA = 11
+    DATA_COUNT = 12
+    TAGS = 13
+
+
+Sort = tuple[int, int]
+"""What an index is of: (1, a sort of core things) or (0, a sort of a component's)."""
+FUNCTION, VALUE, TYPE, COMPONENT, INSTANCE = (0, 1), (0, 2), (0, 3), (0, 4), (0, 5)
+CORE_MEMORY, CORE_MODULE = (1, 2), (1, 0x11)
 
 
 class Alias(NamedTuple):
     """Another index for something.
 
     Arguments:
-        sort: of what.
+        sort: of what it is one.
         inside: the instance it is taken out of, a core one where the sort is, and the name of its export.
         outside: for what stands around the component instead, how many levels out, and its index there.
     """
 
-    sort: tuple[int, int]
+    sort: Sort
     inside: tuple[int, str] | None
     outside: tuple[int, int] | None
 
@@ -118,22 +155,22 @@ class Reader:
                 self.name()
         return name
 
-    def extern_type(self) -> tuple[int, int]:
+    def extern_type(self) -> Sort:
         """Skips an `externdesc`; the sort it describes."""
         sort = self.sort()
-        bound = self.byte() if sort in ((0, 2), (0, 3)) else 0
-        if sort == (0, 2) and bound == 1:
+        bound = self.byte() if sort in (VALUE, TYPE) else 0
+        if sort == VALUE and bound == 1:
             raise ValueError("a value with a type of its own")
-        if sort != (0, 3) or bound == 0:
+        if sort != TYPE or bound == 0:
             self.number()
         return sort
 
-    def sort(self) -> tuple[int, int]:
-        """A sort: (1, core sort) or (0, component sort)."""
+    def sort(self) -> Sort:
+        """A sort."""
         first = self.byte()
         return (1, self.byte()) if first == 0 else (0, first)
 
-    def exported(self) -> tuple[tuple[int, int], int]:
+    def exported(self) -> tuple[Sort, int]:
         """What is exported, behind its name: its sort and index. Skips the type it is shown as."""
         sort, index = self.sort(), self.number()
         if self.byte():
@@ -203,6 +240,12 @@ class Reader:
             self.number(bits)
         return flags, minimum
 
+    def preamble(self, depth: int = 0) -> bytes:
+        """The preamble of a module, or of a component that so many others are around."""
+        if depth > MAX_NESTING:
+            raise ValueError(f"components nested more than {MAX_NESTING} deep")
+        return self.take(PREAMBLE)
+
     def sections(self) -> Iterator[tuple[int, Reader]]:
         """The sections that follow, each with its kind."""
         while self.at < self.end:
@@ -215,6 +258,11 @@ class Reader:
     def rest(self) -> bytes:
         """What was not read."""
         return self._data[self.at : self.end]
+
+
+def unknown_form(problem: Exception) -> ComponentError:
+    """The error for a binary that a reader gave up on."""
+    return ComponentError(f"the component's binary has a form that this engine does not know: {problem}")
 
 
 def unsigned(value: int) -> bytes:
@@ -245,13 +293,11 @@ def rewritten(binary: bytes, module: Callable[[Reader], bytes]) -> bytes:
 
 
 def _component(reader: Reader, module: Callable[[Reader], bytes], depth: int) -> bytes:
-    if depth > MAX_NESTING:
-        raise ValueError(f"components nested more than {MAX_NESTING} deep")
-    out = [reader.take(PREAMBLE)]
+    out = [reader.preamble(depth)]
     for kind, inner in reader.sections():
-        if kind == CORE_MODULE:
+        if kind == Section.CORE_MODULE:
             body = module(inner)
-        elif kind == COMPONENT:
+        elif kind == Section.COMPONENT:
             body = _component(inner, module, depth + 1)
         else:
             body = inner.rest()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.engine import _native as c
@@ -121,7 +122,7 @@ def _deny(calling: Plan, caller: Instance, denial: Denial, results: int) -> None
 
 ENTER = """\
         if frame.__class__ is Denial:
-            return {denied}
+            return denied(deny, caller, frame, results)
         callee = frame.instance
         if callee is None or callee.gone or not callee.take(False):
             callee = None
@@ -149,6 +150,26 @@ LEAVE = """\
                 leaving.after_release()"""
 """How it leaves the callee: mostly there is nothing to be done but to give the turn back."""
 
+Deny = Callable[["Instance", "Denial", int], None]
+"""(the caller, a denial, the address for the result) -> nothing: the denial is written there."""
+
+
+def gated(gate: Gate, deny: Deny) -> dict[str, Any]:
+    """What a callback names that is written around `ENTER` and `LEAVE`."""
+    return {
+        "begin": gate.begin,
+        "arrive": gate.arrive,
+        "end": gate.end,
+        "gate": gate,
+        "deny": deny,
+        "live": LIVE,
+        "leave": leave,
+        "Denial": Denial,
+        "denied": _denied,
+        "failed": _failed,
+    }
+
+
 _FORWARD = """
 def callback(_env, context, _type, arguments, _count, results, _result_count):
     caller = live[context]
@@ -168,9 +189,9 @@ def callback(_env, context, _type, arguments, _count, results, _result_count):
 {leave}
         ending, frame = frame, None
         denial = end(ending, size, value)
-        return None if denial is None else denied(calling, caller, denial, results)
+        return None if denial is None else denied(deny, caller, denial, results)
     except BaseException as problem:
-        return failed(calling, gate, caller, frame, callee, problem, results)
+        return failed(deny, gate, caller, frame, callee, problem, results)
 """
 """One function from the C API's callback to the call: each one between them would be paid for at every call."""
 
@@ -179,33 +200,23 @@ def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any
     """The fast way: the caller's C values go to the callee where they lie, and the callee's result to the caller."""
     function, seeing = calling.function, _seeing(calling, gate.wanted_args)
     source = _FORWARD.format(
-        enter=ENTER.format(denied="denied(calling, caller, frame, results)"),
+        enter=ENTER,
         request=_size_of(tuple(field.type for field in function.params), "arguments", "request_size"),
         response=_size_of(() if function.result is None else (function.result,), "results", "response_size"),
         args=None if seeing is None else "seeing(arguments, caller)",
         value="value = lift(results, callee.handles)" if gate.needs_result and function.result else "value = None",
         leave=LEAVE,
     )
-    names: dict[str, Any] = {
-        "calling": calling,
-        "gate": gate,
-        "begin": gate.begin,
-        "arrive": gate.arrive,
-        "end": gate.end,
+    names = gated(gate, partial(_deny, calling)) | {
         "call": c.call,
-        "live": LIVE,
         "key": function_key(target, name),
         "target": target,
         "name": name,
-        "Denial": Denial,
-        "denied": _denied,
-        "failed": _failed,
         "seeing": seeing,
         "lift": calling.lift_result,
         "request_size": calling.request_size,
         "response_size": calling.response_size,
         "quads": QUADS,
-        "leave": leave,
         "count": ctypes.c_size_t(len(calling.lower)),
         "result_count": ctypes.c_size_t(calling.lower_result is not None),
     }
@@ -234,17 +245,17 @@ def _size_of(types: tuple[Type, ...], address: str, otherwise: str) -> str:
     return " + ".join([str(flat), *words])
 
 
-def _denied(calling: Plan, caller: Instance, denial: Any, results: int) -> int | None:
+def _denied(deny: Deny, caller: Instance, denial: Denial, results: int) -> int | None:
     """What a callback returns for a denial: nothing, the result being written; an error when it cannot be."""
     try:
-        _deny(calling, caller, denial, results)
+        deny(caller, denial, results)
     except BaseException as problem:
         return caller.raise_in_guest(problem)
     return None
 
 
 def _failed(
-    calling: Plan,
+    deny: Deny,
     gate: Gate,
     caller: Instance,
     frame: Any,
@@ -259,7 +270,7 @@ def _failed(
         denial = gate.fail(caller, frame, problem)
     except BaseException as raised:
         return caller.raise_in_guest(raised)
-    return _denied(calling, caller, denial, results)
+    return _denied(deny, caller, denial, results)
 
 
 def leave(callee: Instance, frame: Frame) -> None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._bulk_call import BulkCall
-from orchestrator.engine._calls import exported
+from orchestrator.engine._calls import Exported, exported
 from orchestrator.engine._direct_call import DirectCall
 from orchestrator.engine._flat import flat
 from orchestrator.engine._layouts import layout_of
 from orchestrator.engine._live import LIVE
 from orchestrator.engine._memory import MEMORY
 from orchestrator.engine._numbers import Number, kind, reader, writer
-from orchestrator.engine._serve import ENTER, LEAVE, Denial, Gate, leave
+from orchestrator.engine._serve import ENTER, LEAVE, Denial, Gate, gated
 from orchestrator.engine.carried import python_of
 from orchestrator.interface.convert import check
 from orchestrator.interface.types import Function
@@ -39,8 +39,7 @@ class _Served:
         self.function, self.layout = function, layout_of(function)
         flats = self.layout.signature
         self.read: Callable[[memoryview, int], tuple[Number, ...]] = reader(flats.params).unpack_from
-        core = "i32" if flats.by_pointer else flats.result
-        self._core = (core,) if core else ()
+        self._core = (flats.returned,) if flats.returned else ()
 
     def write(self, results: int, number: Number) -> None:
         """Writes the number of a result where it goes."""
@@ -73,6 +72,28 @@ class _Served:
 Seeing = Callable[[Sequence[Number], memoryview], dict[str, Any]]
 """(the numbers of a call, the memory) -> arguments by name, for a rule: lists of numbers are lists."""
 
+
+class _Forwarded(_Served):
+    """One import that another instance's export answers: from memory to memory where that has one."""
+
+    def __init__(self, wanted: Function, called: Exported) -> None:
+        super().__init__(wanted)
+        self._called = called
+
+    def through(self, caller: Instance, callee: Instance, numbers: Sequence[Number]) -> tuple[Number, int]:
+        """Calls with the caller's values; the number of the result, which is brought to the caller, and its size."""
+        call = callee.calls.get(self._called.key) or callee.ready(self._called)
+        if isinstance(call, (BulkCall, DirectCall)):
+            return call.through(caller.arena, numbers)
+        memory = caller.arena.memory
+        value, size = call.call([python_of(value) for value in self.layout.lift_arrays(numbers, memory)])
+        return self.layout.store_result(python_of(value), memory), size
+
+    def deny(self, caller: Instance, denial: Denial, results: int) -> None:
+        """Lays a denial out as the result."""
+        self.answer(caller, denial.value, results)
+
+
 _FORWARD = """
 def callback(_env, context, _type, arguments, _count, results, _result_count):
     caller = live[context]
@@ -88,68 +109,32 @@ def callback(_env, context, _type, arguments, _count, results, _result_count):
         ending, frame = frame, None
         denial = end(ending, size, value)
         if denial is not None:
-            return denied(caller, denial, results)
+            return denied(deny, caller, denial, results)
         write(results, number)
         return None
     except BaseException as problem:
-        return failed(caller, frame, callee, problem, results)
+        return failed(deny, gate, caller, frame, callee, problem, results)
 """
 
 
 def forward_bulk(wanted: Function, target: Name | None, offered: Function, gate: Gate) -> Any:
-    """The callback that answers an import by another instance's export: from memory to memory where that has one."""
-    served, called = _Served(wanted), exported(target, offered)
-    layout = served.layout
-
-    def through(caller: Instance, callee: Instance, numbers: Sequence[Number]) -> tuple[Number, int]:
-        call = callee.calls.get(called.key) or callee.ready(called)
-        if isinstance(call, (BulkCall, DirectCall)):
-            return call.through(caller.arena, numbers)
-        values = [python_of(value) for value in layout.lift_arrays(numbers, caller.arena.memory)]
-        value, size = call.call(values)
-        return layout.store_result(python_of(value), caller.arena.memory), size
-
-    def denied(caller: Instance, denial: Denial, results: int) -> int | None:
-        try:
-            served.answer(caller, denial.value, results)
-        except BaseException as problem:
-            return caller.raise_in_guest(problem)
-        return None
-
-    def failed(
-        caller: Instance, frame: Any, callee: Instance | None, problem: BaseException, results: int
-    ) -> int | None:
-        try:
-            if callee is not None:
-                leave(callee, frame)
-            denial = gate.fail(caller, frame, problem)
-        except BaseException as raised:
-            return caller.raise_in_guest(raised)
-        return denied(caller, denial, results)
-
+    """The callback that answers an import by another instance's export."""
+    served = _Forwarded(wanted, exported(target, offered))
     seeing = served.seeing(gate.wanted_args)
     source = _FORWARD.format(
-        enter=ENTER.format(denied="denied(caller, frame, results)"),
+        enter=ENTER,
         leave=LEAVE,
         args=None if seeing is None else "seeing(numbers, memory)",
         value="load(number, memory)" if gate.needs_result and wanted.result is not None else None,
     )
-    names: dict[str, Any] = {
-        "live": LIVE,
+    names = gated(gate, served.deny) | {
         "addresses": MEMORY,
-        "begin": gate.begin,
-        "arrive": gate.arrive,
-        "end": gate.end,
         "read": served.read,
         "write": served.write,
         "seeing": seeing,
-        "request_size": layout.request_size,
-        "load": layout.load_result,
-        "through": through,
-        "leave": leave,
-        "Denial": Denial,
-        "denied": denied,
-        "failed": failed,
+        "request_size": served.layout.request_size,
+        "load": served.layout.load_result,
+        "through": served.through,
     }
     exec(compile(source, f"<forward {wanted.name}>", "exec"), names)
     return c.HostCallback(names["callback"])

@@ -22,19 +22,14 @@ from collections.abc import Mapping
 
 from orchestrator.engine import _component_text as ct
 from orchestrator.engine._chosen import EXPORTS, IMPORTS, Chosen
-from orchestrator.engine._flat import Signature, signature
+from orchestrator.engine._flat import CROSSES_AS, Signature, signature
 from orchestrator.engine._guest import Guest, guest
-from orchestrator.engine._libc import MARK, NEXT, POSTS, ROOM, libc
+from orchestrator.engine._libc import MOST_PAGES, OPTIONS, instance, post_return
 from orchestrator.engine._splice import assemble
 from orchestrator.interface.types import Function, Interface, Name, World
 
-__all__ = ["MARK", "NEXT", "PAGES", "ROOM", "wrap"]
-
-PAGES = 65_535
-"""The memory's size, which does not change: an address past its end still has 32 bits, and pages cost when touched."""
-
-_NUMBERS = {"i32": "u32", "i64": "u64", "f32": "f32", "f64": "f64"}
-_OPTIONS = '(memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))'
+PAGES = MOST_PAGES
+"""The memory's size, which does not change: pages cost when they are touched."""
 
 
 def wrap(binary: bytes, world: World, exports: Chosen, imports: Chosen) -> bytes:
@@ -64,8 +59,7 @@ class _Wrapper:
     def text(self, exports: Chosen, imports: Chosen) -> str:
         """The whole text."""
         given = self._imports()
-        self._text.add(libc("$Libc", PAGES, PAGES))
-        self._text.add("(core instance $libc (instantiate $Libc))")
+        self._text.add(instance(PAGES))
         self._serve(imports, given)
         self._text.add("(component $Guest)")
         arguments = " ".join(f"(with {ct.quoted(name)} {value})" for name, value in self._arguments.items())
@@ -105,11 +99,10 @@ class _Wrapper:
 
     def _served(self, number: int, function: Function, flat: Signature) -> str:
         core = self._text.named("h", f'(core func {{}} (canon lower (func $host "f{number}")))')
-        post = POSTS["i32" if flat.by_pointer else flat.result]
         return self._text.named(
             "f",
-            f"(func {{}} {self._lifted.signature(function)} (canon lift (core func {core}) {_OPTIONS} "
-            f'(post-return (core func $libc "{post}"))))',
+            f"(func {{}} {self._lifted.signature(function)} "
+            f"(canon lift (core func {core}) {OPTIONS} {post_return(flat.returned)}))",
         )
 
     def _mixed(self, name: str, instances: Mapping[str, str], answered: Mapping[str, str]) -> str:
@@ -127,7 +120,7 @@ class _Wrapper:
         offered = []
         for number, (interface, function) in enumerate(chosen):
             path = f"{'' if interface is None else ct.quoted(str(interface))} {ct.quoted(function.name)}"
-            core = self._text.named("l", f"(core func {{}} (canon lower (func $guest {path}) {_OPTIONS}))")
+            core = self._text.named("l", f"(core func {{}} (canon lower (func $guest {path}) {OPTIONS}))")
             here = self._text.named("f", f"(func {{}} {_offered(signature(function))} (canon lift (core func {core})))")
             offered.append(f'(export "f{number}" (func {here}))')
         self._text.add(f"(instance $shim {' '.join(offered)})")
@@ -136,8 +129,7 @@ class _Wrapper:
 
 def _served(flat: Signature) -> str:
     """The signature in plain numbers of a function that answers an import."""
-    result = "i32" if flat.by_pointer else flat.result
-    return _numbers(flat.params, result)
+    return _numbers(flat.params, flat.returned)
 
 
 def _offered(flat: Signature) -> str:
@@ -147,5 +139,5 @@ def _offered(flat: Signature) -> str:
 
 
 def _numbers(params: tuple[str, ...], result: str) -> str:
-    shown = [f'(param "p{n}" {_NUMBERS[core]})' for n, core in enumerate(params)]
-    return " ".join(shown + ([f"(result {_NUMBERS[result]})"] if result else []))
+    shown = [f'(param "p{n}" {CROSSES_AS[core]})' for n, core in enumerate(params)]
+    return " ".join(shown + ([f"(result {CROSSES_AS[result]})"] if result else []))

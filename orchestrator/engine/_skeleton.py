@@ -7,10 +7,9 @@ skeleton must never run. It may be valid where the component is not: compiling t
 
 from __future__ import annotations
 
-from orchestrator.engine._sections import PREAMBLE, Reader, rewritten, section, unsigned
+from orchestrator.engine._sections import CoreSection, Reader, rewritten, section, unsigned
 from orchestrator.errors import ComponentError
 
-_CUSTOM, _CODE, _DATA = 0, 10, 11
 _BODY = bytes([3, 0, 0x00, 0x0B])
 """A function's body of three bytes: no locals, `unreachable`, `end`. No body is shorter."""
 _SEGMENT = bytes([1, 0])
@@ -30,13 +29,13 @@ def skeleton(binary: bytes) -> bytes:
 
 
 def _bones(module: Reader) -> bytes:
-    out = [module.take(PREAMBLE)]
+    out = [module.preamble()]
     for kind, inner in module.sections():
-        if kind == _CODE:
+        if kind == CoreSection.CODE:
             out.append(section(kind, _repeated(inner, _BODY, 3)))
-        elif kind == _DATA:
+        elif kind == CoreSection.DATA:
             out.append(section(kind, _repeated(inner, _SEGMENT, 2)))
-        elif kind != _CUSTOM:
+        elif kind != CoreSection.CUSTOM:
             out.append(section(kind, inner.rest()))
     return b"".join(out)
 

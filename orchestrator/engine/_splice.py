@@ -12,9 +12,7 @@ from collections.abc import Sequence
 
 from wasmtime import wat2wasm
 
-from orchestrator.engine._sections import COMPONENT, PREAMBLE, Reader, section
-
-_CUSTOM = 0
+from orchestrator.engine._sections import Reader, Section, section
 
 
 def assemble(text: str, guests: Sequence[bytes]) -> bytes:
@@ -24,12 +22,12 @@ def assemble(text: str, guests: Sequence[bytes]) -> bytes:
     """
     outer, left = bytes(wat2wasm(text)), iter(guests)
     reader = Reader(outer, 0, len(outer))
-    parts = [reader.take(PREAMBLE)]
+    parts = [reader.preamble()]
     for kind, inner in reader.sections():
         content = inner.rest()
-        if kind == COMPONENT and _is_empty(inner):
+        if kind == Section.COMPONENT and _is_empty(inner):
             content = next(left)
-        if kind != _CUSTOM:
+        if kind != Section.CUSTOM:
             parts.append(section(kind, content))
     if next(left, None) is not None:
         raise ValueError("the text has fewer empty components than there are guests")
@@ -37,5 +35,5 @@ def assemble(text: str, guests: Sequence[bytes]) -> bytes:
 
 
 def _is_empty(component: Reader) -> bool:
-    component.take(PREAMBLE)
-    return all(kind == _CUSTOM for kind, _ in component.sections())
+    component.preamble()
+    return all(kind == Section.CUSTOM for kind, _ in component.sections())

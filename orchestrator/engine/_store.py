@@ -15,9 +15,10 @@ from typing import Any
 
 from orchestrator.engine._arena import full
 from orchestrator.engine._flat import flat
-from orchestrator.engine._leaves import CODES, Overlap, Places, Row, Slots, inlined, number_code, sides
-from orchestrator.engine._written import Code
+from orchestrator.engine._leaves import Overlap, Places, Row, Slots, inlined, sides
+from orchestrator.engine._written import FunctionText
 from orchestrator.errors import UnsupportedType
+from orchestrator.interface.numbers import CODES, number_code
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import (
     BOOL,
@@ -51,7 +52,7 @@ class Storing:
         code: the function they come to stand in.
     """
 
-    def __init__(self, code: Code) -> None:
+    def __init__(self, code: FunctionText) -> None:
         self.code = code
         self.lines: list[str] = []
         self.later: list[str] = []
@@ -261,7 +262,7 @@ def _branching(type_: Type, value: str) -> tuple[str, str, str]:
 @lru_cache(maxsize=4096)
 def storer(type_: Type) -> Store:
     """The function that writes a value whose fixed part has its offset."""
-    writing = Storing(Code(_NAMES))
+    writing = Storing(FunctionText(_NAMES))
     row = Row(writing.code.numbers)
     writing.value(type_, "value", row, 0)
     writing.block(row)
@@ -277,7 +278,7 @@ def many_storer(element: Type) -> StoreMany:
     if element == CHAR:
         return _store_chars
     size, align = layout(element)
-    code = Code(_NAMES)
+    code = FunctionText(_NAMES)
     each = Storing(code)
     row = Row(code.numbers)
     each.value(element, "item", row, 0)
@@ -345,7 +346,7 @@ def _slot_cases(type_: Type, cores: tuple[str, ...]) -> dict[str, Callable[..., 
 
 
 def _slot_case(index: int, case: Type | None, cores: tuple[str, ...]) -> Callable[..., Any]:
-    writing, slots = Storing(Code(_NAMES)), Slots(cores)
+    writing, slots = Storing(FunctionText(_NAMES)), Slots(cores)
     slots.put("I", 0, str(index))
     if case is not None:
         writing.value(case, "value", slots, 1)

@@ -11,16 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.engine._flat import Signature, flat, signature
+from orchestrator.engine._flat import Signature, flat, points, signature
 from orchestrator.engine._libc import MARK, NEXT, ROOM
 from orchestrator.errors import ComponentError
 from orchestrator.interface.compare import title
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import (
-    STRING,
     Borrow,
     Function,
-    List,
     Record,
     Resource,
     Tuple,
@@ -53,7 +51,7 @@ class Places:
 
 
 def places(functions: Mapping[tuple[int, str], Function]) -> Places:
-    """The places for the taps of those functions, each known by its joint and name."""
+    """The places for the taps of those functions, each known by its link and name."""
     counters = {key: ROOM + COUNTER * number for number, key in enumerate(functions)}
     returned = ROOM + COUNTER * len(counters)
     largest = max((layout(f.result)[0] for f in functions.values() if f.result is not None), default=0)
@@ -94,9 +92,7 @@ def _lent(type_: Type, at: int, function: Function) -> Iterator[tuple[int, Resou
 
 def passes_memory(function: Function) -> bool:
     """Whether what a function gets or gives lies in memory while it is on its way."""
-    types = [field.type for field in function.params] + ([] if function.result is None else [function.result])
-    outside = any(isinstance(part, List) or part == STRING for type_ in types for part in walk(type_))
-    return outside or signature(function).spilled
+    return any(map(points, function.types)) or signature(function).spilled
 
 
 def module(name: str, functions: Sequence[Function], counters: Sequence[int], returned: int) -> str:
@@ -121,7 +117,7 @@ def module(name: str, functions: Sequence[Function], counters: Sequence[int], re
 def _type(core: Signature, called: bool) -> str:
     """The core signature of a function as it is called, lowered, or as it is offered, to be lifted."""
     params = core.params + (("i32",) if core.by_pointer and called else ())
-    result = core.result if called or not core.by_pointer else "i32"
+    result = core.result if called else core.returned
     shown = f"(param {' '.join(params)})" if params else ""
     return f"{shown} (result {result})" if result else shown
 

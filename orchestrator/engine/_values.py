@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._kinds import KIND, NUMBERS
-from orchestrator.engine._leaves import number_code
 from orchestrator.engine._load import variant
 from orchestrator.engine._memory import MEMORY, WORDS, array, text, word, words
 from orchestrator.errors import UnsupportedType
+from orchestrator.interface.numbers import number_code
 from orchestrator.interface.types import (
     Borrow,
     Enum,
@@ -112,7 +112,7 @@ def _lift_number(name: str) -> Lift:
 def _lift_list(element: Type) -> Lift:
     if element == Primitive("u8"):
         return lambda address, _handles: bytes(array(address))[8 :: c.VALUE]
-    if isinstance(element, Primitive) and element.name in NUMBERS and element.name not in ("bool", "char"):
+    if isinstance(element, Primitive) and number_code(element):
         rows = NUMBERS[element.name].rows.iter_unpack
         return lambda address, _handles: [value for (value,) in rows(array(address))]
     lift = lifter(element)

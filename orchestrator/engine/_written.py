@@ -29,7 +29,7 @@ RECASTS = {
 """Floats as the integers of the same bits, and back."""
 
 
-class Code:
+class FunctionText:
     """A function as text, and the objects that it names.
 
     Arguments:

@@ -177,8 +177,8 @@ def python_of(value: Any) -> Any:
     return value.python() if isinstance(value, Carried) else value
 
 
-def points(type_: Type) -> bool:
-    """Whether C values of a type point to something that is freed with them: all but plain numbers do."""
+def owns(type_: Type) -> bool:
+    """Whether C values of a type own something that is freed with them: all but plain numbers do."""
     return not isinstance(type_, Primitive) or type_.name == "string"
 
 

@@ -214,12 +214,12 @@ class Engine:
         return from_note(component, known)
 
     def _fused(self, parts: Sequence[Component], links: Sequence[Link]) -> Fused:
-        from orchestrator.engine._fuse import CannotFuse, Joint, Part, fuse
+        from orchestrator.engine._fuse import Part, fuse
+        from orchestrator.engine._tap import CannotFuse
 
         if not HOST_MEMORY:
             raise CannotFuse("calls inside a store are counted in memory that the host owns, which takes Linux")
-        joints = [Joint(link.caller, link.wanted, link.callee, link.offered) for link in links]
-        return fuse([Part(self._binaries[part.digest](), part.world) for part in parts], joints)
+        return fuse([Part(self._binaries[part.digest](), part.world) for part in parts], links)
 
     def _known(
         self,

@@ -28,14 +28,24 @@ class Link:
 
     Arguments:
         caller, callee: which parts.
-        wanted: what the caller imports.
-        offered: what answers it, as the callee exports it.
+        wanted: what the caller imports, as its world has it.
+        offered: what answers it, as the callee's world exports it: an interface may have more functions, a function
+            another name.
     """
 
     caller: int
     wanted: Interface | Function
     callee: int
     offered: Interface | Function
+
+    def functions(self) -> Sequence[tuple[Function, Function]]:
+        """The functions of the edge, as they are wanted and as they are offered."""
+        if isinstance(self.wanted, Function) and isinstance(self.offered, Function):
+            return ((self.wanted, self.offered),)
+        assert isinstance(self.wanted, Interface)
+        assert isinstance(self.offered, Interface)
+        offered = {function.name: function for function in self.offered.functions}
+        return [(function, offered[function.name]) for function in self.wanted.functions]
 
 
 @dataclass(frozen=True, slots=True)

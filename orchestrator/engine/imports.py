@@ -59,6 +59,5 @@ def _crossing(items: tuple[Interface | Function, ...]) -> Iterator[tuple[Functio
 
 
 def _handles(function: Function) -> Iterator[Resource]:
-    types = [field.type for field in function.params] + ([] if function.result is None else [function.result])
-    for type_ in types:
+    for type_ in function.types:
         yield from (part.resource for part in walk(type_) if isinstance(part, Own | Borrow))

@@ -162,7 +162,7 @@ class Instance:
             self.turn.acquire(frame)
         try:
             if self.gone:
-                raise ClosedError("the instance was closed") if self.closing else self._over()
+                raise self._refusal()
             self._ticker.enter(self)
         except BaseException:
             self._release()
@@ -174,7 +174,7 @@ class Instance:
         self.turn.acquire(frame)
         if self.gone:
             self._release()
-            raise ClosedError("the instance was closed") if self.closing else self._over()
+            raise self._refusal()
         self.frame = frame
 
     def leave_nested(self) -> None:
@@ -184,16 +184,17 @@ class Instance:
         self._release()
 
     def _tidy(self) -> None:
-        """Does what has to be done before the instance is left."""
-        if self.left is not None:
-            self.left()
+        """Does what has to be done before the instance is left; a destructor calls too."""
         if self.drops:
             self._drop_deferred()
+        if self.left is not None and not self.closed:
+            self.left()
         if self.unfinished:
             self._words.flush()
 
-    def _over(self) -> Trapped:
-        return Trapped(f"{_OVER}{self.ended}")
+    def _refusal(self) -> ClosedError | Trapped:
+        """Why an instance that is gone cannot be entered."""
+        return ClosedError("the instance was closed") if self.closing else Trapped(f"{_OVER}{self.ended}")
 
     def leave(self) -> None:
         """Gives the turn back."""

@@ -9,6 +9,7 @@
     versions.py      semantic versions: which may stand in for which
     convert.py       values: checked, to JSON, from JSON
     schema.py        the JSON Schema of a type
+    numbers.py       how plain numbers lie in memory
     sizes.py         sizes in the canonical ABI
     crossing.py      whether a function's values cross in bulk or one by one
     serial.py        worlds as plain data, for caches

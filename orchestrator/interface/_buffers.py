@@ -11,9 +11,7 @@ from typing import Any
 
 from orchestrator.interface import types as t
 from orchestrator.interface._mismatch import Mismatch
-
-CODES = dict(zip([t.S8, t.U8, t.S16, t.U16, t.S32, t.U32, t.S64, t.U64, t.F32, t.F64], "bBhHiIqQfd", strict=True))
-"""The format, as `struct` and memoryview write it, of each number type that lists of are buffers."""
+from orchestrator.interface.numbers import number_code
 
 _NATIVE = ("@", "=", "<") if sys.byteorder == "little" else ("@", "=", ">", "!")
 _KINDS = dict.fromkeys("bhilqn", "s") | dict.fromkeys("BHILQN", "u") | dict.fromkeys("efd", "f")
@@ -32,13 +30,13 @@ def numbers(type_: t.Primitive, shown: str, value: Any) -> memoryview:
     """The normal form of a buffer.
 
     Arguments:
-        type_: the type of its items, one of `CODES`.
+        type_: the type of its items, one that has a `number_code`.
         shown: the list's type, for a message.
 
     Raises:
         Mismatch: its items are not exactly of that type, or do not stand in one row.
     """
-    code: Any = CODES[type_]
+    code: Any = number_code(type_)
     view = memoryview(value)
     if view.ndim != 1:
         raise _mismatch(type_, shown, f"a buffer of {view.ndim} dimensions")

@@ -15,7 +15,7 @@ from typing import Any
 
 from orchestrator.errors import UnsupportedType
 from orchestrator.interface import types as t
-from orchestrator.interface._buffers import CODES, is_buffer, numbers
+from orchestrator.interface._buffers import is_buffer, numbers
 from orchestrator.interface._mismatch import (
     INTEGERS,
     Cache,
@@ -26,6 +26,7 @@ from orchestrator.interface._mismatch import (
     listed,
     mismatch,
 )
+from orchestrator.interface.numbers import number_code
 from orchestrator.interface.show import short_type
 from orchestrator.interface.values import Variant
 
@@ -159,12 +160,12 @@ def as_bytes(value: Any) -> bytes:
 
 def _list_of(element: t.Type, shown: str) -> Convert:
     each = _list(checked(element), shown)
-    return _numbers(element, each, shown) if isinstance(element, t.Primitive) and element in CODES else each
+    return _numbers(element, each, shown) if isinstance(element, t.Primitive) and number_code(element) else each
 
 
 def _numbers(type_: t.Primitive, each: Convert, shown: str) -> Convert:
     """A list of numbers: a list or tuple of them, or a buffer."""
-    code = CODES[type_]
+    code = number_code(type_)
 
     def check(value: Any) -> Any:
         if type(value) is memoryview and value.format == code and value.contiguous and value.ndim == 1:

@@ -5,24 +5,23 @@ Not for carrying them: that is the engine's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
-from orchestrator.interface.types import Borrow, Function, List, Own, Type, walk
+from orchestrator.interface.types import Borrow, Function, List, Own, walk
 
 Carried = Literal["bulk", "values"]
 
 
 def carried(function: Function) -> Carried:
     """`bulk`, through memory that the host owns, where there are lists and no handles; else `values`, one by one."""
-    types = list(_types(function))
-    lists = any(isinstance(type_, List) for type_ in types)
-    return "bulk" if lists and not any(isinstance(type_, Own | Borrow) for type_ in types) else "values"
+    return "bulk" if has_lists(function) and not has_handles(function) else "values"
 
 
-def _types(function: Function) -> Iterator[Type]:
-    """Every type in a function's signature."""
-    for field in function.params:
-        yield from walk(field.type)
-    if function.result is not None:
-        yield from walk(function.result)
+def has_lists(function: Function) -> bool:
+    """Whether a list is among a function's parameters or in its result."""
+    return any(isinstance(part, List) for type_ in function.types for part in walk(type_))
+
+
+def has_handles(function: Function) -> bool:
+    """Whether a handle is among a function's parameters or in its result."""
+    return any(isinstance(part, Own | Borrow) for type_ in function.types for part in walk(type_))

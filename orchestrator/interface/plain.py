@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from orchestrator.interface.types import List, Option, Primitive, Record, Result, Tuple, Type, Variant
+from orchestrator.interface.numbers import number_code
+from orchestrator.interface.types import U8, List, Option, Record, Result, Tuple, Type, Variant
 from orchestrator.interface.values import Variant as VariantValue
 
 Plain = Callable[[Any], Any]
@@ -26,7 +27,7 @@ def plain(type_: Type | None, value: Any) -> Any:
 def _plain(type_: Type) -> Plain | None:
     """The conversion; None where there is nothing to convert."""
     match type_:
-        case List(Primitive(name)) if name not in ("u8", "bool", "char", "string"):
+        case List(element) if element != U8 and number_code(element):
             return lambda value: value.tolist() if isinstance(value, memoryview) else value
         case List(element):
             return _of_all(_plain(element))

@@ -197,6 +197,11 @@ class Function:
     result: Type | None = None
     docs: str = field(default="", compare=False)
 
+    @property
+    def types(self) -> tuple[Type, ...]:
+        """The types of its parameters, and of its result where it has one."""
+        return (*(field.type for field in self.params), *(() if self.result is None else (self.result,)))
+
 
 @dataclass(frozen=True, slots=True)
 class TypeDef:

@@ -1,4 +1,4 @@
-"""A linked pipeline, ready to run: a linker for each node, the instances that outlive runs, the threads.
+"""A linked pipeline, ready to run: a linker for each store, the instances that outlive runs, the threads.
 
 Runs of one program may go on at once in any number of threads.
 """
@@ -16,7 +16,7 @@ from orchestrator.audit import Recorder, trace_id
 from orchestrator.engine import Engine, Linker, python_of
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.imports import is_wasi
-from orchestrator.engine.stack import needed_stack, stack_left
+from orchestrator.engine.stack import has_frames, needed_stack, stack_left
 from orchestrator.errors import Cancelled, ClosedError, LimitExceeded, RunError, TimedOut, ValueMismatch
 from orchestrator.interface.convert import check, has_json
 from orchestrator.interface.sizes import sizer
@@ -39,6 +39,7 @@ from orchestrator.wasi import config_store, is_config_store
 if TYPE_CHECKING:
     from orchestrator.engine.component import Component
     from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedNode, LinkedTool
+
 _CLOSED = "the linked pipeline was closed"
 _LOOK = 0.05
 """Seconds between two looks of a node that waits for its elements at whether it should go on."""
@@ -215,12 +216,12 @@ class Program:
             run.rooms.close()
             run.end(decision, detail)
 
-    def can_run_here(self, run: Run) -> bool:
-        """Whether the guests of a run may run on the calling thread: handing a run over costs more than a small one.
+    def can_run_here(self) -> bool:
+        """Whether guests may run on the calling thread: handing a run over costs more than a small one.
 
         Only where none of them can block in the host, so that a deadline or an interrupt ends each at its next tick.
         """
-        if not self._unblocked or stack_left() < self._stack:
+        if not self._unblocked or stack_left() < self._stack or not has_frames(self.graph.depth):
             return False
         return not on_main_thread() or only_interrupts()
 
@@ -267,7 +268,7 @@ class Program:
         """Whether a node's instances may serve both programs: component, powers, and answers to its imports."""
         if name not in other.homes:
             return False
-        mine, theirs = (_identity(program.graph, name) for program in (self, other))
+        mine, theirs = (_identity(program, name) for program in (self, other))
         return mine == theirs
 
     def close(self) -> None:
@@ -299,14 +300,23 @@ def _blocks(component: Component) -> bool:
     return any(map(is_wasi, component.world.imports))
 
 
-def _identity(graph: LinkedGraph, name: str) -> tuple[Any, ...]:
+def _identity(program: Program, name: str) -> tuple[Any, ...]:
     """What an instance of a node depends on."""
+    graph = program.graph
     node = graph.nodes[name]
     callees = {edge.callee for edge in node.calls} | {edge.callee for edge in node.tools}
     called = sorted((callee, graph.nodes[callee].limits.timeout or 0.0) for callee in callees)
     pythons = {item.name: item.python for item in graph.manifest.nodes if item.name in callees}
     own = (node.component, node.bulk, node.grants, node.limits, node.lifetime, dict(node.config))
-    return (*own, node.calls, node.tools, called, pythons, graph.manifest.folder)
+    return (*own, node.calls, node.tools, called, _answers(program, node), pythons, graph.manifest.folder)
+
+
+def _answers(program: Program, node: LinkedNode) -> list[str]:
+    """What the components that a node calls name what answers it: another name where they are fused."""
+    stores = program.stores
+    calls = [stores[e.callee].offered(e.callee, e.offered).name for e in node.calls if e.callee in stores]
+    tools = [(e.callee, e.export) for e in node.tools if e.callee in stores]
+    return [*map(str, calls), *(stores[c].exported(c, e.interface, e.function).key for c, e in tools)]
 
 
 def _hushed(graph: LinkedGraph) -> frozenset[str]:

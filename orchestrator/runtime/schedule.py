@@ -66,7 +66,7 @@ class Schedule:
             raise problem
         ready = [name for name, needs in self._needs.items() if not needs]
         self._running = len(ready)
-        here = self._run.program.can_run_here(self._run)
+        here = self._run.program.can_run_here()
         for name in ready[1:] if here else ready:
             self._start(name)
         if here and ready:
@@ -112,9 +112,12 @@ class Schedule:
             problem = run.frame.problem() or problem
         with self._lock:
             self._running -= 1
-            if self._problem is None and not self._over:
+            first = self._problem is None and not self._over
+            if first:
                 self._problem = problem
             self._over = True
+        if first:  # now: the thread that waits for the end may itself be in a guest
+            run.stop.set(Cancelled(f"the run ended: {problem.message}"))
         run.inbox.put(None)
 
     def _await(self) -> None:

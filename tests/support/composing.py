@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from wasmtime import Engine, wat2wasm
 from wasmtime import component as cm
 
-from orchestrator.engine._fuse import Joint, Part
+from orchestrator.engine._fuse import Part
 from orchestrator.engine._reflect import reflect
+from orchestrator.engine.fused import Link
 from orchestrator.interface import types as t
 from tests.support.wat import MEMORY
 
@@ -29,10 +30,10 @@ def named(items: tuple[t.Interface | t.Function, ...], name: str) -> t.Interface
     return next(item for item in items if str(item.name) == name)
 
 
-def joint(parts: Sequence[Part], caller: int, wanted: str, callee: int, offered: str) -> Joint:
+def link(parts: Sequence[Part], caller: int, wanted: str, callee: int, offered: str) -> Link:
     """The edge between what two parts import and export, by name."""
     importing, exporting = parts[caller].world.imports, parts[callee].world.exports
-    return Joint(caller, named(importing, wanted), callee, named(exporting, offered))
+    return Link(caller, named(importing, wanted), callee, named(exporting, offered))
 
 
 RICH = """(component

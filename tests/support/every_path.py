@@ -44,11 +44,11 @@ class Seen:
         self.values: list[Any] = []
         self.sizes: list[int] = []
 
-        def watching(*given: Any) -> Any:
+        def watched(*given: Any) -> Any:
             checks, found = compile_contract(*given)
             return (None if checks is None else self._watched(checks)), found
 
-        patch.setattr(contracts, "compile_contract", watching)
+        patch.setattr(contracts, "compile_contract", watched)
         patch.setattr(linking, "_packages", cache(linking._packages))
 
     def _watched(self, checks: Checks) -> Checks:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from orchestrator.engine._direct import Direct, expose, qualifies
 from orchestrator.engine._flat import MAX_PARAMS
-from orchestrator.engine._sections import COMPONENT, PREAMBLE, section
+from orchestrator.engine._sections import PREAMBLE, Section, section
 from orchestrator.interface import types as t
 from tests.support import direct_guests as guests
 
@@ -210,7 +210,7 @@ def test_deep_nesting_has_nothing_exposed() -> None:
     for depth, found in ((100, {0: FOUND}), (101, {})):
         data = own[:PREAMBLE]
         for _ in range(depth):
-            data = own[:PREAMBLE] + section(COMPONENT, data)
+            data = own[:PREAMBLE] + section(Section.COMPONENT, data)
         assert expose(data + own[PREAMBLE:], [(None, ECHO)]).functions == found
 
 

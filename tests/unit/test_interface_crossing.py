@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from orchestrator.engine._flat import has_handles, has_lists
+from orchestrator.engine._chosen import chosen
 from orchestrator.interface import types as t
 from orchestrator.interface.crossing import Carried, carried
 from tests.support.strategies import all_types
@@ -37,5 +37,5 @@ def test_lists_without_handles_cross_in_bulk(signature: t.Function, expected: Ca
 def test_the_engine_is_of_the_same_mind(one: t.Type, other: t.Type) -> None:
     for handle in (t.U8, t.Own(HAND), t.Borrow(HAND)):
         signature = function(other, one, handle)
-        in_bulk = has_lists(signature) and not has_handles(signature)
+        in_bulk, _ = chosen(t.World(exports=(signature,)), "auto")
         assert carried(signature) == ("bulk" if in_bulk else "values")

@@ -15,14 +15,16 @@ from wasmtime import component as cm
 from orchestrator.engine import Engine as OwnEngine
 from orchestrator.engine._chosen import EXPORTS as EXPORTED
 from orchestrator.engine._chosen import chosen
-from orchestrator.engine._fuse import CannotFuse, Fused, Joint, Part, fuse
+from orchestrator.engine._fuse import Fused, Part, fuse
 from orchestrator.engine._libc import MARK, NEXT
 from orchestrator.engine._shim import wrap
+from orchestrator.engine._tap import CannotFuse
+from orchestrator.engine.fused import Link
 from orchestrator.errors import ComponentError
 from orchestrator.interface import types as t
 from orchestrator.interface.sizes import layout
 from tests.support import parts as texts
-from tests.support.composing import EXPORTER, RICH, VERSIONS, joint, named, part, world
+from tests.support.composing import EXPORTER, RICH, VERSIONS, link, named, part, world
 from tests.support.fused_guests import ADDER, BOXER, BOXES, LOOPER, POLLS, STREAMS, USERS, WEIGHER
 from tests.support.host_memory import Answer, Guest, Memory, new_engine
 from tests.support.resource_guests import API, HOLDER, OWNER, PASSER
@@ -65,7 +67,7 @@ class _Fused:
 
 def _fused(engine: Engine, given: Sequence[str | Part], *edges: tuple[int, str, int, str], **more: Any) -> _Fused:
     parts = [one if isinstance(one, Part) else part(engine, one) for one in given]
-    return _Fused(engine, fuse(parts, [joint(parts, *edge) for edge in edges]), **more)
+    return _Fused(engine, fuse(parts, [link(parts, *edge) for edge in edges]), **more)
 
 
 def _refused(engine: Engine, given: Sequence[str], *edges: tuple[int, str, int, str]) -> str:
@@ -94,7 +96,7 @@ def test_the_callee_can_still_be_called_by_itself_which_no_tap_counts(plain: Eng
 
 def test_a_fused_component_has_the_parts_worlds_under_new_names(plain: Engine) -> None:
     parts = [part(plain, texts.TALKER), part(plain, texts.TEXTS)]
-    found = world(plain, fuse(parts, [joint(parts, 0, texts.TEXT, 1, texts.TEXT)]).binary)
+    found = world(plain, fuse(parts, [link(parts, 0, texts.TEXT, 1, texts.TEXT)]).binary)
     text, talk = named(parts[1].world.exports, texts.TEXT), named(parts[0].world.exports, _TALK)
     assert isinstance(text, t.Interface)
     assert isinstance(talk, t.Interface)
@@ -222,7 +224,7 @@ def test_a_handle_that_is_lent_inside_a_record_is_let_go(plain: Engine) -> None:
     assert fused.counts() == {(0, "[constructor]box"): 4, (0, "both"): 2}
 
 
-def test_two_interfaces_share_a_resource_whatever_the_order_of_the_joints(plain: Engine) -> None:
+def test_two_interfaces_share_a_resource_whatever_the_order_of_the_links(plain: Engine) -> None:
     edges = [(0, name, 1, name) for name in ("test:box/more", "test:box/api")]
     for order in (edges, edges[::-1]):
         fused = _fused(plain, [WEIGHER, BOXES], *order)
@@ -238,7 +240,7 @@ def test_every_type_passes_through_a_tap_and_a_shim_around_it_all(plain: Engine,
     type_, value = case
     whole, sent = wide(type_), (*range(17), value)
     parts = [part(plain, relay(whole, layout(whole)[0])), part(plain, echo(whole))]
-    fused = fuse(parts, [joint(parts, 0, "echo", 1, "echo")])
+    fused = fuse(parts, [link(parts, 0, "echo", 1, "echo")])
     found = world(plain, fused.binary)
     exports, _ = chosen(found, "always")
     guest = Guest(plain, wrap(fused.binary, found, exports, ()))
@@ -304,12 +306,12 @@ def test_an_interface_that_uses_anothers_resource_gets_it_under_its_new_name(pla
     assert [item.types for item in users] == [(t.TypeDef("counter", resource),) for resource in resources]
 
 
-def test_joints_in_a_circle_are_refused(plain: Engine) -> None:
+def test_links_in_a_circle_are_refused(plain: Engine) -> None:
     looped = [texts.TALKER, texts.TALKER]
     refused = _refused(plain, looped, (0, texts.TEXT, 1, _TALK), (1, texts.TEXT, 0, _TALK))
     assert refused in {
-        "the joints form a circle: part 0 calls part 1 calls part 0",
-        "the joints form a circle: part 1 calls part 0 calls part 1",
+        "the links form a circle: part 0 calls part 1 calls part 0",
+        "the links form a circle: part 1 calls part 0 calls part 1",
     }
 
 
@@ -332,7 +334,7 @@ def test_what_is_not_imported_is_not_joined(plain: Engine) -> None:
     parts = [part(plain, ADDER), part(plain, _counting(0))]
     wanted, offered = t.Function("centre", (), t.U32), parts[1].world.exports[0]
     with pytest.raises(CannotFuse) as caught:
-        fuse(parts, [Joint(0, wanted, 1, offered)])
+        fuse(parts, [Link(0, wanted, 1, offered)])
     assert str(caught.value) == "part 0 does not import `centre`"
 
 
@@ -361,7 +363,7 @@ def test_a_handle_that_is_lent_where_no_tap_sees_it_is_refused(plain: Engine, in
     caller = part(plain, _lending(f'(param "a" {inside})'))
     (wanted,) = caller.world.imports
     with pytest.raises(CannotFuse) as caught:
-        fuse([caller, caller], [Joint(0, wanted, 1, wanted)])
+        fuse([caller, caller], [Link(0, wanted, 1, wanted)])
     assert str(caught.value) == "function `f` has a borrowed handle inside a list, option, result or variant"
 
 
@@ -369,7 +371,7 @@ def test_a_handle_that_is_lent_among_too_many_parameters_is_refused(plain: Engin
     caller = part(plain, _lending('(param "a" $b)' + "".join(f' (param "p{n}" u8)' for n in range(16))))
     (wanted,) = caller.world.imports
     with pytest.raises(CannotFuse) as caught:
-        fuse([caller, caller], [Joint(0, wanted, 1, wanted)])
+        fuse([caller, caller], [Link(0, wanted, 1, wanted)])
     assert str(caught.value) == "function `f` has a borrowed handle among more parameters than are passed as such"
 
 
@@ -403,7 +405,7 @@ def test_the_answerer_asks_the_retriever_inside_one_component(plain: Engine) -> 
     with OwnEngine() as engine:
         parts = [_built(engine, "answerer"), _built(engine, "retriever")]
     retrieval = "agent:data/retrieval@0.1.0"
-    fused = fuse(parts, [joint(parts, 0, retrieval, 1, retrieval)])
+    fused = fuse(parts, [link(parts, 0, retrieval, 1, retrieval)])
     asked: list[str] = []
 
     def complete(messages: list[Any], _options: Any) -> cm.Record:

@@ -15,10 +15,12 @@ from orchestrator.engine import Engine as OwnEngine
 from orchestrator.engine._chosen import EXPORTS as EXPORTED
 from orchestrator.engine._chosen import IMPORTS as IMPORTED
 from orchestrator.engine._chosen import Chosen, chosen
-from orchestrator.engine._flat import has_handles, signature
-from orchestrator.engine._shim import MARK, NEXT, PAGES, ROOM, wrap
+from orchestrator.engine._flat import signature
+from orchestrator.engine._libc import MARK, NEXT, ROOM
+from orchestrator.engine._shim import PAGES, wrap
 from orchestrator.errors import ComponentError
 from orchestrator.interface import types as t
+from orchestrator.interface.crossing import has_handles
 from orchestrator.interface.sizes import layout
 from tests.support import parts, resource_guests
 from tests.support.composing import EXPORTER, RICH, VERSIONS, named, part, world
