@@ -1,4 +1,4 @@
-"""A value of any type comes back as it went, whichever way it crosses; on each of them it is measured and shown alike."""
+"""A value of any type comes back as it went, whichever way it crosses, and each way measures and shows it alike."""
 
 from __future__ import annotations
 

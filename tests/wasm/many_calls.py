@@ -82,14 +82,14 @@ CALLER = f"""(component
     (canon lift (core func $i "go") {_OPTIONS})))"""
 """Exports `go`, which calls `work` so often and counts the errors."""
 
-SMALL: dict[str, Any] = {"name": "é" + "x" * 16_000, "numbers": [1, 65535], "tags": ["bc"]}
+SMALL: dict[str, Any] = {"name": "x" * 16_000, "numbers": [1, 65535], "tags": ["bc"]}
 LARGE: dict[str, Any] = {"name": "x" * 100_000, "numbers": list(range(100)), "tags": ["y" * 1000] * 20}
 CALLS = 100_000
 AT_ONCE = 1000
-FAILING = 400
-SLACK = 10 << 20
+FAILING = 250
+SLACK = 8 << 20
 """Bytes by which the process may grow between the first and the second half of the calls. If one kind of the calls
-leaked its values, it would be 20 MB and more."""
+leaked its values, it would be 12 MB and more."""
 RULES = Contract(
     require=(f"args.how != {DENIED}",),
     ensure=("size(result.ok.numbers) > 0",),
@@ -242,7 +242,7 @@ def main(cache: str, path: str) -> None:
     making, one, other = PATHS[path]
     with Engine(Path(cache)) as engine:
         run = making(engine, one, other)
-        run(0.1)
+        run(0.05)
         taken = [_after(run) for _ in range(4)]
         grown = min(taken[2:]) - min(taken[:2])
         if grown > SLACK:
