@@ -37,7 +37,7 @@ class Measuring:
     """Writes the expression for the bytes outside of a fixed part whose leaves stand in some places."""
 
     def __init__(self) -> None:
-        self.code = FunctionText(dict(_NAMES))
+        self.code = FunctionText(_NAMES)
         self.placed = False
         """Whether the expression names `at`, the offset of the block."""
 

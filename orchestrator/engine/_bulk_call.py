@@ -6,19 +6,17 @@ See `_calls` for the other ways, `_shim` for the shim.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._arena import Arena, advance, following, full
 from orchestrator.engine._flat import copied_whole
-from orchestrator.engine._layouts import Lower, layout_of
+from orchestrator.engine._layouts import alone, layout_of
 from orchestrator.engine._libc import ROOM
 from orchestrator.engine._numbers import Number, Numbers
 from orchestrator.engine._reflat import reflat
 from orchestrator.engine.carried import Block, Carried, python_of
 from orchestrator.interface.sizes import layout
-from orchestrator.interface.types import Field, Function, Type
 
 if TYPE_CHECKING:
     from orchestrator.engine._calls import Exported
@@ -105,7 +103,7 @@ class BulkCall:
         numbers: list[Number] = []
         for type_, value in zip(self._types, values, strict=True):
             numbers += (
-                reflat(type_)(memory, first.at) if value is first else _argument(type_)([python_of(value)], memory)
+                reflat(type_)(memory, first.at) if value is first else alone(type_).lower([python_of(value)], memory)
             )
         if self._by_pointer:
             numbers.append(self.arena.take(*self._room))
@@ -115,9 +113,3 @@ class BulkCall:
         """The result, copied out with all that it points to, which was written behind it."""
         assert self._result is not None
         return Block(self._result, at, at, bytes(memory[at : following(memory)]))
-
-
-@lru_cache(maxsize=4096)
-def _argument(type_: Type) -> Lower:
-    """What lays one argument of a type out, and gives its numbers."""
-    return layout_of(Function("", (Field("value", type_),))).lower

@@ -19,7 +19,7 @@ from orchestrator.engine import _native as c
 from orchestrator.engine._arena import Arena
 from orchestrator.engine._direct import Direct
 from orchestrator.engine._flat import flat
-from orchestrator.engine._layouts import Lower, layout_of
+from orchestrator.engine._layouts import Lower, alone, layout_of
 from orchestrator.engine._load import broken, outside
 from orchestrator.engine._memory import MEMORY
 from orchestrator.engine._numbers import Number, Numbers, kind, writer
@@ -27,7 +27,7 @@ from orchestrator.engine.carried import python_of
 from orchestrator.errors import LimitExceeded, Trapped
 from orchestrator.interface.numbers import number_code
 from orchestrator.interface.sizes import layout
-from orchestrator.interface.types import STRING, U8, Field, Function, List, Type
+from orchestrator.interface.types import STRING, U8, List, Type
 
 if TYPE_CHECKING:
     from orchestrator.engine._calls import Exported
@@ -230,7 +230,7 @@ def _encoder(type_: Type) -> Callable[[Any], Part]:
         return _data
     if isinstance(type_, List):
         return partial(_encoded_numbers, number_code(type_.element))
-    return partial(_passed, layout_of(Function("", (Field("value", type_),))).lower)
+    return partial(_passed, alone(type_).lower)
 
 
 def _encoded_text(text: str) -> Data:

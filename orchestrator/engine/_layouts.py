@@ -21,7 +21,7 @@ from orchestrator.engine._numbers import Number
 from orchestrator.engine._store import Storing
 from orchestrator.engine._written import FunctionText, tuple_of
 from orchestrator.interface.sizes import layout
-from orchestrator.interface.types import Function, Tuple, Type
+from orchestrator.interface.types import Field, Function, Tuple, Type
 
 Lower = Callable[[Sequence[Any], memoryview], tuple[Number, ...]]
 """(checked values, the memory) -> the numbers of the call; room is taken for what they point to."""
@@ -99,6 +99,16 @@ def layout_of(function: Function) -> Layout:
         UnsupportedType: a type of it does not cross in memory.
     """
     return Layout(function)
+
+
+@lru_cache(maxsize=4096)
+def alone(type_: Type) -> Layout:
+    """The conversions of one argument of that type by itself.
+
+    Raises:
+        UnsupportedType: the type does not cross in memory.
+    """
+    return layout_of(Function("", (Field("value", type_),)))
 
 
 # Into memory

@@ -4,6 +4,16 @@ What lies in the memory was written by a guest. A loader reads only through the 
 checked against its length; discriminants, chars and texts are checked; whatever is wrong with them is `Trapped`. Bits
 that mean nothing are ignored, as the canonical ABI has it. What a value claims to hold in all, where parts of it may
 be claimed many times over, is measured first: see `_block_sizes`.
+
+For the elements of a `list<record { a: u8, b: string }>` this is the function, but for its `except`:
+
+    def load(memory, at, count):
+        stop = at + count * 12
+        if stop > len(memory) or at & 3:
+            outside(at, count * 12, memory, 4)
+        end = len(memory)
+        return [{'a': v0, 'b': (str(memory[v1:v1 + v2], 'utf-8') if v1 + v2 <= end else outside(v1, v2, memory, 1))}
+                for (v0, v1, v2) in rows_0(memory[at:stop])]
 """
 
 from __future__ import annotations
@@ -104,9 +114,9 @@ class Loading:
         arrays: whether lists of numbers become arrays, read-only memoryviews; else they become lists.
     """
 
-    def __init__(self, arrays: bool, names: dict[str, Any] | None = None) -> None:
+    def __init__(self, arrays: bool) -> None:
         self.arrays = arrays
-        self.code = FunctionText(_NAMES | (names or {}))
+        self.code = FunctionText(_NAMES)
         self.placed = self.bounded = False
         """Whether the expression names `at`, the offset of the block, and `end`, that of the memory."""
 

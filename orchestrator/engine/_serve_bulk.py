@@ -14,7 +14,7 @@ from orchestrator.engine._bulk_call import BulkCall
 from orchestrator.engine._calls import Exported, exported
 from orchestrator.engine._direct_call import DirectCall
 from orchestrator.engine._flat import flat
-from orchestrator.engine._layouts import layout_of
+from orchestrator.engine._layouts import alone, layout_of
 from orchestrator.engine._live import LIVE
 from orchestrator.engine._memory import MEMORY
 from orchestrator.engine._numbers import Number, kind, reader, writer
@@ -62,7 +62,7 @@ class _Served:
         for field in params:
             after = at + len(flat((field.type,)))
             if field.name in wanted:
-                places.append((field.name, slice(at, after), layout_of(Function("", (field,))).lift))
+                places.append((field.name, slice(at, after), alone(field.type).lift))
             at = after
         if not places:
             return None

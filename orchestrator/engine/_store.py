@@ -3,6 +3,27 @@
 A storer writes the fixed part of a value at an offset that was taken for it, and what the value points to where free
 room begins; it returns where free room begins then. Nobody else is told: who called it says so in the memory when all
 is written, so that a value that does not fit takes nothing. Values have passed `interface.check`.
+
+For the elements of a `list<record { a: u8, b: string }>` this is the function:
+
+    def store(value, memory, free):
+        end = len(memory)
+        first = at = free + 3 & -4
+        free = at + len(value) * 12
+        if free > end:
+            raise full(free - end, memory)
+        for item in value:
+            x0 = item
+            x1 = x0['b'].encode()
+            x2 = len(x1)
+            x3 = free
+            free += x2
+            if free > end:
+                raise full(free - end, memory)
+            memory[x3:free] = x1
+            write_0(memory, at, x0['a'], x3, x2)
+            at += 12
+        return first, free
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """The canonical ABI's layout of values, written down slowly and by the text of its specification: what the codec of
-the bulk path is compared with. Nothing of the engine is used here.
+the bulk path is compared with, and guests are given values by. Nothing of the engine is used here.
 
 Source: CanonicalABI.md, https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md
 """
@@ -125,9 +125,9 @@ def element_size(type_: t.Type) -> int:
 
 
 class Reference:
-    """Stores and loads values in a memory of its own, room taken in the order of the specification."""
+    """Stores and loads values in a memory, room taken in the order of the specification."""
 
-    def __init__(self, memory: bytearray, free: int) -> None:
+    def __init__(self, memory: bytearray | memoryview, free: int) -> None:
         self.memory, self.free = memory, free
 
     def room(self, size: int, to: int) -> int:
@@ -196,7 +196,7 @@ class Reference:
                 return chr(self.get("<I", at))
             case t.Primitive("string"):
                 place, size = self.get("<I", at), self.get("<I", at + 4)
-                return self.memory[place : place + size].decode()
+                return bytes(self.memory[place : place + size]).decode()
             case t.Primitive(name):
                 return self.get(_NUMBERS[name], at)
             case t.List(element):

@@ -6,7 +6,7 @@
     RELAY   imports `echo`, and exports `relay: func(x: T) -> T`, which calls it
 
 What is flat is written to memory by the canonical ABI, so that the guests are its second reader. Not for guests that
-look at values: `shim_values` has what reads them.
+look at values: `canonical` has what reads them.
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ from wasmtime import Config, Engine, Store, WasiConfig, _bindings, _ffi
 from wasmtime import component as cm
 
 from orchestrator.engine._libc import NEXT, ROOM
-from tests.support.shim_values import Values
+from orchestrator.interface import types as t
+from orchestrator.interface.sizes import layout
+from tests.support.canonical import Reference
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
@@ -52,6 +54,10 @@ class Memory:
         """Puts bytes into it."""
         assert 0 <= at <= at + len(data) <= self.size
         ctypes.memmove(self.base + at, data, len(data))
+
+    def view(self) -> memoryview:
+        """Its bytes as they are now, to be read and written."""
+        return memoryview((ctypes.c_ubyte * self.size).from_address(self.base)).cast("B")
 
     def word(self, at: int) -> int:
         """Four bytes of it as a number."""
@@ -151,15 +157,32 @@ class Guest:
         return call
 
     def values(self) -> Values:
-        """Reads and writes values in its first memory, in room that it takes from there as a shim's host does."""
-        memory = self.memories[0]
+        """Reads and writes values in its first memory."""
+        return Values(self.memories[0])
 
-        def room(size: int, alignment: int) -> int:
-            at = -(-max(memory.word(NEXT), ROOM) // alignment) * alignment
-            memory.write(NEXT, (at + size).to_bytes(4, "little"))
-            return at
 
-        return Values(memory.read, memory.write, room)
+class Values(Reference):
+    """Stores and loads values in a memory that may grow, in room that it takes from there as a shim's host does."""
+
+    def __init__(self, memory: Memory) -> None:
+        super().__init__(memory.view(), ROOM)
+        self._whole = memory
+
+    def room(self, size: int, to: int) -> int:
+        self.free = max(self._whole.word(NEXT), ROOM)
+        at = super().room(size, to)
+        self._whole.write(NEXT, self.free.to_bytes(4, "little"))
+        return at
+
+    def placed(self, type_: t.Type, value: Any) -> int:
+        """Writes a value somewhere; where."""
+        at = self.room(*layout(type_))
+        self.store(type_, value, at)
+        return at
+
+    def load(self, type_: t.Type, at: int) -> Any:
+        self.memory = self._whole.view()
+        return super().load(type_, at)
 
 
 def _define(linker: cm.LinkerInstance, answers: Mapping[str, Answer]) -> None:

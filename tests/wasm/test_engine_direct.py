@@ -23,9 +23,6 @@ from tests.support.wat import MEMORY
 from tests.wasm.engine_calls import call, function, instance
 
 PAGE = 65536
-BUMP = """(local $at i32)
-      (local.set $at (i32.and (i32.add (global.get $room) (i32.const 7)) (i32.const -8)))
-      (global.set $room (i32.add (local.get $at) (local.get $size))) (local.get $at)"""
 
 
 def direct(made: Instance, name: str) -> bool:

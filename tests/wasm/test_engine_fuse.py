@@ -246,7 +246,7 @@ def test_every_type_passes_through_a_tap_and_a_shim_around_it_all(plain: Engine,
     guest = Guest(plain, wrap(fused.binary, found, exports, ()))
     room = guest.values()
     number = [function.name for _, function in exports].index(fused.exports[0, "relay"])
-    at, ret = room.put(whole, sent), room.room(*layout(whole))
+    at, ret = room.placed(whole, sent), room.room(*layout(whole))
     guest.function(f"f{number}", EXPORTS)(at, ret)
     assert same(whole, room.load(whole, ret), sent)
     taps = guest.memories[1]

@@ -153,7 +153,7 @@ def test_every_type_crosses_a_shim_both_ways(plain: Engine, case: tuple[t.Type, 
 
     def answer(at: int) -> int:
         seen.append(room.load(whole, at))
-        return room.put(whole, seen[0])
+        return room.placed(whole, seen[0])
 
     guest = Guest(
         plain,
@@ -162,7 +162,7 @@ def test_every_type_crosses_a_shim_both_ways(plain: Engine, case: tuple[t.Type, 
         interfaces={IMPORTS: {"f0": answer}},
     )
     room = guest.values()
-    at, ret = room.put(whole, sent), room.room(*layout(whole))
+    at, ret = room.placed(whole, sent), room.room(*layout(whole))
     _keep(guest.memories[0])
     guest.function("f0", EXPORTS)(at, ret)
     assert same(whole, seen[0], sent)
@@ -176,7 +176,7 @@ def test_types_that_a_world_exports_cross_too(plain: Engine, case: tuple[t.Type,
     whole, sent = wide(type_), (*range(17), value)
     guest = Guest(plain, _wrapped(plain, echo(whole)))
     room = guest.values()
-    at, ret = room.put(whole, sent), room.room(*layout(whole))
+    at, ret = room.placed(whole, sent), room.room(*layout(whole))
     guest.function("f0", EXPORTS)(at, ret)
     assert same(whole, room.load(whole, ret), sent)
 
@@ -408,7 +408,7 @@ def _crosses(guest: Guest, number: int, function: t.Function) -> None:
     @given(value=values(taken))
     def cross(value: tuple[Any, ...]) -> None:
         memory.write(NEXT, bytes(4))
-        at, ret = room.put(taken, value), room.room(*layout(result))
+        at, ret = room.placed(taken, value), room.room(*layout(result))
         guest.function(f"f{number}", EXPORTS)(*([at] if spilled else [memory.word(at), memory.word(at + 4)]), ret)
         assert same(result, room.load(result, ret), value if isinstance(result, t.Tuple) else value[0])
 
