@@ -1,8 +1,9 @@
 """Signals while guests run on the program's main thread.
 
 Python runs a signal's handler on that thread wherever it next executes a byte code: inside a callback, from which
-nothing may be raised. So while guests run there, what the handler of ctrl-C raises ends the run, and is raised when
-the guests have returned. Where other signals have handlers of their own, guests run on another thread.
+nothing may be raised: guests call back while they run, and their memories when they are freed. So during a run that is
+carried out there, what the handler of ctrl-C raises ends the run, and is raised when the run's instances are gone.
+Where other signals have handlers of their own, guests run on another thread.
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
 _INTERRUPT = int(signal.SIGINT)
 _OTHERS = tuple(
     int(number)
-    for name in ("ALRM", "CHLD", "HUP", "IO", "PROF", "QUIT", "TERM", "USR1", "USR2", "VTALRM", "WINCH")
+    for name in (
+        "ALRM", "CHLD", "CONT", "HUP", "IO", "PIPE", "PROF", "PWR", "QUIT", "TERM", "TSTP", "TTIN", "TTOU", "URG",
+        "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",
+    )
     if (number := getattr(signal, f"SIG{name}", None)) is not None
-)
+)  # fmt: skip
 
 
 def on_main_thread() -> bool:
@@ -66,4 +70,4 @@ class Interrupts:
             self._handler(number, frame)
         except BaseException as problem:
             self._problem = problem
-            self._run.stop.set(Cancelled("the run was interrupted"))
+            self._run.cancel(Cancelled("the run was interrupted"))

@@ -25,7 +25,7 @@ from orchestrator.link.answers import TOOLS
 from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.gates import EdgeGate, python_host
 from orchestrator.runtime.homes import Home
-from orchestrator.runtime.interrupts import on_main_thread, only_interrupts
+from orchestrator.runtime.interrupts import Interrupts, on_main_thread, only_interrupts
 from orchestrator.runtime.run import Outcome, Run
 from orchestrator.runtime.schedule import GRACE, Schedule
 from orchestrator.runtime.states import SKIPPED, source_value
@@ -174,7 +174,10 @@ class Program:
         if self._closed:
             run.cancel(Cancelled(_CLOSED))
         try:
-            return self._carried_out(run)
+            if not on_main_thread():
+                return self._carried_out(run)
+            with Interrupts(run):
+                return self._carried_out(run)
         finally:
             self._running.discard(run)
             if self._closed:
