@@ -47,7 +47,7 @@ def shim_of(world: World, bulk: Bulk, direct: Container[str] = ()) -> Shim:
 def without(functions: Chosen, direct: Container[str]) -> Chosen:
     """Those of the exported functions that go through a shim.
 
-    A shim cannot stand for one whose numbers, and one more for where its result goes, are too many to be passed as such:
+    A shim cannot stand for one whose numbers, and one more for where its result goes, are too many to be passed so:
     that one goes by C values.
     """
     return [one for one in functions if _fits(one[1]) and function_key(one[0], one[1].name) not in direct]
