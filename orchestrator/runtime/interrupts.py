@@ -21,7 +21,28 @@ from typing import Any
 _INTERRUPT = int(signal.SIGINT)
 _OTHERS = tuple(
     int(number)
-    for name in ("ALRM", "CHLD", "HUP", "IO", "PROF", "QUIT", "TERM", "USR1", "USR2", "VTALRM", "WINCH")
+    for name in (
+        "ALRM",
+        "CHLD",
+        "CONT",
+        "HUP",
+        "IO",
+        "PIPE",
+        "PROF",
+        "PWR",
+        "QUIT",
+        "TERM",
+        "TSTP",
+        "TTIN",
+        "TTOU",
+        "URG",
+        "USR1",
+        "USR2",
+        "VTALRM",
+        "WINCH",
+        "XCPU",
+        "XFSZ",
+    )
     if (number := getattr(signal, f"SIG{name}", None)) is not None
 )
 _ALL = (_INTERRUPT, *_OTHERS)

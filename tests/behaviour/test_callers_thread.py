@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,9 @@ import pytest
 from orchestrator import Engine, Pipeline, Trapped
 from orchestrator.engine import Component
 from orchestrator.engine.stack import has_frames
+from orchestrator.runtime import homes
 from orchestrator.runtime.crossing import Crossing, denied_by
+from orchestrator.runtime.interrupts import only_interrupts
 from orchestrator.runtime.visit import Visit
 from tests.behaviour.stories import play
 from tests.support.goldens import PROJECT
@@ -91,3 +95,34 @@ def test_each_call_of_a_stay_has_the_deadline_that_its_caller_has_then(engine: E
             assert isinstance(visit, Visit)
             visits.append((visit, visit.deadline, visit.limit))
     assert visits == [(visits[0][0], 1e9, "until 1e+09"), (visits[0][0], 2e9, "until 2e+09")]
+
+
+def test_an_interrupt_while_instances_are_freed_waits_for_that(
+    engine: Engine, numbers: Component, monkeypatch: pytest.MonkeyPatch, nothing_left: None
+) -> None:
+    close = homes.Rooms.close
+
+    def interrupted(rooms: homes.Rooms) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        close(rooms)
+
+    monkeypatch.setattr(homes.Rooms, "close", interrupted)
+    pipeline = Pipeline("one").input("n", "u32").node("it", numbers, run=f"{NUM}.double").data("inputs.n", "it")
+    with pipeline.output("out", "it").link(engine) as linked:
+        ended = linked.recorder.subscribe()
+        with pytest.raises(KeyboardInterrupt):
+            linked.run(n=1)
+        assert next(event for event in ended if event.kind == "run").decision == "allowed"
+        ended.close()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGXCPU", "SIGTSTP"])
+def test_guests_stay_off_a_main_thread_on_which_other_signals_are_handled(name: str) -> None:
+    number = getattr(signal, name)
+    assert only_interrupts()
+    before = signal.signal(number, lambda _number, _frame: None)
+    try:
+        assert not only_interrupts()
+    finally:
+        signal.signal(number, before)
