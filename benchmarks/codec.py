@@ -80,8 +80,9 @@ def _keep(owner: object, stack: ExitStack) -> None:
 
 def _bulk(type_: Type, value: Any, stack: ExitStack) -> Acts:
     """What the bulk path does, in a block that stands for a shim's memory."""
-    from orchestrator.engine._arena import ROOM, Arena, advance
+    from orchestrator.engine._arena import Arena, advance
     from orchestrator.engine._layouts import layout_of
+    from orchestrator.engine._libc import ROOM
     from orchestrator.interface.types import Field, Function
 
     block = (ctypes.c_uint8 * _ROOM)()

@@ -94,6 +94,19 @@ class Arena:
         used = following(self.memory)
         _write_both(self.memory, NEXT, ROOM, ROOM)
         if used > KEPT:
-            from orchestrator.engine._posix import forget
+            self._forget(used)
 
-            forget(self.base + KEPT, used - KEPT)
+    def wipe(self) -> None:
+        """The same where nobody knows how far the memory was written: a call failed, or is one of several in a stay."""
+        _write_both(self.memory, NEXT, ROOM, ROOM)
+        if self.size > KEPT:
+            self._forget(self.size)
+
+    def swollen(self) -> bool:
+        """Whether more is in use than stays when it is cleared."""
+        return following(self.memory) > KEPT
+
+    def _forget(self, end: int) -> None:
+        from orchestrator.engine._posix import forget
+
+        forget(self.base + KEPT, end - KEPT)

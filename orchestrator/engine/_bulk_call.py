@@ -47,12 +47,16 @@ class BulkCall:
         """See `Call`."""
         memory = self.arena.memory
         advance(memory, ROOM)
-        number = self.run(self._lowered(values, memory))
-        size = self._layout.response_size(number, memory)
-        if self._detached:
-            result = self._taken(int(number), memory)
-        else:
-            result = self._layout.load_result_arrays(number, memory)
+        try:
+            number = self.run(self._lowered(values, memory))
+            size = self._layout.response_size(number, memory)
+            if self._detached:
+                result = self._taken(int(number), memory)
+            else:
+                result = self._layout.load_result_arrays(number, memory)
+        except BaseException:
+            self.arena.wipe()
+            raise
         self.arena.clear()
         return result, size
 
@@ -74,6 +78,15 @@ class BulkCall:
         They are copied as they are, to the same place, since what they point to is told from the start of the memory:
         this one is empty, and there the room behind them is free. The result comes back in the same way.
         """
+        try:
+            found = self._copied(source, numbers)
+        except BaseException:
+            self.arena.wipe()
+            raise
+        self.arena.clear()
+        return found
+
+    def _copied(self, source: Arena, numbers: Sequence[Number]) -> tuple[Number, int]:
         theirs, mine = source.memory, self.arena.memory
         start, end = source.marked, following(theirs)
         mine[start:end] = theirs[start:end]
@@ -85,7 +98,6 @@ class BulkCall:
             start, end = int(number), following(mine)
             theirs[start:end] = mine[start:end]
             advance(theirs, end)
-        self.arena.clear()
         return number, size
 
     def _lowered(self, values: Sequence[Any], memory: memoryview) -> tuple[Number, ...]:

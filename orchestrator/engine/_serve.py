@@ -138,7 +138,8 @@ ENTER = """\
 
 LEAVE = """\
         leaving, callee = callee, None
-        if frame.fresh or leaving.left or leaving.drops or leaving.unfinished or leaving.turn.waiting:
+        turn = leaving.turn
+        if frame.fresh or leaving.left or leaving.drops or leaving.unfinished or leaving.swollen or turn.waiting:
             leave(leaving, frame)
         else:
             leaving.frame = None

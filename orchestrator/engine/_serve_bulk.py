@@ -99,11 +99,16 @@ def callback(_env, context, _type, arguments, _count, results, _result_count):
     caller = live[context]
     frame = callee = None
     try:
-        memory = caller.arena.memory
+        arena = caller.arena
+        memory = arena.memory
         numbers = read(addresses, arguments)
+        if arena.swollen():
+            caller.swollen = True
         frame = begin(caller.frame, request_size(numbers, memory), {args})
 {enter}
         number, size = through(caller, callee, numbers)
+        if arena.swollen():
+            caller.swollen = True
         value = {value}
 {leave}
         ending, frame = frame, None
@@ -156,6 +161,8 @@ def serve_bulk(wanted: Function, function: Callable[[Instance, Sequence[Any]], A
         try:
             numbers = served.read(MEMORY, arguments)
             served.answer(caller, function(caller, lift(numbers, caller.arena.memory)), results)
+            if caller.arena.swollen():
+                caller.swollen = True
         except BaseException as problem:
             return caller.raise_in_guest(problem)
         return None

@@ -80,6 +80,8 @@ class Instance:
         self.bank: Bank | None = None
         """Its memories, where this engine owns them."""
         self._arena: Arena | None = None
+        self.swollen = False
+        """Whether values that its guest passed have filled more of its shim's memory than stays."""
         self._words = LastWords(settings.output or _unheard)
         self.unfinished = self._words.unfinished
 
@@ -184,13 +186,22 @@ class Instance:
         self._release()
 
     def _tidy(self) -> None:
-        """Does what has to be done before the instance is left."""
-        if self.left is not None:
-            self.left()
+        """Does what has to be done before the instance is left; a destructor calls too."""
         if self.drops:
             self._drop_deferred()
+        if self.left is not None and not self.closed:
+            self.left()
+        if self.swollen or self.ended:
+            self._shrink()
         if self.unfinished:
             self._words.flush()
+
+    def _shrink(self) -> None:
+        """Gives back what values took of the shim's memory; one that ended may be kept for long without a call."""
+        self.swollen = False
+        memories = self.bank.memories if self.bank is not None and self.linker.code.shim is not None else ()
+        if memories and memories[0].base:
+            self.arena.wipe()
 
     def _refusal(self) -> ClosedError | Trapped:
         """Why an instance that is gone cannot be entered."""

@@ -25,6 +25,8 @@ _DEEPEST = 1 << 20
 """Bytes for what a thread does below all stores: evaluating expressions and regular expressions, converting values."""
 _SPARE = 4 << 20
 """Bytes more for a thread that is made, which costs nothing until it is used."""
+_FRAMES, _DEEPEST_FRAMES = 12, 150
+"""What counts against Python's recursion limit between two stores, and below all of them."""
 _STACK_POINTER = {"x86_64": 20, "aarch64": 54}.get(platform.machine())
 """Which word of glibc's `ucontext_t` is the stack pointer. Source: `sys/ucontext.h` of glibc for each processor."""
 
@@ -45,6 +47,22 @@ def stack_left() -> int:
     if _STACK_POINTER is None or get_context is None or get_context(_local.address):
         return 0
     return max(0, int(_local.context[_STACK_POINTER]) - _local.end)
+
+
+def has_frames(depth: int) -> bool:
+    """Whether Python's recursion limit lets the calling thread go as deep as chains of `depth` stores do.
+
+    A callback that the interpreter refuses to enter gives wasmtime whatever stands where its result goes: the process
+    ends.
+    """
+    most = sys.getrecursionlimit() - _DEEPEST_FRAMES - (min(depth, MAX_DEPTH) + 1) * _FRAMES
+    if most <= 0:
+        return False
+    try:
+        sys._getframe(most)
+    except ValueError:  # there are not so many
+        return True
+    return False
 
 
 class _Local(threading.local):

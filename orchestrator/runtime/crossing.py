@@ -82,8 +82,8 @@ class Crossing:
         try:
             if run.next_call() > run.most_calls:
                 raise run.spend()
+            visit.deadline, visit.limit = caller.deadline, caller.limit
             if self._timed:
-                visit.deadline, visit.limit = caller.deadline, caller.limit
                 visit.within(self._timeout, self._limits[0])
                 visit.own_limit = visit.within(self._edge_timeout, self._limits[1])
             if self._checks is None:
@@ -102,7 +102,9 @@ class Crossing:
         found = inner.get(self)
         if found is None:
             found = inner[self] = Visit(run, self.callee, caller)
-            found.instance = self.resident
+            resident = self.resident  # a node that relinking kept calls over this edge for the runs of two programs
+            if resident is not None and resident.linker is run.program.homes[self.callee].linker:
+                found.instance = resident
         return found
 
     def refused(self, caller: Visit, size: int, why: str) -> None:
@@ -183,6 +185,7 @@ def _plain_begin(crossing: Crossing) -> Begin:
             visit = visit_of(caller)
         run = visit.run
         visit.request, visit.span, visit.parent = request, run.span(), caller.span
+        visit.deadline, visit.limit = caller.deadline, caller.limit  # each call of the caller may have its own
         if run.next_call() > run.most_calls:
             return crossing.failed(visit, run.spend())
         visit.start = clock()

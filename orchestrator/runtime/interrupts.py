@@ -1,8 +1,9 @@
-"""Signals while guests run on the program's main thread.
+"""Signals while a run is carried out on the program's main thread.
 
 Python runs a signal's handler on that thread wherever it next executes a byte code: inside a callback, from which
-nothing may be raised. So while guests run there, what the handler of ctrl-C raises ends the run, and is raised when
-the guests have returned. Where other signals have handlers of their own, guests run on another thread.
+nothing may be raised, or in the middle of ending an instance. So what a handler raises meanwhile, as that of ctrl-C
+does, ends the run, and is raised when nothing of the run is left. Guests themselves run on another thread where signals
+other than ctrl-C have handlers of their own: nobody knows how long those take, or how much stack.
 """
 
 from __future__ import annotations
@@ -13,20 +14,38 @@ import threading
 # `signal` wraps these in conversions to enumerations, which cost more than all else that a small run does.
 from _signal import getsignal  # type: ignore[import-not-found]
 from _signal import signal as set_signal
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
-
-from orchestrator.errors import Cancelled
-
-if TYPE_CHECKING:
-    from orchestrator.runtime.run import Run
+from typing import Any
 
 _INTERRUPT = int(signal.SIGINT)
 _OTHERS = tuple(
     int(number)
-    for name in ("ALRM", "CHLD", "HUP", "IO", "PROF", "QUIT", "TERM", "USR1", "USR2", "VTALRM", "WINCH")
+    for name in (
+        "ALRM",
+        "CHLD",
+        "CONT",
+        "HUP",
+        "IO",
+        "PIPE",
+        "PROF",
+        "PWR",
+        "QUIT",
+        "TERM",
+        "TSTP",
+        "TTIN",
+        "TTOU",
+        "URG",
+        "USR1",
+        "USR2",
+        "VTALRM",
+        "WINCH",
+        "XCPU",
+        "XFSZ",
+    )
     if (number := getattr(signal, f"SIG{name}", None)) is not None
 )
+_ALL = (_INTERRUPT, *_OTHERS)
 
 
 def on_main_thread() -> bool:
@@ -40,30 +59,68 @@ def only_interrupts() -> bool:
 
 
 class Interrupts:
-    """While it is entered, on the main thread, an interrupt ends the run; it is raised when it is left."""
+    """While it is entered on the main thread, what a signal's handler raises is kept; it is raised when it is left.
 
-    __slots__ = ("_handler", "_problem", "_run")
+    Arguments:
+        tell: called when something was raised, wherever the thread is: it may neither wait nor raise.
+    """
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._handler: Any = None
+    __slots__ = ("_handlers", "_noting", "_problem", "_tell")
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+        self._handlers: tuple[tuple[int, Any], ...] = ()
+        """Those that were there, by signal."""
+        self._noting: Any = None
         self._problem: BaseException | None = None
 
     def __enter__(self) -> None:
-        handler = getsignal(_INTERRUPT)
-        if callable(handler):
-            self._handler = handler
-            set_signal(_INTERRUPT, self._note)
+        if not on_main_thread():
+            return
+        self._noting = self._note
+        self._handlers = tuple([(number, handler) for number in _ALL if callable(handler := getsignal(number))])
+        try:
+            for number, _ in self._handlers:
+                set_signal(number, self._noting)
+        except BaseException:  # what the handler of one raised that was not replaced yet
+            self._put_back()
+            raise
 
-    def __exit__(self, _kind: object, _problem: BaseException | None, _traceback: TracebackType | None) -> None:
-        if self._handler is not None:
-            set_signal(_INTERRUPT, self._handler)
+    def __exit__(self, _kind: object, ended: BaseException | None, _traceback: TracebackType | None) -> None:
+        try:
+            self._put_back()
+        except BaseException as problem:  # of one that was put back already
+            self._problem = self._problem or problem
+            self._put_back()
+        self._noting = None
         if self._problem is not None:
-            raise self._problem
+            self._raise(ended)
+
+    def _raise(self, ended: BaseException | None) -> None:
+        """Raises what was kept.
+
+        Nothing here may hold it in a circle: all that the run held would then be freed at some later time, and a signal
+        that came in that very moment would be lost.
+        """
+        found, self._problem = self._problem, None
+        if ended is not None:
+            ended.__traceback__ = None
+        assert found is not None
+        try:
+            raise found
+        finally:
+            del found, ended
+
+    def _put_back(self) -> None:
+        """Puts the handlers back; one that a handler itself replaced stays replaced."""
+        for number, handler in self._handlers:
+            if getsignal(number) is self._noting:
+                set_signal(number, handler)
 
     def _note(self, number: int, frame: Any) -> None:
         try:
-            self._handler(number, frame)
+            dict(self._handlers)[number](number, frame)
         except BaseException as problem:
-            self._problem = problem
-            self._run.stop.set(Cancelled("the run was interrupted"))
+            if self._problem is None:
+                self._problem = problem
+            self._tell()

@@ -16,7 +16,7 @@ from orchestrator.audit import Recorder, trace_id
 from orchestrator.engine import Engine, Linker, python_of
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.imports import is_wasi
-from orchestrator.engine.stack import needed_stack, stack_left
+from orchestrator.engine.stack import has_frames, needed_stack, stack_left
 from orchestrator.errors import Cancelled, ClosedError, LimitExceeded, RunError, TimedOut, ValueMismatch
 from orchestrator.interface.convert import check, has_json
 from orchestrator.interface.sizes import sizer
@@ -25,7 +25,7 @@ from orchestrator.link.answers import TOOLS
 from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.gates import EdgeGate, python_host
 from orchestrator.runtime.homes import Home
-from orchestrator.runtime.interrupts import on_main_thread, only_interrupts
+from orchestrator.runtime.interrupts import Interrupts, on_main_thread, only_interrupts
 from orchestrator.runtime.pool import Filler
 from orchestrator.runtime.run import Outcome, Run
 from orchestrator.runtime.schedule import GRACE, Schedule
@@ -173,16 +173,17 @@ class Program:
             RunError: it did not end well.
             KeyboardInterrupt: ctrl-C; the guests were stopped and the events recorded.
         """
-        self._running.add(run)
-        if self._closed:
-            run.cancel(Cancelled(_CLOSED))
-        try:
-            return self._carried_out(run)
-        finally:
-            self._running.discard(run)
+        with Interrupts(lambda: run.cancel(Cancelled("the run was interrupted"))):
+            self._running.add(run)
             if self._closed:
-                with self._ended:
-                    self._ended.notify_all()
+                run.cancel(Cancelled(_CLOSED))
+            try:
+                return self._carried_out(run)
+            finally:
+                self._running.discard(run)
+                if self._closed:
+                    with self._ended:
+                        self._ended.notify_all()
 
     def _carried_out(self, run: Run) -> Outcome:
         sizes = {name: measure(run.inputs[name]) for name, measure in self._measured}
@@ -220,7 +221,7 @@ class Program:
 
         Only where none of them can block in the host, so that a deadline or an interrupt ends each at its next tick.
         """
-        if not self._unblocked or stack_left() < self._stack:
+        if not self._unblocked or stack_left() < self._stack or not has_frames(self.graph.depth):
             return False
         return not on_main_thread() or only_interrupts()
 
@@ -267,7 +268,7 @@ class Program:
         """Whether a node's instances may serve both programs: component, powers, and answers to its imports."""
         if name not in other.homes:
             return False
-        mine, theirs = (_identity(program.graph, name) for program in (self, other))
+        mine, theirs = (_identity(program, name) for program in (self, other))
         return mine == theirs
 
     def close(self) -> None:
@@ -279,9 +280,10 @@ class Program:
             for run in list(self._running):
                 run.cancel(Cancelled(_CLOSED))
             self._ended.wait_for(lambda: not self._running, 2 * GRACE)
-        self._filler.close()
-        for home in dict.fromkeys(self.homes.values()):
-            home.close()
+        with Interrupts(lambda: None):
+            self._filler.close()
+            for home in dict.fromkeys(self.homes.values()):
+                home.close()
         self.threads.close()
 
 
@@ -298,14 +300,23 @@ def _blocks(component: Component) -> bool:
     return any(map(is_wasi, component.world.imports))
 
 
-def _identity(graph: LinkedGraph, name: str) -> tuple[Any, ...]:
+def _identity(program: Program, name: str) -> tuple[Any, ...]:
     """What an instance of a node depends on."""
+    graph = program.graph
     node = graph.nodes[name]
     callees = {edge.callee for edge in node.calls} | {edge.callee for edge in node.tools}
     called = sorted((callee, graph.nodes[callee].limits.timeout or 0.0) for callee in callees)
     pythons = {item.name: item.python for item in graph.manifest.nodes if item.name in callees}
     own = (node.component, node.bulk, node.grants, node.limits, node.lifetime, dict(node.config))
-    return (*own, node.calls, node.tools, called, pythons, graph.manifest.folder)
+    return (*own, node.calls, node.tools, called, _answers(program, node), pythons, graph.manifest.folder)
+
+
+def _answers(program: Program, node: LinkedNode) -> list[str]:
+    """What the components that a node calls name what answers it: another name where they are fused."""
+    stores = program.stores
+    calls = [stores[e.callee].offered(e.callee, e.offered).name for e in node.calls if e.callee in stores]
+    tools = [(e.callee, e.export) for e in node.tools if e.callee in stores]
+    return [*map(str, calls), *(stores[c].exported(c, e.interface, e.function).key for c, e in tools)]
 
 
 def _hushed(graph: LinkedGraph) -> frozenset[str]:

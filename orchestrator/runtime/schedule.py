@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import Cancelled, RunError
 from orchestrator.runtime.crossing import explained
-from orchestrator.runtime.interrupts import Interrupts, on_main_thread
 from orchestrator.runtime.node import execute
 from orchestrator.runtime.states import State
 
@@ -70,12 +69,7 @@ class Schedule:
         here = self._run.program.can_run_here()
         for name in ready[1:] if here else ready:
             self._start(name)
-        if not here or not ready:
-            return
-        if on_main_thread():
-            with Interrupts(self._run):
-                self._work(ready[0])
-        else:
+        if here and ready:
             self._work(ready[0])
 
     def _start(self, name: str) -> None:
@@ -118,9 +112,12 @@ class Schedule:
             problem = run.frame.problem() or problem
         with self._lock:
             self._running -= 1
-            if self._problem is None and not self._over:
+            first = self._problem is None and not self._over
+            if first:
                 self._problem = problem
             self._over = True
+        if first:  # now: the thread that waits for the end may itself be in a guest
+            run.stop.set(Cancelled(f"the run ended: {problem.message}"))
         run.inbox.put(None)
 
     def _await(self) -> None:

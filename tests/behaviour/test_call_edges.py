@@ -254,6 +254,23 @@ def test_relink_keeps_the_sessions_of_unchanged_nodes(engine: Engine, numbers: C
     changed.close()
 
 
+def test_a_kept_caller_calls_the_session_of_its_own_run(engine: Engine, numbers: Component, nothing_left: None) -> None:
+    """The caller is kept by `relink`, what it calls is another component: each program has its own."""
+    pipeline = counted(engine, numbers, "session").replace("caller", lifetime="session")
+    with pipeline.link(engine) as old:
+        assert old.run(n=5)["sum"] == 15
+        tripled = engine.from_text(
+            f"""(component
+              (core module $m (func (export "count") (param i32) (result i32) (i32.mul (local.get 0) (i32.const 3))))
+              (core instance $i (instantiate $m))
+              (func $count (param "n" u32) (result u32) (canon lift (core func $i "count")))
+              (instance $num (export "count" (func $count))) (export "{NUM}" (instance $num)))""",
+            "tripled",
+        )
+        with old.relink(pipeline.replace("counter", component=tripled)) as new:
+            assert [linked.run(n=5)["sum"] for linked in (new, old, new)] == [30, 35, 30]
+
+
 def test_relink_keeps_a_session_that_calls_a_python_node(engine: Engine) -> None:
     state = engine.from_text(
         """(component

@@ -126,6 +126,43 @@ def test_resources_of_the_edges_own_interface_cross(engine: Engine, fuse: bool, 
     assert play(pipeline, engine, n=5).outputs == play(pipeline, engine, n=7).outputs == {"handle": 1}
 
 
+@both
+def test_a_handle_is_dropped_after_the_instance_that_owned_it(engine: Engine, fuse: bool, nothing_left: None) -> None:
+    """The store of `owner` is made, and ends, before that of `later`, which holds a counter."""
+    holder = engine.from_text(HOLDER, "holder")
+    pipeline = (
+        Pipeline("resources")
+        .input("n", "u32")
+        .node("first", holder, run="make")
+        .node("later", holder, run="make")
+        .node("owner", engine.from_text(OWNER, "owner"))
+        .data("inputs.n", "first")
+        .data("first", "later")
+        .call("first", "owner", interface=API, fuse=fuse)
+        .call("later", "owner", interface=API)
+        .output("handle", "later")
+    )
+    assert play(pipeline, engine, n=5).outputs == {"handle": 1}
+
+
+def test_a_kept_caller_calls_what_answers_it_after_relinking(engine: Engine, nothing_left: None) -> None:
+    def pipeline(fuse: bool) -> Pipeline:
+        return (
+            Pipeline("relinked")
+            .input("n", "u32")
+            .node("caller", engine.from_text(relay(A, B, "go"), "caller"), run=f"{A}.go", lifetime="session")
+            .node("middle", engine.from_text(relay(B), "middle"))
+            .node("numbers", engine.from_text(NUMBERS, "numbers"))
+            .data("inputs.n", "caller")
+            .call("caller", "middle")
+            .call("middle", "numbers", fuse=fuse)
+            .output("out", "caller")
+        )
+
+    with pipeline(True).link(engine) as old, old.relink(pipeline(False)) as new, new.relink(pipeline(True)) as newest:
+        assert [linked.run(n=5)["out"] for linked in (old, new, newest, old)] == [10, 10, 10, 10]
+
+
 def test_resources_of_another_node_do_not(engine: Engine) -> None:
     pipeline = (
         Pipeline("resources")

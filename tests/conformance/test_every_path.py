@@ -1,4 +1,4 @@
-"""A value of any type comes back as it went, whichever way it crosses, and is measured and shown alike on each of them."""
+"""A value of any type comes back as it went, whichever way it crosses, and each way measures and shows it alike."""
 
 from __future__ import annotations
 
@@ -41,9 +41,17 @@ NASTY: dict[str, tuple[t.Type, list[Any]]] = {
     ),
     "cases that share numbers": (
         JOINED,
-        [Variant("a", 0.10000000149011612), Variant("a", -0.0), Variant("b", 5e-324), Variant("c", 2**64 - 1),
-         Variant("d", -128), Variant("e"), Variant("f", ("\U0001f600", math.inf)), Variant("g", [math.nan, -1e308])],
-    ),  # fmt: skip
+        [
+            Variant("a", 0.10000000149011612),
+            Variant("a", -0.0),
+            Variant("b", 5e-324),
+            Variant("c", 2**64 - 1),
+            Variant("d", -128),
+            Variant("e"),
+            Variant("f", ("\U0001f600", math.inf)),
+            Variant("g", [math.nan, -1e308]),
+        ],
+    ),
     "an i32 and an f32": (_variant(a=t.F32, b=t.S32, c=t.CHAR), [Variant("a", -1.5), Variant("b", -1)]),
     "flags of 1": (_flags(1), [frozenset(), frozenset({"f0"})]),
     "flags of 8": (_flags(8), [frozenset({"f0", "f7"})]),
@@ -68,14 +76,20 @@ NASTY: dict[str, tuple[t.Type, list[Any]]] = {
         [(2**64 - 1, -(2**63), 2**32 - 1, -(2**31), 2**16 - 1, -(2**15), 255, -128)],
     ),
     "lists of extremes": (
-        t.Tuple((t.List(t.U64), t.List(t.S64), t.List(t.S8))), [([2**64 - 1, 0], [-(2**63), 2**63 - 1], [-128, 127])]
+        t.Tuple((t.List(t.U64), t.List(t.S64), t.List(t.S8))),
+        [([2**64 - 1, 0], [-(2**63), 2**63 - 1], [-128, 127])],
     ),
     "floats": (t.Tuple((t.F32, t.F64)), [(math.nan, math.inf), (-math.inf, math.nan), (-0.0, 5e-324)]),
     "lists of floats": (t.Tuple((t.List(t.F32), t.List(t.F64))), [([math.nan, -0.0, math.inf], [math.nan, -0.0])]),
     "records of options": (
         t.List(OPTIONS),
-        [[{"a": None, "b": None, "c": None, "d": None}, {"a": 0, "b": {"some": None}, "c": math.nan, "d": []},
-          {"a": 1, "b": {"some": "ü"}, "c": 0.5, "d": [65535]}]],
+        [
+            [
+                {"a": None, "b": None, "c": None, "d": None},
+                {"a": 0, "b": {"some": None}, "c": math.nan, "d": []},
+                {"a": 1, "b": {"some": "ü"}, "c": 0.5, "d": [65535]},
+            ]
+        ],
     ),
     "bytes": (t.List(t.U8), [b"", b"\0\xff", bytes(range(256)) * 40]),
     "a large list of numbers": (t.List(t.F64), [[n / 7 for n in range(5000)]]),
@@ -90,9 +104,10 @@ NASTY: dict[str, tuple[t.Type, list[Any]]] = {
         [Variant("c299", 0.5), Variant("c298", "é")],
     ),
     "a result in an option in a list": (
-        t.List(t.Option(t.Result(t.F64, t.List(t.BOOL)))), [[None, {"ok": -0.0}, {"err": [True]}, {"err": []}]]
+        t.List(t.Option(t.Result(t.F64, t.List(t.BOOL)))),
+        [[None, {"ok": -0.0}, {"err": [True]}, {"err": []}]],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
