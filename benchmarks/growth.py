@@ -1,8 +1,8 @@
 """How costs grow: with the nodes of a pipeline, and with the instances that are alive, in microseconds.
 
 `nodes_N` is one run of a chain of N nodes that add one, joined by data edges, their instances kept, and `branches_N`
-one run of N such nodes side by side, each a node. `instances_N` is what making and ending one small instance takes while
-N others are alive. The rounds take turns.
+one run of N such nodes side by side, each a node. `instances_N` is what making and ending one small instance takes
+while N others are alive. The rounds take turns.
 """
 
 from __future__ import annotations

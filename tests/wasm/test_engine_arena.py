@@ -10,7 +10,7 @@ import pytest
 from orchestrator.engine import Engine, Frame, Instance
 from orchestrator.engine._arena import KEPT
 from orchestrator.engine._bulk_call import BulkCall
-from orchestrator.engine._shim import ROOM
+from orchestrator.engine._libc import ROOM
 from orchestrator.errors import LimitExceeded
 from tests.support.gates import Pass
 from tests.wasm.engine_calls import call, function, instance
