@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._kinds import KIND, NUMBERS
-from orchestrator.engine._load import variant
 from orchestrator.engine._memory import MEMORY, WORDS, array, text, word, words
 from orchestrator.errors import UnsupportedType
 from orchestrator.interface.numbers import number_code
@@ -37,6 +36,7 @@ from orchestrator.interface.types import (
     walk,
 )
 from orchestrator.interface.values import Variant as VariantValue
+from orchestrator.interface.values import variant
 
 if TYPE_CHECKING:
     from orchestrator.engine._resources import Handles
