@@ -18,14 +18,13 @@ from orchestrator.engine._binary import Place, made
 from orchestrator.engine._flat import MAX_PARAMS, copied_whole, flat, has_handles, has_lists, signature
 from orchestrator.engine._leaves import number_code
 from orchestrator.engine._lifts import Lift, Lifts, lifts
-from orchestrator.engine._sections import section, unsigned
+from orchestrator.engine._sections import CANON, EXPORT, TYPE, section, text, unsigned, vector
 from orchestrator.errors import ComponentError
 from orchestrator.interface.types import STRING, Enum, Flags, Function, List, Name, Primitive, Type
 
 PREFIX = "orchestrator-direct-"
 """How the names of all added exports begin; behind it stand their kind and the index of the core function."""
 
-_TYPES, _CANONS, _EXPORTS = 7, 8, 11
 _NUMBERS = {"i32": b"\x79", "i64": b"\x77", "f32": b"\x76", "f64": b"\x75"}
 """By core type the type of a component that flattens to it: u32, u64, f32, f64."""
 _FUNCTION_TYPE, _FUNCTION = b"\x40", b"\x01"
@@ -121,7 +120,12 @@ def expose(binary: bytes, functions: Sequence[tuple[Name | None, Function]]) -> 
 
 def _is_certain(lift: Lift, function: Function, places: Sequence[Place]) -> bool:
     takes = any(points(field.type) for field in function.params)
-    return lift.memory is not None and places.count(lift.memory) == 1 and (lift.realloc is not None or not takes)
+    return (
+        lift.plain
+        and lift.memory is not None
+        and places.count(lift.memory) == 1
+        and (lift.realloc is not None or not takes)
+    )
 
 
 class _Added:
@@ -166,18 +170,14 @@ class _Added:
         index = self._types.setdefault(type_, self._first_type + len(self._types))
         function = self._first_function + len(self._lifted)
         self._lifted.append(b"\0\0" + unsigned(core) + b"\0" + unsigned(index))
-        self._exports.append(b"\0" + _text(name) + _FUNCTION + unsigned(function) + b"\0")
+        self._exports.append(b"\0" + text(name) + _FUNCTION + unsigned(function) + b"\0")
 
     def sections(self) -> bytes:
         """The sections."""
-        entries = ((_TYPES, list(self._types)), (_CANONS, self._lifted), (_EXPORTS, self._exports))
-        return b"".join(section(kind, unsigned(len(each)) + b"".join(each)) for kind, each in entries)
+        entries = ((TYPE, list(self._types)), (CANON, self._lifted), (EXPORT, self._exports))
+        return b"".join(section(kind, vector(each)) for kind, each in entries)
 
 
 def _function_type(params: Sequence[tuple[str, str]], result: str) -> bytes:
-    shown = b"".join(_text(name) + _NUMBERS[core] for name, core in params)
-    return _FUNCTION_TYPE + unsigned(len(params)) + shown + (b"\0" + _NUMBERS[result] if result else b"\1\0")
-
-
-def _text(name: str) -> bytes:
-    return unsigned(len(name)) + name.encode()
+    shown = vector([text(name) + _NUMBERS[core] for name, core in params])
+    return _FUNCTION_TYPE + shown + (b"\0" + _NUMBERS[result] if result else b"\1\0")
