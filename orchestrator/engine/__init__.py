@@ -43,9 +43,9 @@ __all__, __getattr__, __dir__ = lazily(
     __name__,
     {
         "_calls": ["Exported", "exported"],
+        "_fusable": ["CannotFuse"],
         "_resources": ["Handle"],
         "_serve": ["Denial", "Gate"],
-        "_fusable": ["CannotFuse"],
         "carried": ["Carried", "python_of"],
         "component": ["Component"],
         "engine": ["Engine"],

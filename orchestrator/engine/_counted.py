@@ -19,7 +19,7 @@ from wasmtime import wat2wasm
 from orchestrator.engine import _sections as s
 from orchestrator.engine._flat import signature
 from orchestrator.engine._fusable import CannotFuse
-from orchestrator.engine._lifts import Lift, Lifts, lifts
+from orchestrator.engine._lifts import Instance, Lift, Lifts, lifts
 from orchestrator.interface.types import Function, Interface
 
 PREFIX = "orchestrator-counted-"
@@ -29,7 +29,6 @@ COUNTER = 8
 _PAGE = 65_536
 _ARGUMENTS = b"\1\0\x12"
 """Behind the module that is instantiated: one argument, its name, and that it is a core instance."""
-
 _FUNCTION, _INSTANCE = b"\1", b"\5"
 """What an export is of."""
 _AS_IT_IS = b"\0"
@@ -95,22 +94,31 @@ class _Added:
 
     def item(self, one: Asked, item: Interface | Function, functions: Mapping[str, Function]) -> str:
         """Adds what the component exports with those functions counted; the name of that."""
-        interface = item.name if isinstance(item, Interface) else None
-        lifted = {name: self._found.find(interface, name) for name in functions}
-        counted = {name: self._function(one, functions[name], lift) for name, lift in lifted.items() if lift}
-        found = self._found.exports.get(str(item.name))
-        if len(counted) == len(functions):
-            if isinstance(found, Lift):
-                return self._export(_FUNCTION + s.unsigned(counted[str(item.name)]), self._found.shown[str(item.name)])
-            made = found.instead(counted) if found else None
-            if made:
-                self._instances.append(made)
-                index = len(self._found.instances) + len(self._instances) - 1
-                return self._export(_INSTANCE + s.unsigned(index), _AS_IT_IS)
-        raise CannotFuse(
-            f"the calls of `{item.name}` cannot be counted: the binary of the component that answers does not say "
-            "which code of its own they reach; a component that is composed of others does not"
-        )
+        exported = self._exported(one, item, functions)
+        if exported is None:
+            raise CannotFuse(
+                f"the calls of `{item.name}` cannot be counted: the binary of the component that answers does not say "
+                "which code of its own they reach; a component that is composed of others does not"
+            )
+        name = f"{PREFIX}{len(self._exports)}"
+        self._exports.append(b"\0" + s.text(name) + exported)
+        return name
+
+    def _exported(self, one: Asked, item: Interface | Function, functions: Mapping[str, Function]) -> bytes | None:
+        """What stands behind the export's name: what it is of, the index, and the type it is shown as."""
+        interface, name = item.name if isinstance(item, Interface) else None, str(item.name)
+        lifted = {inner: self._found.find(interface, inner) for inner in functions}
+        counted = {inner: self._function(one, functions[inner], lift) for inner, lift in lifted.items() if lift}
+        if len(counted) < len(functions):
+            return None
+        found = self._found.exports[name]
+        if not isinstance(found, Instance):
+            return _FUNCTION + s.unsigned(counted[name]) + self._found.shown[name]
+        made = found.instead(counted)
+        if made is None:
+            return None
+        self._instances.append(made)
+        return _INSTANCE + s.unsigned(len(self._found.instances) + len(self._instances) - 1) + _AS_IT_IS
 
     def _function(self, one: Asked, function: Function, lift: Lift) -> int:
         """Adds a function that is counted; its index in the component."""
@@ -119,11 +127,6 @@ class _Added:
         self._functions.append((lift.function, function))
         self._lifted.append(b"\0\0" + s.unsigned(self._found.core_functions + number) + lift.rest)
         return len(self._found.functions) + number
-
-    def _export(self, item: bytes, shown: bytes) -> str:
-        name = f"{PREFIX}{len(self._exports)}"
-        self._exports.append(b"\0" + s.text(name) + item + shown)
-        return name
 
     def sections(self) -> bytes:
         """The sections."""

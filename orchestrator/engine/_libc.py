@@ -1,4 +1,4 @@
-"""The small core module that components which this engine writes have for a memory: room for values on their way.
+"""The small core module that a shim has for a memory: room for values on their way.
 
 Its memory is filled from `ROOM` on by `realloc`, which forgets rather than frees. The word at `NEXT` is where free room
 begins (anything below `ROOM` stands for `ROOM`, so that a new memory needs no content), the word at `MARK` what `NEXT`
@@ -15,14 +15,13 @@ POSTS = {"": "post", "i32": "post-i32", "i64": "post-i64", "f32": "post-f32", "f
 """The functions that set `NEXT` to what `MARK` holds, by the core result of the function that returned."""
 
 
-def libc(name: str, pages: int, most: int, room: int = ROOM) -> str:
+def libc(name: str, pages: int, most: int) -> str:
     """The module as text: `memory`, `realloc` and the functions of `POSTS`.
 
     Arguments:
         name: its identifier, `$…`.
         pages, most: the memory's size at first and at most, in pages of 64 KiB; 65,535 at most, so that an address
             past its end has 32 bits too.
-        room: where free room begins at first.
     """
     posts = "\n".join(
         f'(func (export "{post}"){f" (param {core})" if core else ""} (i32.store (i32.const {NEXT}) '
@@ -31,7 +30,7 @@ def libc(name: str, pages: int, most: int, room: int = ROOM) -> str:
     )
     return f"""(core module {name}
       (memory (export "memory") {pages} {most})
-      {_REALLOC.format(next=NEXT, room=room)}
+      {_REALLOC.format(next=NEXT, room=ROOM)}
       {posts})"""
 
 
