@@ -37,10 +37,10 @@ from orchestrator._lazy import lazily
 if TYPE_CHECKING:
     from orchestrator.engine._calls import Exported as Exported
     from orchestrator.engine._calls import exported as exported
+    from orchestrator.engine._fusable import CannotFuse as CannotFuse
     from orchestrator.engine._resources import Handle as Handle
     from orchestrator.engine._serve import Denial as Denial
     from orchestrator.engine._serve import Gate as Gate
-    from orchestrator.engine._tap import CannotFuse as CannotFuse
     from orchestrator.engine.carried import Carried as Carried
     from orchestrator.engine.carried import python_of as python_of
     from orchestrator.engine.component import Component as Component
@@ -59,9 +59,9 @@ __all__, __getattr__, __dir__ = lazily(
     __name__,
     {
         "_calls": ["Exported", "exported"],
+        "_fusable": ["CannotFuse"],
         "_resources": ["Handle"],
         "_serve": ["Denial", "Gate"],
-        "_tap": ["CannotFuse"],
         "carried": ["Carried", "python_of"],
         "component": ["Component"],
         "engine": ["Engine"],

@@ -180,7 +180,7 @@ def _exports(section: Reader, space: _Space) -> None:
     """An export is a new index for what it exports."""
     for _ in range(section.number()):
         section.extern_name()
-        sort, index = section.exported()
+        sort, index, _ = section.exported()
         if sort in (CORE_MODULE, COMPONENT):
             space.of(sort).append(space.of(sort)[index])
 

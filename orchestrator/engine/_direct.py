@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from orchestrator.engine._binary import Place, made
 from orchestrator.engine._flat import CROSSES_AS, MAX_PARAMS, copied_whole, flat, is_pair, signature
 from orchestrator.engine._lifts import Lift, Lifts, lifts
-from orchestrator.engine._sections import Section, section, unsigned
+from orchestrator.engine._sections import Section, section, text, unsigned, vector
 from orchestrator.errors import ComponentError
 from orchestrator.interface.crossing import has_handles, has_lists
 from orchestrator.interface.numbers import number_code
@@ -115,7 +115,12 @@ def expose(binary: bytes, functions: Sequence[tuple[Name | None, Function]]) -> 
 
 def _is_certain(lift: Lift, function: Function, places: Sequence[Place]) -> bool:
     takes = any(is_pair(field.type) for field in function.params)
-    return lift.memory is not None and places.count(lift.memory) == 1 and (lift.realloc is not None or not takes)
+    return (
+        lift.plain
+        and lift.memory is not None
+        and places.count(lift.memory) == 1
+        and (lift.realloc is not None or not takes)
+    )
 
 
 class _Added:
@@ -160,7 +165,7 @@ class _Added:
         index = self._types.setdefault(type_, self._first_type + len(self._types))
         function = self._first_function + len(self._lifted)
         self._lifted.append(b"\0\0" + unsigned(core) + b"\0" + unsigned(index))
-        self._exports.append(b"\0" + _text(name) + _FUNCTION + unsigned(function) + b"\0")
+        self._exports.append(b"\0" + text(name) + _FUNCTION + unsigned(function) + b"\0")
 
     def sections(self) -> bytes:
         """The sections."""
@@ -169,17 +174,13 @@ class _Added:
             (Section.CANONS, self._lifted),
             (Section.EXPORTS, self._exports),
         )
-        return b"".join(section(kind, unsigned(len(each)) + b"".join(each)) for kind, each in entries)
+        return b"".join(section(kind, vector(each)) for kind, each in entries)
 
 
 def _function_type(params: Sequence[tuple[str, str]], result: str) -> bytes:
-    shown = b"".join(_text(name) + _number(core) for name, core in params)
-    return _FUNCTION_TYPE + unsigned(len(params)) + shown + (b"\0" + _number(result) if result else b"\1\0")
+    shown = vector([text(name) + _number(core) for name, core in params])
+    return _FUNCTION_TYPE + shown + (b"\0" + _number(result) if result else b"\1\0")
 
 
 def _number(core: str) -> bytes:
     return _PRIMITIVES[CROSSES_AS[core]]
-
-
-def _text(name: str) -> bytes:
-    return unsigned(len(name)) + name.encode()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from orchestrator.engine._guest import Guest, Item
-from orchestrator.engine._tap import CannotFuse, borrowed
+from orchestrator.errors import ComponentError
 from orchestrator.interface.compare import explain_function, explain_interface, title
 from orchestrator.interface.types import Borrow, Function, Interface, Own, Resource, TypeDef, walk
 
@@ -14,19 +14,20 @@ Joined = tuple[int, str, int, Sequence[tuple[Function, Function]]]
 """The caller, the name of what it imports, the callee, and the functions as they are wanted and offered."""
 
 
+class CannotFuse(ComponentError):
+    """Components cannot be joined within one component; the message says why. Over an edge of the host they can."""
+
+
 def check_link(wanted: Interface | Function, offered: Interface | Function) -> None:
-    """Refuses a link whose sides do not fit, or in which something is lent where no tap sees it."""
-    functions: tuple[Function, ...]
+    """Refuses a link whose sides do not fit."""
     if isinstance(wanted, Function) and isinstance(offered, Function):
-        causes, functions = explain_function(wanted, offered), (wanted,)
+        causes = explain_function(wanted, offered)
     elif isinstance(wanted, Interface) and isinstance(offered, Interface):
-        causes, functions = explain_interface(wanted, offered), wanted.functions
+        causes = explain_interface(wanted, offered)
     else:
         raise CannotFuse(f"`{wanted.name}` and `{offered.name}` are an interface and a function")
     if causes:
         raise CannotFuse(f"`{offered.name}` does not answer `{wanted.name}`: {'; '.join(causes)}")
-    for function in functions:
-        borrowed(function)
 
 
 def check_resources(guests: Sequence[Guest], joined: Sequence[Joined]) -> None:

@@ -3,23 +3,24 @@
 Parts share one store and one instance: they live and die together. What a part imports and no link answers, the fused
 component imports under a new name (`p0-i1`: the first part's second import), so that two parts' imports of one name
 stay two; WASI's keep their names and are shared, each the union of what the parts ask of it. All that the parts export
-is exported under new names (`p0-e1`). Each link has a tap that counts its calls. Not for deciding what to fuse.
+is exported under new names (`p0-e1`). What answers a link counts its calls, see `_counted`. Not for deciding what to
+fuse.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 from orchestrator.engine import _component_text as ct
-from orchestrator.engine._flat import signature
-from orchestrator.engine._fusable import check_link, check_resources, wasi_imports
+from orchestrator.engine._binary import made
+from orchestrator.engine._counted import Asked, Counted, count
+from orchestrator.engine._fusable import CannotFuse, check_link, check_resources, wasi_imports
 from orchestrator.engine._guest import Guest, Item, guest, item_name
-from orchestrator.engine._image_file import PAGE
-from orchestrator.engine._libc import OPTIONS, instance, post_return
 from orchestrator.engine._splice import assemble
-from orchestrator.engine._tap import CannotFuse, borrowed, module, passes_memory, places
 from orchestrator.engine.fused import Link
 from orchestrator.engine.imports import is_wasi
 from orchestrator.interface.types import Function, Interface, Resource, Type, TypeDef, World
@@ -41,14 +42,15 @@ class Fused:
         binary: the component.
         imports, exports: under which name it has what a part imports or exports: (part, the item's name) -> name.
             Imports that a link answers are not among them.
-        taps: where the calls of a function are counted: (link, the function's name as it is wanted) -> the offset of a
-            number of 64 bits, little-endian, in the first memory of an instance.
+        counters: where the calls of a function are counted: (link, the function's name as it is wanted) -> which of
+            those memories of an instance that begin with a page or more, and the offset there of a number of 64 bits,
+            little-endian.
     """
 
     binary: bytes
     imports: Mapping[tuple[int, str], str]
     exports: Mapping[tuple[int, str], str]
-    taps: Mapping[tuple[int, str], int]
+    counters: Mapping[tuple[int, str], tuple[int, int]]
 
 
 def fuse(parts: Sequence[Part], links: Sequence[Link]) -> Fused:
@@ -79,6 +81,24 @@ def _order(parts: int, links: Sequence[Link]) -> list[int]:
         raise CannotFuse(f"the links form a circle: {names}") from None
 
 
+def _counting(guests: Sequence[Guest], links: Sequence[Link]) -> tuple[list[Asked], list[Counted]]:
+    """What of its callee each link gets, and each part so that it has that.
+
+    Parts of one binary have all that any of them is asked for: their code stays one.
+    """
+    callers, asked = Counter[tuple[int, str]](), list[Asked]()
+    wanted: dict[bytes, dict[Asked, tuple[Interface | Function, dict[str, Function]]]] = {}
+    for link in links:
+        name = item_name(link.offered)
+        asked.append((name, callers[link.callee, name]))
+        callers[link.callee, name] += 1
+        of_binary = wanted.setdefault(guests[link.callee].binary, {})
+        _, functions = of_binary.setdefault(asked[-1], (link.offered, {}))
+        functions |= {offered.name: offered for _, offered in link.functions()}
+    counted = {guest.binary: count(guest.binary, wanted.get(guest.binary, {})) for guest in guests}
+    return asked, [counted[guest.binary] for guest in guests]
+
+
 class _Names(ct.Scope):
     """What types are called for one part; one that has no name, since a link answers its interface, is imported."""
 
@@ -99,6 +119,7 @@ class _Placed:
     """A part in the text: what its imports are called for it, what types are, and its instance once it is made."""
 
     guest: Guest
+    counted: Counted
     scope: ct.Scope
     arguments: dict[str, str] = field(default_factory=dict)
     instance: str = ""
@@ -110,24 +131,32 @@ class _Fusion:
     def __init__(self, guests: Sequence[Guest], links: Sequence[Link]) -> None:
         self._text, self._links = ct.Text(), links
         self._shared = ct.Scope()
-        self._parts = [_Placed(g, _Names(self._text, self._shared, n)) for n, g in enumerate(guests)]
+        self._asked, counted = _counting(guests, links)
+        names = [_Names(self._text, self._shared, number) for number in range(len(guests))]
+        self._parts = [_Placed(*each) for each in zip(guests, counted, names, strict=True)]
         self._inside: dict[bytes, str] = {}
         self._imports: dict[tuple[int, str], str] = {}
         self._exports: dict[tuple[int, str], str] = {}
-        functions = {(n, wanted.name): wanted for n, link in enumerate(links) for wanted, _ in link.functions()}
-        self._places = places(functions)
 
     def fused(self, order: Sequence[int]) -> Fused:
         """Writes it all; the parts in the order given, callees first."""
         self._take_imports()
-        room = self._places.room
-        self._text.add(instance(room // PAGE + 1, room))
         for number in order:
             self._make(number)
         for number in order:
             self._show(number)
         binary = assemble(self._text.component(), list(self._inside))
-        return Fused(binary, self._imports, self._exports, self._places.counters)
+        return Fused(binary, self._imports, self._exports, self._counters(order))
+
+    def _counters(self, order: Sequence[int]) -> dict[tuple[int, str], tuple[int, int]]:
+        """Where calls are counted; the parts in the order in which they are made."""
+        last = list(itertools.accumulate(len(made(self._parts[n].counted.binary).memories) for n in order))
+        memory = {number: memories - 1 for number, memories in zip(order, last, strict=True)}
+        return {
+            (place, wanted.name): (memory[link.callee], self._parts[link.callee].counted.offsets[asked, offered.name])
+            for place, (link, asked) in enumerate(zip(self._links, self._asked, strict=True))
+            for wanted, offered in link.functions()
+        }
 
     def _take_imports(self) -> None:
         joined = {(link.caller, item_name(link.wanted)) for link in self._links}
@@ -157,9 +186,9 @@ class _Fusion:
         part = self._parts[number]
         for place, link in self._links_of(number):
             self._join(place, link)
-        component = self._inside.get(part.guest.binary)
+        component = self._inside.get(part.counted.binary)
         if component is None:
-            component = self._inside[part.guest.binary] = self._text.named("Guest", "(component {})")
+            component = self._inside[part.counted.binary] = self._text.named("Guest", "(component {})")
         arguments = " ".join(f"(with {ct.quoted(name)} {value})" for name, value in part.arguments.items())
         part.instance = self._text.named("p", f"(instance {{}} (instantiate {component} {arguments}))")
 
@@ -170,20 +199,19 @@ class _Fusion:
         return sorted(found, key=lambda one: imports.index(item_name(one[1].wanted)))
 
     def _join(self, place: int, link: Link) -> None:
-        """Puts a tap between a callee that is there and a caller to come."""
+        """Gives a caller to come what the callee counts."""
         caller, callee = self._parts[link.caller], self._parts[link.callee]
-        source = callee.instance
-        lifted = ct.Structural(self._text, caller.scope)
+        counted = callee.counted.exports[self._asked[place]]
         if isinstance(link.wanted, Function):
-            tapped = self._tap(place, link, source, lifted)
-            caller.arguments[link.wanted.name] = f"(func {tapped[link.wanted.name]})"
+            caller.arguments[link.wanted.name] = f"(func {ct.take(self._text, callee.instance, 'func', counted)})"
             return
         assert isinstance(link.offered, Interface)
-        source = ct.take(self._text, source, "instance", str(link.offered.name))
+        source = ct.take(self._text, callee.instance, "instance", counted)
+        lifted = ct.Structural(self._text, caller.scope)
         types = self._types(link.wanted, link.offered, source, caller.scope, lifted)
-        tapped = self._tap(place, link, source, lifted)
-        made = ct.make_instance(self._text, lifted, link.wanted, types, tapped)
-        caller.arguments[str(link.wanted.name)] = f"(instance {made})"
+        functions = {f.name: ct.take(self._text, source, "func", f.name) for f in link.wanted.functions}
+        instance = ct.make_instance(self._text, lifted, link.wanted, types, functions)
+        caller.arguments[str(link.wanted.name)] = f"(instance {instance})"
 
     def _types(
         self, wanted: Interface, offered: Interface, source: str, scope: ct.Scope, lifted: ct.Scope
@@ -201,30 +229,6 @@ class _Fusion:
             else:
                 types[definition.name] = scope.resource(type_)
         return types
-
-    def _tap(self, place: int, link: Link, source: str, lifted: ct.Scope) -> dict[str, str]:
-        """The functions of a link as the caller gets them, by name."""
-        functions, given = link.functions(), ['(export "memory" (memory $libc "memory"))']
-        for n, (wanted, offered) in enumerate(functions):
-            inner = f"{source} {ct.quoted(offered.name)}"
-            lowered = self._text.named("l", f"(core func {{}} (canon lower (func {inner}) {OPTIONS}))")
-            given.append(f'(export "f{n}" (func {lowered}))')
-            for at, (_, resource) in enumerate(borrowed(wanted)):
-                drop = self._text.named("d", f"(core func {{}} (canon resource.drop {lifted.resource(resource)}))")
-                given.append(f'(export "d{n}-{at}" (func {drop}))')
-        counters = [self._places.counters[place, wanted.name] for wanted, _ in functions]
-        code = self._text.new("Tap")
-        self._text.add(module(code, [wanted for wanted, _ in functions], counters, self._places.returned))
-        arguments = f'(with "" (instance {" ".join(given)}))'
-        made = self._text.named("tap", f"(core instance {{}} (instantiate {code} {arguments}))")
-        return {wanted.name: self._lift(made, n, wanted, lifted) for n, (wanted, _) in enumerate(functions)}
-
-    def _lift(self, tap: str, number: int, function: Function, lifted: ct.Scope) -> str:
-        options = OPTIONS
-        if passes_memory(function):
-            options += f" {post_return(signature(function).returned)}"
-        lift = f'(canon lift (core func {tap} "f{number}") {options})'
-        return self._text.named("f", f"(func {{}} {lifted.signature(function)} {lift})")
 
     def _show(self, number: int) -> None:
         """Exports what a part does."""

@@ -1,4 +1,4 @@
-"""The small core module that components which this engine writes have for a memory: room for values on their way.
+"""The small core module that a shim has for a memory: room for values on their way.
 
 Its memory is filled from `ROOM` on by `realloc`, which forgets rather than frees. The word at `NEXT` is where free room
 begins (anything below `ROOM` stands for `ROOM`, so that a new memory needs no content), the word at `MARK` what `NEXT`
@@ -26,18 +26,17 @@ def post_return(core: str) -> str:
     return f'(post-return (core func $libc "{POSTS[core]}"))'
 
 
-def instance(pages: int, room: int = ROOM) -> str:
+def instance(pages: int) -> str:
     """The module and an instance of it, `$libc`, as text; its memory has so many pages at first."""
-    return f"{libc('$Libc', pages, MOST_PAGES, room)}\n(core instance $libc (instantiate $Libc))"
+    return f"{libc('$Libc', pages, MOST_PAGES)}\n(core instance $libc (instantiate $Libc))"
 
 
-def libc(name: str, pages: int, most: int, room: int = ROOM) -> str:
+def libc(name: str, pages: int, most: int) -> str:
     """The module as text: `memory`, `realloc` and the functions of `POSTS`.
 
     Arguments:
         name: its identifier, `$…`.
         pages, most: the memory's size at first and at most, in pages; `MOST_PAGES` at most.
-        room: where free room begins at first.
     """
     posts = "\n".join(
         f'(func (export "{post}"){f" (param {core})" if core else ""} (i32.store (i32.const {NEXT}) '
@@ -46,7 +45,7 @@ def libc(name: str, pages: int, most: int, room: int = ROOM) -> str:
     )
     return f"""(core module {name}
       (memory (export "memory") {pages} {most})
-      {_REALLOC.format(next=NEXT, room=room)}
+      {_REALLOC.format(next=NEXT, room=ROOM)}
       {posts})"""
 
 

@@ -10,9 +10,9 @@ Source: https://github.com/WebAssembly/component-model/blob/main/design/mvp/Bina
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.engine import _sections as s
 from orchestrator.engine._binary import Place
@@ -32,35 +32,78 @@ class Lift:
         function: the core function.
         memory: where its values lie; None where that is not known, or no memory is named.
         realloc, post_return: core functions; None where it has none.
+        plain: whether it has no option but these, and its texts are in UTF-8.
+        rest: its options and its type, as the binary has them.
     """
 
     function: int
     memory: Place | None
     realloc: int | None
     post_return: int | None
+    plain: bool
+    rest: bytes
 
 
-class _Instance:
-    """The functions of an instance, by the names of its exports.
+class _Entry(NamedTuple):
+    """What an instance is made with, one of its arguments or exports: its name, as the binary has it too, and what."""
+
+    name: str
+    label: bytes
+    item: bytes
+
+
+class _Mirror(NamedTuple):
+    """A nested component.
 
     Arguments:
-        given: functions by the names that the instance itself knows them by.
-        names: those names by the exports', where they differ.
+        names: its exported functions that are its imports, each with the import's name.
+        again: whether it may be instantiated once more, since it makes and runs nothing.
     """
 
-    def __init__(self, given: Mapping[str, Lift | None], names: Mapping[str, str] | None = None) -> None:
-        self._given, self._names = given, names
+    names: Mapping[str, str]
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An instance in the component.
+
+    Arguments:
+        head: what it is made of, as the binary has it, without the entries.
+        entries: what it is made with.
+        given: its functions by the names of their entries.
+        mirror: the nested component that it is one of; None for one that is listed in place.
+    """
+
+    head: bytes
+    entries: Sequence[_Entry]
+    given: Mapping[str, Lift | None]
+    mirror: _Mirror | None
 
     def function(self, name: str) -> Lift | None:
         """The function that it exports under a name, if it is known."""
-        inner = name if self._names is None else self._names.get(name)
-        return None if inner is None else self._given.get(inner)
+        return self.given.get(self._entry(name))
+
+    def _entry(self, name: str) -> str:
+        return name if self.mirror is None else self.mirror.names.get(name, "")
+
+    def instead(self, functions: Mapping[str, int]) -> bytes | None:
+        """The same with other functions under the names of some exports, as the binary has an instance.
+
+        None where there cannot be such a one: what it is made of is more than its parts, or has two names for one.
+        """
+        placed = {self._entry(name): index for name, index in functions.items()}
+        if (self.mirror is not None and not self.mirror.again) or len(placed) < len(functions):
+            return None
+        items = [
+            entry.label + (b"\1" + s.unsigned(placed[entry.name]) if entry.name in placed else entry.item)
+            for entry in self.entries
+        ]
+        return self.head + s.vector(items)
 
 
 _Memories = Mapping[str, Place | None]
 """The memories of a core module's instance, by the names of its exports."""
-_Mirror = Mapping[str, str]
-"""Of a component: its exported functions that are its imports, each with the import's name."""
 
 
 @dataclass(slots=True)
@@ -68,13 +111,16 @@ class Lifts:
     """The index spaces of the outermost component, None for what is not known, and what it exports, by name."""
 
     functions: list[Lift | None] = field(default_factory=list)
-    instances: list[_Instance | None] = field(default_factory=list)
+    instances: list[Instance | None] = field(default_factory=list)
     components: list[_Mirror | None] = field(default_factory=list)
     modules: list[_Memories | None] = field(default_factory=list)
     core_instances: list[_Memories] = field(default_factory=list)
     memories: list[Place | None] = field(default_factory=list)
+    core_functions: int = 0
     types: int = 0
-    exports: dict[str, Lift | _Instance | None] = field(default_factory=dict)
+    exports: dict[str, Lift | Instance | None] = field(default_factory=dict)
+    shown: dict[str, bytes] = field(default_factory=dict)
+    """The types that exports are shown as, as the binary has them."""
     numbers: Iterator[int] = field(default_factory=itertools.count)
     """Numbers the modules of the whole binary, as `_binary.made` does."""
 
@@ -85,7 +131,7 @@ class Lifts:
             interface: the exported interface the function is in; None for the world's own.
         """
         found = self.exports.get(name if interface is None else str(interface))
-        if isinstance(found, _Instance):
+        if isinstance(found, Instance):
             return None if interface is None else found.function(name)
         return found if interface is None else None
 
@@ -104,6 +150,8 @@ class Lifts:
         """The next index of a sort."""
         if sort == s.TYPE:
             self.types += 1
+        elif sort == s.CORE_FUNCTION:
+            self.core_functions += 1
         else:
             self.space(sort).append(item)
 
@@ -180,8 +228,9 @@ def _core_instance(section: Reader, found: Lifts) -> None:
 def _mirror(component: Reader, numbers: Iterator[int], depth: int) -> _Mirror:
     """Which exports of a nested component are its imports; its modules are numbered on the way."""
     component.preamble(depth)
-    functions, exports = list[str | None](), dict[str, str]()
+    functions, exports, again = list[str | None](), dict[str, str](), True
     for kind, section in component.sections():
+        again = again and kind not in _MAKING
         if kind == Section.CORE_MODULE:
             next(numbers)
         elif kind == Section.COMPONENT:
@@ -189,7 +238,7 @@ def _mirror(component: Reader, numbers: Iterator[int], depth: int) -> _Mirror:
         elif kind in _NESTED:
             for _ in range(section.number()):
                 _NESTED[kind](section, functions, exports)
-    return exports
+    return _Mirror(exports, again)
 
 
 def _nested_alias(section: Reader, functions: list[str | None], _exports: dict[str, str]) -> None:
@@ -210,7 +259,7 @@ def _nested_import(section: Reader, functions: list[str | None], _exports: dict[
 
 def _nested_export(section: Reader, functions: list[str | None], exports: dict[str, str]) -> None:
     name = section.extern_name()
-    sort, index = section.exported()
+    sort, index, _ = section.exported()
     if sort == s.FUNCTION:
         inner = functions[index]
         functions.append(inner)
@@ -224,17 +273,28 @@ _NESTED: dict[int, Callable[[Reader, list[str | None], dict[str, str]], None]] =
     Section.IMPORTS: _nested_import,
     Section.EXPORTS: _nested_export,
 }
+_MAKING = {Section.CORE_INSTANCES, Section.INSTANCES, Section.START}
+"""Sections that make or run something each time that a component is instantiated."""
 
 
 def _instance(section: Reader, found: Lifts) -> None:
-    mirror = found.components[section.number()] if (made := section.byte() == 0) else None
-    given: dict[str, Lift | None] = {}
+    start = section.at
+    mirror = None
+    if made := section.byte() == 0:
+        mirror = found.components[section.number()] or _UNKNOWN
+    head, entries, given = section.since(start), list[_Entry](), dict[str, Lift | None]()
     for _ in range(section.number()):
+        at = section.at
         name = section.name() if made else section.extern_name()
+        label, at = section.since(at), section.at
         sort, index = section.sort(), section.number()
+        entries.append(_Entry(name, label, section.since(at)))
         if sort == s.FUNCTION:
             given[name] = found.functions[index]
-    found.instances.append(_Instance(given, mirror or {}) if made else _Instance(given))
+    found.instances.append(Instance(head, entries, given, mirror))
+
+
+_UNKNOWN = _Mirror({}, again=False)
 
 
 # The rest of the outermost component
@@ -255,18 +315,22 @@ def _alias(section: Reader, found: Lifts) -> None:
 
 
 def _canon(section: Reader, found: Lifts) -> None:
-    kind, function, options = section.canon()
-    if kind == s.LIFT:
-        found.functions.append(_lift(function, options, found) if options.keys() <= _KNOWN else None)
+    canon = section.canon()
+    if canon.kind == s.LIFT:
+        found.functions.append(_lift(canon, found))
+    else:
+        found.core_functions += 1
 
 
-def _lift(function: int, options: Mapping[int, int], found: Lifts) -> Lift:
-    memory = options.get(s.WITH_MEMORY)
+def _lift(canon: s.Canon, found: Lifts) -> Lift:
+    memory = canon.options.get(s.WITH_MEMORY)
     return Lift(
-        function,
+        canon.function,
         None if memory is None else found.memories[memory],
-        options.get(s.WITH_REALLOC),
-        options.get(s.WITH_POST_RETURN),
+        canon.options.get(s.WITH_REALLOC),
+        canon.options.get(s.WITH_POST_RETURN),
+        canon.options.keys() <= _KNOWN,
+        canon.rest,
     )
 
 
@@ -278,10 +342,11 @@ def _import(section: Reader, found: Lifts) -> None:
 def _export(section: Reader, found: Lifts) -> None:
     """An export is a new index for what it exports."""
     name = section.extern_name()
-    sort, index = section.exported()
+    sort, index, shown = section.exported()
     item = found.space(sort)[index] if sort in (s.FUNCTION, s.INSTANCE, s.COMPONENT, s.CORE_MODULE) else None
     found.add(sort, item)
     found.exports[name] = item if sort in (s.FUNCTION, s.INSTANCE) else None
+    found.shown[name] = shown
 
 
 _SECTIONS: dict[int, Callable[[Reader, Lifts], None]] = {

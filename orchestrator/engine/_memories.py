@@ -90,6 +90,8 @@ class Memory:
 class Bank:
     """The memories of one instance, in the order in which they are made.
 
+    `begun` are those that began with a page or more: their order is what a binary tells.
+
     Arguments:
         limit: bytes of all of them together.
         images: what each of those holds at first that begin with a page or more, in their order; () for nothing.
@@ -97,11 +99,12 @@ class Bank:
             touched.
     """
 
-    __slots__ = ("_images", "_next", "_outer", "_shim", "left", "memories")
+    __slots__ = ("_images", "_next", "_outer", "_shim", "begun", "left", "memories")
 
     def __init__(self, limit: int, images: Sequence[Mapped | None] = (), shim: bool = False) -> None:
         self.left = limit
         self.memories: list[Memory] = []
+        self.begun: list[Memory] = []
         self._images, self._next, self._shim = images, 0, shim
         self._outer: Bank | None = None
 
@@ -120,10 +123,6 @@ class Bank:
             _current[get_ident()] = self._outer
             self._outer = None
 
-    def begun(self, number: int) -> Memory:
-        """The memory of that number among those that began with a page or more: the order that a binary tells."""
-        return [memory for memory in self.memories if memory.shape[0]][number]
-
     def make(self, minimum: int, capacity: int, guard: int) -> Memory:
         """The next memory.
 
@@ -141,6 +140,8 @@ class Bank:
             memory = Memory(self, shape, spare.take(shape) or _new(shape, minimum), minimum)
             self.left -= minimum
         self.memories.append(memory)
+        if minimum:
+            self.begun.append(memory)
         return memory
 
     def _image(self, minimum: int) -> Mapped | None:

@@ -8,7 +8,7 @@ https://webassembly.github.io/spec/core/binary/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ class Section(IntEnum):
     ALIASES = 6
     TYPES = 7
     CANONS = 8
+    START = 9
     IMPORTS = 10
     EXPORTS = 11
 
@@ -53,7 +54,7 @@ class CoreSection(IntEnum):
 Sort = tuple[int, int]
 """What an index is of: (1, a sort of core things) or (0, a sort of a component's)."""
 FUNCTION, VALUE, TYPE, COMPONENT, INSTANCE = (0, 1), (0, 2), (0, 3), (0, 4), (0, 5)
-CORE_MEMORY, CORE_MODULE = (1, 2), (1, 0x11)
+CORE_FUNCTION, CORE_MEMORY, CORE_MODULE = (1, 0), (1, 2), (1, 0x11)
 
 
 class Alias(NamedTuple):
@@ -77,11 +78,13 @@ class Canon(NamedTuple):
         kind: 0 lifts a core function into one of the component, 1 lowers; others are made by the engine, for resources.
         function: what is lifted or lowered.
         options: by their kind, each with its operand (0 for those that have none).
+        rest: what stands behind the function: the options and what it is lifted to.
     """
 
     kind: int
     function: int
     options: dict[int, int]
+    rest: bytes
 
 
 LIFT, LOWER = 0, 1
@@ -170,12 +173,12 @@ class Reader:
         first = self.byte()
         return (1, self.byte()) if first == 0 else (0, first)
 
-    def exported(self) -> tuple[Sort, int]:
-        """What is exported, behind its name: its sort and index. Skips the type it is shown as."""
-        sort, index = self.sort(), self.number()
+    def exported(self) -> tuple[Sort, int, bytes]:
+        """What is exported, behind its name: its sort and index, and the type it is shown as, if it says one."""
+        sort, index, at = self.sort(), self.number(), self.at
         if self.byte():
             self.extern_type()
-        return sort, index
+        return sort, index, self.since(at)
 
     def alias(self) -> Alias:
         """An alias of a component."""
@@ -189,10 +192,10 @@ class Reader:
         kind = self.byte()
         if kind in _RESOURCE_KINDS:
             self.number()
-            return Canon(kind, 0, {})
+            return Canon(kind, 0, {}, b"")
         if kind not in (LIFT, LOWER) or self.byte():
             raise ValueError("a canonical function of an unknown kind")
-        function, options = self.number(), dict[int, int]()
+        function, options, at = self.number(), dict[int, int](), self.at
         for _ in range(self.number()):
             option = self.byte()
             if option > WITH_CALLBACK:
@@ -200,7 +203,7 @@ class Reader:
             options[option] = self.number() if option in _OPERANDS else 0
         if kind == LIFT:
             self.number()
-        return Canon(kind, function, options)
+        return Canon(kind, function, options, self.since(at))
 
     def core_import(self) -> int:
         """Skips an import of a core module; its kind."""
@@ -273,6 +276,17 @@ def unsigned(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+def text(name: str) -> bytes:
+    """A text with its size."""
+    data = name.encode()
+    return unsigned(len(data)) + data
+
+
+def vector(entries: Sequence[bytes]) -> bytes:
+    """Entries, and before them how many they are."""
+    return unsigned(len(entries)) + b"".join(entries)
 
 
 def section(kind: int, body: bytes) -> bytes:

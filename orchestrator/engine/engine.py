@@ -214,8 +214,8 @@ class Engine:
         return from_note(component, known)
 
     def _fused(self, parts: Sequence[Component], links: Sequence[Link]) -> Fused:
+        from orchestrator.engine._fusable import CannotFuse
         from orchestrator.engine._fuse import Part, fuse
-        from orchestrator.engine._tap import CannotFuse
 
         if not HOST_MEMORY:
             raise CannotFuse("calls inside a store are counted in memory that the host owns, which takes Linux")

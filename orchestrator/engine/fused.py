@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.engine._fuse import Fused
     from orchestrator.engine.component import Component
 
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,14 @@ class FusedComponent:
     Arguments:
         component: the whole.
         imports, exports: what a part's imports and exports are called there: (part, the item's name) -> name.
-        taps: where calls are counted: (link, the function's name as it is wanted) -> the offset of a number of 64 bits
-            in the first memory of an instance that is not a shim's.
+        counters: where calls are counted: (link, the function's name as it is wanted) -> the memory and the offset of a
+            number of 64 bits, as `Instance.count` takes them.
     """
 
     component: Component
     imports: Mapping[tuple[int, str], str]
     exports: Mapping[tuple[int, str], str]
-    taps: Mapping[tuple[int, str], int]
+    counters: Mapping[tuple[int, str], tuple[int, int]]
 
     def imported(self, part: int, item: Interface | Function) -> Interface | Function:
         """What a part imports, as the whole does."""
@@ -86,7 +86,7 @@ def key_of(parts: Sequence[Component], links: Sequence[Link]) -> str:
 
 def to_note(fused: Fused) -> dict[str, Any]:
     """What the cache keeps of a fused binary."""
-    maps = {"imports": fused.imports, "exports": fused.exports, "taps": fused.taps}
+    maps = {"imports": fused.imports, "exports": fused.exports, "counters": fused.counters}
     rows = {name: [[*key, value] for key, value in found.items()] for name, found in maps.items()}
     return {"digest": hashlib.sha256(fused.binary).hexdigest(), "size": len(fused.binary), **rows}
 
@@ -98,7 +98,8 @@ def from_note(component: Component, note: Mapping[str, Any]) -> FusedComponent:
         ComponentError: the note is damaged.
     """
     try:
-        maps = [{(int(n), str(name)): value for n, name, value in note[key]} for key in ("imports", "exports", "taps")]
-        return FusedComponent(component, *maps)
+        imports, exports = ({(int(n), str(name)): str(v) for n, name, v in note[key]} for key in ("imports", "exports"))
+        counters = {(int(n), str(name)): (int(memory), int(at)) for n, name, (memory, at) in note["counters"]}
+        return FusedComponent(component, imports, exports, counters)
     except (KeyError, TypeError, ValueError) as problem:
         raise ComponentError(f"what the cache keeps of {component.name} is damaged: {problem}") from None

@@ -123,12 +123,16 @@ class Instance:
         """Bytes that its linear memories take at most; its limit where this engine does not own them."""
         return self.settings.memory - (self.bank.left if self.bank is not None else 0)
 
-    def count(self, offset: int) -> int:
-        """The number of 64 bits at an offset of its first memory but the shim's."""
-        if self.bank is None or not self.bank.memories:
+    def count(self, memory: int, offset: int) -> int:
+        """The number of 64 bits at an offset of one of its memories.
+
+        Arguments:
+            memory: by its number among those of the component, without a shim's, that begin with a page or more.
+        """
+        if self.bank is None or not self.bank.begun:
             return 0
-        memory = self.bank.memories[self.linker.code.shim is not None]
-        return QUADS[memory.base + offset >> 3] if memory.base else 0
+        found = self.bank.begun[memory + (self.linker.code.shim is not None)]
+        return QUADS[found.base + offset >> 3] if found.base else 0
 
     def _limit(self) -> None:
         """Has the store keep to its limits.
@@ -286,7 +290,7 @@ class Instance:
             from orchestrator.engine._direct_call import DirectCall
 
             assert self.bank is not None
-            return DirectCall(self, target, direct, self.bank.begun(direct.memory))
+            return DirectCall(self, target, direct, self.bank.begun[direct.memory])
         number = None if code.shim is None else code.shim.exports.get(target.key)
         if number is not None:
             from orchestrator.engine._bulk_call import BulkCall

@@ -31,7 +31,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "fuse-contract": "A rule that each crossing would have to stop for: on a fused edge, or `calls` of the run.",
         "fuse-node": "Nodes that cannot share a store: other grants, limits, lifetime or `bulk`; `each`; Python.",
         "fuse-return": "Calls come back into the store that fused nodes share while it is busy.",
-        "fuse-type": "A function of a fused edge passes handles that only the host can carry.",
+        "fuse-type": "Calls over a fused edge pass handles that only the host can carry, or cannot be counted.",
         "grant": "A grant that cannot be given: its path, its place in the guest, a name or a value.",
         "host-import": "A component imports an interface of the host that is not served, or with another signature.",
         "input-type": "The type of an input is not known, or has no values.",

@@ -12,9 +12,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from orchestrator.graph.order import clusters, cycles, topological_order
-from orchestrator.interface import show_type
 from orchestrator.interface.compare import title
-from orchestrator.interface.types import Borrow, Function, Interface, Record, Tuple, Type, walk
+from orchestrator.interface.types import Function, Interface
 from orchestrator.link.carried import resources_of, types_of
 from orchestrator.link.draft import Draft, Work
 from orchestrator.link.items import functions_of
@@ -202,39 +201,11 @@ _ALIKE: tuple[_Rule, ...] = (_lifetime, _bulk, _grants)
 
 def _handles(work: Work, call: LinkedCall) -> None:
     """Refuses what no composer carries from one component to another within a store."""
-    lent = [line for function in functions_of(call.wanted) for line in _lent_deep(function)]
     foreign = [line for function in functions_of(call.wanted) for line in _foreign(function, call)]
-    name = call.wanted.name
-    if lent:
-        message = f"`{name}` lends handles within other values, which a fused edge does not carry"
-        _type_fault(work, call, message, lent, f"lend a handle as a parameter of its own or in a record, {_APART}")
     if foreign:
-        message = f"`{name}` passes resources of other interfaces, which a fused edge does not carry"
-        _type_fault(work, call, message, foreign, "remove `fuse`")
-
-
-def _type_fault(work: Work, call: LinkedCall, message: str, causes: Sequence[str], help_: str) -> None:
-    where, place = call.where.at("fuse"), place_of_edge(call.id)
-    work.report.error("fuse-type", message, where, place, causes=causes, help=(help_,))
-
-
-def _lent_deep(function: Function) -> Iterator[str]:
-    for place, type_ in types_of(function):
-        if lends_deep(type_):
-            yield f"{title(function.name)}, {place}: `{show_type(type_)}`"
-
-
-def lends_deep(type_: Type) -> bool:
-    """Whether a type has a borrowed handle inside a list, option, variant or result."""
-    match type_:
-        case Record(members):
-            return any(lends_deep(member.type) for member in members)
-        case Tuple(items):
-            return any(map(lends_deep, items))
-        case Borrow():
-            return False
-        case _:
-            return any(isinstance(inner, Borrow) for inner in walk(type_))
+        message = f"`{call.wanted.name}` passes resources of other interfaces, which a fused edge does not carry"
+        where, place = call.where.at("fuse"), place_of_edge(call.id)
+        work.report.error("fuse-type", message, where, place, causes=foreign, help=("remove `fuse`",))
 
 
 def _foreign(function: Function, call: LinkedCall) -> Iterator[str]:

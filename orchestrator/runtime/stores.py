@@ -65,22 +65,24 @@ class Store:
     def watch(self, instance: Instance) -> None:
         """Has an instance say, each time it is left, what was called inside."""
         if self._fused is not None:
-            instance.left = _Taps(instance, self._inside, self._fused.taps).say
+            instance.left = _Inside(instance, self._inside, self._fused.counters).say
 
 
-class _Taps:
-    """The counters of the calls inside an instance: read when it is left, by whoever is in it."""
+class _Inside:
+    """The calls inside an instance, which count themselves: read when it is left, by whoever is in it."""
 
-    def __init__(self, instance: Instance, inside: Sequence[LinkedCall], taps: Mapping[tuple[int, str], int]) -> None:
+    def __init__(
+        self, instance: Instance, inside: Sequence[LinkedCall], counters: Mapping[tuple[int, str], tuple[int, int]]
+    ) -> None:
         self._instance = instance
-        self._taps = [(offset, *_named(inside[number], name)) for (number, name), offset in taps.items()]
-        self._seen = [0] * len(self._taps)
+        self._counters = [(place, _named(inside[number], name)) for (number, name), place in counters.items()]
+        self._seen = [0] * len(self._counters)
 
     def say(self) -> None:
         """Records how often each function was called since it was said the last time."""
         visit = self._instance.frame
-        for number, (offset, node, edge, function) in enumerate(self._taps):
-            count = self._instance.count(offset)
+        for number, ((memory, offset), (node, edge, function)) in enumerate(self._counters):
+            count = self._instance.count(memory, offset)
             calls, self._seen[number] = count - self._seen[number], count
             if calls and isinstance(visit, Visit):
                 detail = {"of": "call", "count": calls, "busy": 0, "why": "fused"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator import Contract, Engine, InvalidPipeline, Limits, Pipeline
-from orchestrator.manifest.model import Lifetime
+from orchestrator.manifest.model import Bulk, Lifetime
 from tests.behaviour.stories import play, staged
 from tests.support.parts import NUM, NUMBERS, TALKER, TEXT, TEXTS, checker, relay
 from tests.support.resource_guests import API, HOLDER, OWNER, PASSER
@@ -92,6 +92,34 @@ def test_texts_cross(engine: Engine, fuse: bool, text: str) -> None:
         .output("text", "talker")
     )
     assert play(pipeline, engine, text=text).outputs == {"text": text}
+
+
+def filled(text: str) -> str:
+    """A component whose memory begins with more data than is copied in: an image is made of it."""
+    memory = f'(memory (export "memory") 2) (data (i32.const 8192) "{"x" * 70_000}")'
+    return text.replace('(memory (export "memory") 1)', memory).replace("i32.const 4096", "i32.const 98304")
+
+
+@pytest.mark.parametrize("bulk", ["never", "always"])
+@pytest.mark.parametrize(
+    ("talker", "texts"),
+    [(TALKER, TEXTS), (filled(TALKER), TEXTS), (TALKER, filled(TEXTS))],
+    ids=["no-image", "image-of-the-caller", "image-of-the-callee"],
+)
+def test_calls_are_counted_whatever_memories_there_are(engine: Engine, bulk: Bulk, talker: str, texts: str) -> None:
+    pipeline = (
+        Pipeline("talk")
+        .input("text", "string")
+        .node("talker", engine.from_text(talker, "talker"), run="test:talk/talk.echo", bulk=bulk)
+        .node("texts", engine.from_text(texts, "texts"), bulk=bulk)
+        .data("inputs.text", "talker")
+        .call("talker", "texts", interface=TEXT, fuse=True)
+        .output("text", "talker")
+    )
+    went = play(pipeline, engine, text="é" * 1000)
+    told = [(event.function, event.detail) for event in went.events if event.kind == "rest"]
+    calls = {"of": "call", "count": 1, "busy": 0, "why": "fused"}
+    assert (went.outputs, told) == ({"text": "é" * 1000}, [(f"{TEXT}.echo", calls)])
 
 
 @both

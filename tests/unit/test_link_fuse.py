@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-import pytest
-
 from orchestrator.graph.order import clusters
-from orchestrator.interface.types import U32, Borrow, Field, List, Option, Own, Record, Resource, Tuple, Type
-from orchestrator.link.fusing import lends_deep
 from orchestrator.link.model import LinkedGraph
 from orchestrator.manifest.model import CallEdge, Limits, Manifest, Node, Port, PythonFunction
 from tests.support.link_worlds import linked, linking, reading, shown
@@ -225,27 +221,17 @@ def test_a_pair_that_was_built_in_python_is_refused_in_words() -> None:
     )
 
 
-LENT = Borrow(Resource("hand", "test:worlds/hands"))
-KEPT = Own(Resource("hand", "test:worlds/hands"))
-
-
-@pytest.mark.parametrize(
-    ("type_", "deep"),
-    [
-        (LENT, False),
-        (Tuple((U32, LENT)), False),
-        (Record((Field("pair", Tuple((LENT,))),), "r"), False),
-        (List(KEPT), False),
-        (List(U32), False),
-        (List(LENT), True),
-        (Option(LENT), True),
-        (Tuple((U32, Option(Tuple((LENT,))))), True),
-        (Record((Field("all", List(LENT)),), "r"), True),
-    ],
-    ids=str,
-)
-def test_only_handles_lent_as_such_cross_a_fused_edge(type_: Type, deep: bool) -> None:
-    assert lends_deep(type_) is deep
+def test_handles_cross_a_fused_edge_within_any_other_value() -> None:
+    found = graph(f"""
+pipeline: p
+outputs: {{}}
+nodes:
+  a: {{component: hand-user, {RUN}}}
+  b: {{component: hand-maker}}
+edges:
+  - {{call: a -> b, fuse: true}}
+""")
+    assert found.groups == (("b", "a"),)
 
 
 def test_clusters_are_what_arrows_join_either_way() -> None:

@@ -15,18 +15,18 @@ from wasmtime import component as cm
 from orchestrator.engine import Engine as OwnEngine
 from orchestrator.engine._chosen import EXPORTS as EXPORTED
 from orchestrator.engine._chosen import chosen
+from orchestrator.engine._fusable import CannotFuse
 from orchestrator.engine._fuse import Fused, Part, fuse
-from orchestrator.engine._libc import MARK, NEXT
 from orchestrator.engine._shim import wrap
-from orchestrator.engine._tap import CannotFuse
 from orchestrator.engine.fused import Link
 from orchestrator.errors import ComponentError
 from orchestrator.interface import types as t
 from orchestrator.interface.sizes import layout
+from tests.support import lending_guests as lending
 from tests.support import parts as texts
 from tests.support.composing import EXPORTER, RICH, VERSIONS, link, named, part, world
 from tests.support.fused_guests import ADDER, BOXER, BOXES, LOOPER, POLLS, STREAMS, USERS, WEIGHER
-from tests.support.host_memory import Answer, Guest, Memory, new_engine
+from tests.support.host_memory import Answer, Guest, new_engine
 from tests.support.resource_guests import API, HOLDER, OWNER, PASSER
 from tests.support.strategies import same, types, values
 from tests.support.wat import echo, relay, wide
@@ -54,15 +54,14 @@ class _Fused:
         outer = self.fused.exports[number, item or name]
         return self.guest.function(name if item else outer, outer if item else None)(*values)
 
-    def counts(self, memory: int = 0) -> dict[tuple[int, str], int]:
+    def counts(self) -> dict[tuple[int, str], int]:
         """The calls that were counted, where there were some."""
-        found = {
-            at: int.from_bytes(self.memory(memory).read(place, 8), "little") for at, place in self.fused.taps.items()
-        }
+        found = {at: _word(self.guest, *place) for at, place in self.fused.counters.items()}
         return {at: count for at, count in found.items() if count}
 
-    def memory(self, number: int = 0) -> Memory:
-        return self.guest.memories[number]
+
+def _word(guest: Guest, memory: int, offset: int) -> int:
+    return int.from_bytes(guest.memories[memory].read(offset, 8), "little")
 
 
 def _fused(engine: Engine, given: Sequence[str | Part], *edges: tuple[int, str, int, str], **more: Any) -> _Fused:
@@ -80,15 +79,14 @@ def test_strings_pass_inside_and_calls_are_counted(plain: Engine) -> None:
     fused = _fused(plain, [texts.TALKER, texts.TEXTS], (0, texts.TEXT, 1, texts.TEXT))
     assert fused.fused.imports == {}
     assert fused.fused.exports == {(1, texts.TEXT): "p1-e0", (0, _TALK): "p0-e0"}
-    assert fused.fused.taps == {(0, "echo"): 64, (0, "refuse"): 72}
+    assert fused.fused.counters == {(0, "echo"): (1, 0), (0, "refuse"): (1, 8)}
     for size in (0, 5, 1000):
         assert fused(0, f"{_TALK}#echo", "x" * size) == "x" * size
     assert repr(fused(0, f"{_TALK}#refuse", "no").payload) == "'no'"
     assert fused.counts() == {(0, "echo"): 3, (0, "refuse"): 1}
-    assert (fused.memory().word(NEXT), fused.memory().word(MARK)) == (0, 0)
 
 
-def test_the_callee_can_still_be_called_by_itself_which_no_tap_counts(plain: Engine) -> None:
+def test_the_callee_can_still_be_called_by_itself_which_is_not_counted(plain: Engine) -> None:
     fused = _fused(plain, [texts.TALKER, texts.TEXTS], (0, texts.TEXT, 1, texts.TEXT))
     assert fused(1, f"{texts.TEXT}#echo", "alone") == "alone"
     assert fused.counts() == {}
@@ -115,14 +113,23 @@ def test_a_chain_of_ten(plain: Engine) -> None:
     for word in ("a", "longer than that"):
         assert fused(0, f"{_TALK}#echo", word) == word
     assert fused.counts() == {(n, "echo"): 2 for n in range(9)}
-    assert (fused.memory().word(NEXT), fused.memory().word(MARK)) == (0, 0)
 
 
 def test_parts_of_the_same_binary_share_its_code_and_nothing_else(plain: Engine) -> None:
     once = _fused(plain, [texts.TALKER, texts.TEXTS], (0, texts.TEXT, 1, texts.TEXT))
     twice = _fused(plain, [texts.TALKER, texts.TEXTS, texts.TEXTS], (0, texts.TEXT, 1, texts.TEXT))
     assert len(twice.fused.binary) - len(once.fused.binary) < len(part(plain, texts.TEXTS).binary)
-    assert len(twice.guest.memories) == len(once.guest.memories) + 1
+    assert [len(guest.memories) for guest in (once.guest, twice.guest)] == [1 + 2, 1 + 2 + 2]
+
+
+def test_parts_of_the_same_binary_that_are_called_by_more_or_less_share_its_code_too(plain: Engine) -> None:
+    once = _fused(plain, [ADDER, _counting(0)], (0, "left", 1, "next-number"), (0, "right", 1, "next-number"))
+    twice = _fused(
+        plain, [ADDER, _counting(0), _counting(0)], (0, "left", 1, "next-number"), (0, "right", 2, "next-number")
+    )
+    assert len(twice.fused.binary) - len(once.fused.binary) < len(part(plain, _counting(0)).binary)
+    assert [once(0, "sum"), twice(0, "sum")] == [3, 2]
+    assert once.counts() == twice.counts() == {(0, "left"): 1, (1, "right"): 1}
 
 
 def _counting(start: int) -> str:
@@ -169,7 +176,7 @@ def test_a_newer_callee_with_more_functions_answers(plain: Engine) -> None:
     callee = _versioned("0.2.7", '(export "another" (func $echo))')
     fused = _fused(plain, [caller, callee], (0, f"{texts.TEXT}@0.2.1", 1, f"{texts.TEXT}@0.2.7"))
     assert fused(0, f"{_TALK}#echo", "new") == "new"
-    assert fused.fused.taps == {(0, "echo"): 64, (0, "refuse"): 72}
+    assert fused.fused.counters == {(0, "echo"): (1, 0), (0, "refuse"): (1, 8)}
 
 
 def test_resources_pass_and_are_dropped_where_they_were_made(plain: Engine) -> None:
@@ -236,7 +243,7 @@ _VALUES = types().flatmap(lambda type_: st.tuples(st.just(type_), values(type_))
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(case=_VALUES)
-def test_every_type_passes_through_a_tap_and_a_shim_around_it_all(plain: Engine, case: tuple[t.Type, Any]) -> None:
+def test_every_type_passes_inside_and_through_a_shim_around_it_all(plain: Engine, case: tuple[t.Type, Any]) -> None:
     type_, value = case
     whole, sent = wide(type_), (*range(17), value)
     parts = [part(plain, relay(whole, layout(whole)[0])), part(plain, echo(whole))]
@@ -249,17 +256,15 @@ def test_every_type_passes_through_a_tap_and_a_shim_around_it_all(plain: Engine,
     at, ret = room.placed(whole, sent), room.room(*layout(whole))
     guest.function(f"f{number}", EXPORTS)(at, ret)
     assert same(whole, room.load(whole, ret), sent)
-    taps = guest.memories[1]
-    assert taps.read(fused.taps[0, "echo"], 8) == (1).to_bytes(8, "little")
-    assert taps.word(NEXT) == taps.word(MARK)
+    memory, offset = fused.counters[0, "echo"]
+    assert _word(guest, memory + 1, offset) == 1
 
 
-def test_the_room_of_the_taps_is_given_back_after_each_call_however_they_nest(plain: Engine) -> None:
+def test_calls_within_calls_are_counted_each_on_its_own(plain: Engine) -> None:
     fused = _fused(plain, [LOOPER, LOOPER, texts.TEXTS], (0, texts.TEXT, 1, _TALK), (1, texts.TEXT, 2, texts.TEXT))
     word = "0123456789" * 20
     assert fused(0, f"{_TALK}#echo", word) == word
     assert fused.counts() == {(0, "echo"): 100, (1, "echo"): 10_000}
-    assert (fused.memory().word(NEXT), fused.memory().word(MARK), fused.memory().size) == (0, 0, 1 << 16)
 
 
 def test_what_parts_ask_of_wasi_is_asked_once_and_all_of_it(plain: Engine) -> None:
@@ -352,27 +357,95 @@ def test_a_resource_that_must_pass_outside_too_is_refused(plain: Engine) -> None
     )
 
 
-def _lending(type_: str) -> str:
-    return f"""(component
-      (import "test:lend/api" (instance
-        (export "r" (type $r (sub resource))) (export "f" (func {type_.replace("$b", "(borrow $r)")})))))"""
+def test_handles_are_lent_in_lists_options_and_among_any_number_of_parameters(plain: Engine) -> None:
+    fused = _fused(plain, [lending.LENDER, lending.LENT], (0, lending.API, 1, lending.API))
+    assert [fused(0, "go", 100), fused(0, "go", 200)] == [423, 823]
+    assert fused.counts() == {(0, "[constructor]box"): 4, (0, "all"): 2, (0, "maybe"): 2, (0, "many"): 2}
 
 
-@pytest.mark.parametrize("inside", ["(list $b)", "(option $b)", "(tuple u8 (result $b))"])
-def test_a_handle_that_is_lent_where_no_tap_sees_it_is_refused(plain: Engine, inside: str) -> None:
-    caller = part(plain, _lending(f'(param "a" {inside})'))
-    (wanted,) = caller.world.imports
-    with pytest.raises(CannotFuse) as caught:
-        fuse([caller, caller], [Link(0, wanted, 1, wanted)])
-    assert str(caught.value) == "function `f` has a borrowed handle inside a list, option, result or variant"
+NESTED = f"(component (component $n {texts.TEXTS[len('(component') : -1]}) (instance $n (instantiate $n))"
+COMPOSED = f'{NESTED} (alias export $n "{texts.TEXT}" (instance $i)) (export "{texts.TEXT}" (instance $i)))'
+STATEFUL = BOXES.replace(
+    "(component $shim", "(component $shim (core module $x (memory 1)) (core instance (instantiate $x))"
+)
+TWICE_NAMED = BOXES.replace(
+    '(export "both" (func $both) (func (param "pair" $p2)',
+    '(export "same" (func $both) (func (param "pair" $p2) (param "other" (borrow $b2)) (result u32))) '
+    '(export "both" (func $both) (func (param "pair" $p2)',
+)
+BOTH_NAMES = BOXER.replace(
+    '(export "both" (func (param "pair" $p)',
+    '(export "same" (func (param "pair" $p) (param "other" (borrow $b)) (result u32))) '
+    '(export "both" (func (param "pair" $p)',
+)
 
 
-def test_a_handle_that_is_lent_among_too_many_parameters_is_refused(plain: Engine) -> None:
-    caller = part(plain, _lending('(param "a" $b)' + "".join(f' (param "p{n}" u8)' for n in range(16))))
-    (wanted,) = caller.world.imports
-    with pytest.raises(CannotFuse) as caught:
-        fuse([caller, caller], [Link(0, wanted, 1, wanted)])
-    assert str(caught.value) == "function `f` has a borrowed handle among more parameters than are passed as such"
+@pytest.mark.parametrize(
+    ("caller", "callee", "name"),
+    [
+        (texts.TALKER, COMPOSED, texts.TEXT),
+        (BOXER, STATEFUL, "test:box/api"),
+        (BOTH_NAMES, TWICE_NAMED, "test:box/api"),
+    ],
+    ids=["composed", "stateful", "two-names"],
+)
+def test_a_callee_whose_calls_cannot_be_counted_is_refused(plain: Engine, caller: str, callee: str, name: str) -> None:
+    assert _refused(plain, [caller, callee], (0, name, 1, name)) == (
+        f"the calls of `{name}` cannot be counted: the binary of the component that answers does not say which code of "
+        "its own they reach; a component that is composed of others does not"
+    )
+
+
+def test_what_is_named_twice_is_counted_under_the_name_that_is_called(plain: Engine) -> None:
+    fused = _fused(plain, [BOXER, TWICE_NAMED], (0, "test:box/api", 1, "test:box/api"))
+    assert fused(0, "go", 100) == 123
+    assert fused.counts() == {(0, "[constructor]box"): 2, (0, "both"): 1}
+
+
+def test_an_interface_of_types_alone_is_answered_by_whatever_exports_it(plain: Engine) -> None:
+    caller = """(component (import "test:kinds/api" (instance
+      (type $k' (enum "a" "b")) (export "kind" (type (eq $k'))))))"""
+    callee = """(component
+      (component $n (type $k' (enum "a" "b")) (export "kind" (type $k')))
+      (instance $n (instantiate $n))
+      (export "test:kinds/api" (instance $n)))"""
+    fused = _fused(plain, [caller, callee], (0, "test:kinds/api", 1, "test:kinds/api"))
+    assert (fused.fused.counters, fused.guest.memories) == ({}, [])
+
+
+def test_names_that_are_kept_for_counting_are_refused(plain: Engine) -> None:
+    callee = (
+        _counting(0)[:-1]
+        + ' (func $f (result u32) (canon lift (core func $i "next"))) (export "orchestrator-counted-0" (func $f)))'
+    )
+    assert _refused(plain, [ADDER, callee], (0, "left", 1, "next-number")) == (
+        "a component exports `orchestrator-counted-…`, names that are kept for what counts its calls"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf16", "latin1+utf16"])
+def test_texts_of_any_encoding_pass(plain: Engine, encoding: str) -> None:
+    callee = texts.TEXTS.replace("(memory (core", f"string-encoding={encoding} (memory (core")
+    assert callee != texts.TEXTS
+    fused = _fused(plain, [texts.TALKER, callee], (0, texts.TEXT, 1, texts.TEXT))
+    assert fused(0, f"{_TALK}#echo", "plain") == "plain"
+    assert fused.counts() == {(0, "echo"): 1}
+
+
+def test_the_exports_of_a_world_are_counted_with_all_their_types(plain: Engine) -> None:
+    caller = """(component
+      (type $tint' (enum "warm" "cold")) (import "tint" (type $tint (eq $tint')))
+      (import "first" (func $first (param "all" (list $tint)) (result $tint)))
+      (core module $h (memory (export "memory") 1) (data (i32.const 8) "\\01\\00"))
+      (core instance $h (instantiate $h))
+      (core func $first' (canon lower (func $first) (memory (core memory $h "memory"))))
+      (core module $m (import "" "first" (func $first (param i32 i32) (result i32)))
+        (func (export "go") (param i32) (result i32) (call $first (i32.add (local.get 0) (i32.const 8)) (i32.const 1))))
+      (core instance $m (instantiate $m (with "" (instance (export "first" (func $first'))))))
+      (func (export "go") (param "n" u32) (result u32) (canon lift (core func $m "go"))))"""
+    fused = _fused(plain, [caller, EXPORTER], (0, "first", 1, "first"))
+    assert [fused(0, "go", n) for n in (0, 1)] == [1, 0]
+    assert fused.counts() == {(0, "first"): 2}
 
 
 def test_another_components_world_is_refused(plain: Engine) -> None:

@@ -1,4 +1,4 @@
-"""The allocator of the memories that shims and taps have: blocks, their growth, and the memory's end."""
+"""The allocator of the memory that a shim has: blocks, their growth, and the memory's end."""
 
 from __future__ import annotations
 
