@@ -87,7 +87,7 @@ def test_the_first_cycle_is_the_shortest_through_one_of_its_names(pairs: list[Pa
             + 1
             for name in cycle
         }
-        assert min(shortest.values()) == len(cycle)
+        assert len(cycle) in shortest.values()
 
 
 def test_the_order_given_stays_where_it_may() -> None:
