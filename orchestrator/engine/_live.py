@@ -17,7 +17,6 @@ from orchestrator.engine._ticker import ending
 if TYPE_CHECKING:
     from orchestrator.engine.instance import Instance
     from orchestrator.engine.settings import Output
-    from orchestrator.errors import RunError
 
 LIVE: dict[int, Instance] = {}
 
@@ -33,9 +32,12 @@ def _epoch(context: int, _env: int, ticks: int, kind: int) -> int | None:
     ctypes.c_uint64.from_address(ticks).value = 1
     ctypes.c_uint8.from_address(kind).value = 0
     frame = instance.frame if instance is not None else None
-    problem: RunError | None = ending[0] if ending else None
-    if problem is None and frame is not None:
-        problem = frame.problem()
+    problem: BaseException | None = ending[0] if ending else None
+    try:
+        if problem is None and frame is not None:
+            problem = frame.problem()
+    except BaseException as raised:  # what leaves a callback by being raised ends the process
+        problem = raised
     if problem is None or instance is None:
         return None
     return instance.raise_in_guest(problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
 import weakref
@@ -29,12 +30,20 @@ class Ticker:
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine  # its owner may be gone while the thread still runs
+        self._closed = False
+        self._start()
+        _tickers.add(self)
+
+    def _start(self) -> None:
         self._entered: set[Instance] = set()
         self._awake = threading.Event()
-        self._closed = False
         self._thread = threading.Thread(target=self._tick, name="orchestrator-epoch", daemon=True)
         self._thread.start()
-        _tickers.add(self)
+
+    def after_fork(self) -> None:
+        """Begins anew in a child process, which has none of its parent's threads: not this one, nor those in guests."""
+        if not self._closed:
+            self._start()
 
     def enter(self, instance: Instance) -> None:
         """The instance's guest is about to run.
@@ -83,6 +92,15 @@ class Ticker:
 _tickers: weakref.WeakSet[Ticker] = weakref.WeakSet()
 ending: list[Cancelled] = []
 """Why every guest is to end: empty until the program ends."""
+
+
+def _after_fork() -> None:
+    for ticker in list(_tickers):
+        ticker.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @atexit.register

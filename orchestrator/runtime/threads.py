@@ -6,8 +6,10 @@ off the end of an ordinary thread. Guests run nowhere but here.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
+import weakref
 from collections.abc import Callable
 
 from orchestrator.engine.stack import thread_stack
@@ -29,9 +31,14 @@ class Threads:
 
     def __init__(self, depth: int) -> None:
         self._stack = thread_stack(depth)
+        self._closed = False
+        self.after_fork()
+        _live.add(self)
+
+    def after_fork(self) -> None:
+        """Begins anew in a child process, where no thread waits for a task."""
         self._lock = threading.Lock()
         self._idle: list[queue.SimpleQueue[Task | None]] = []
-        self._closed = False
 
     def start(self, task: Task) -> None:
         """Begins the task; returns at once."""
@@ -78,3 +85,15 @@ class Threads:
                     self._idle.remove(inbox)
                     return None
             return inbox.get()
+
+
+_live: weakref.WeakSet[Threads] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for threads in list(_live):
+        threads.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

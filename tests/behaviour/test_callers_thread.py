@@ -51,6 +51,38 @@ with Engine(sys.argv[1]) as engine:
         sys.stdout.write("ended well" if well else repr(found))
 """
 
+FORKED = """
+import os, sys
+from orchestrator import Engine, Pipeline, TimedOut
+from tests.support.parts import NUM, NUMBERS
+
+with Engine(sys.argv[1]) as engine:
+    numbers = engine.from_text(NUMBERS)
+    two = Pipeline("two").input("n", "u32").output("a", "a").output("b", "b")
+    for name in "ab":
+        two.node(name, numbers, run=f"{NUM}.double").data("inputs.n", name)
+    endless = Pipeline("endless").node("it", numbers, run=f"{NUM}.spin", args={"n": 1}).output("out", "it")
+    with two.link(engine) as linked, endless.link(engine) as spinning:
+        before = dict(linked.run(n=1).outputs)
+        child = os.fork()
+        if not child:
+            found = [dict(linked.run(n=2).outputs)]
+            try:
+                spinning.run(timeout=0.1)
+            except TimedOut:
+                found.append("timed out")
+            os._exit(0 if found == [{"a": 4, "b": 4}, "timed out"] else 1)
+        _, status = os.waitpid(child, 0)
+        print(before, status, dict(linked.run(n=3).outputs))
+"""
+
+
+def test_a_forked_child_runs_what_its_parent_linked(tmp_path: Path) -> None:
+    """It has none of the parent's threads: neither those that guests run on nor the one that looks at the clock."""
+    command = [sys.executable, "-W", "ignore", "-c", FORKED, str(tmp_path)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "{'a': 2, 'b': 2} 0 {'a': 6, 'b': 6}\n")
+
 
 def test_a_run_deep_in_a_programs_own_recursion(tmp_path: Path) -> None:
     """An interpreter that has no room for a callback is no end of the process."""
