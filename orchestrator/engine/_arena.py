@@ -25,6 +25,19 @@ KEPT = 4 << 20
 
 _read, _write = WORD.unpack_from, WORD.pack_into
 _write_both = struct.Struct("<II").pack_into
+SHIM_LEAST = 64 << 20
+"""Bytes that a guest may put there in a call, however little memory it may have itself."""
+
+
+def bound(limit: int) -> int:
+    """Bytes that a guest may put there in a call: two of the largest values that its own memory holds.
+
+    Without one a list that names the same bytes again and again would take far more of the host than of the guest.
+
+    Arguments:
+        limit: bytes of the guest's own memories.
+    """
+    return max(SHIM_LEAST, 2 * limit)
 
 
 def full(size: int, memory: memoryview) -> LimitExceeded:
@@ -52,12 +65,13 @@ class Arena:
     Arguments:
         base: its address in the process.
         size: how many bytes can be read and written from there, as long as the arena is used.
+        bound: how many of them the guest may fill in a call; all where none is given.
     """
 
-    __slots__ = ("base", "memory", "size")
+    __slots__ = ("_bound", "base", "memory", "size")
 
-    def __init__(self, base: int, size: int) -> None:
-        self.base, self.size = base, size
+    def __init__(self, base: int, size: int, bound: int | None = None) -> None:
+        self.base, self.size, self._bound = base, size, size if bound is None else bound
         self.memory = MEMORY[base : base + size]
         for word in (NEXT, MARK):  # in a new memory both are 0; the guest may have called already
             _write(self.memory, word, max(_read(self.memory, word)[0], ROOM))
@@ -80,8 +94,10 @@ class Arena:
         return at
 
     def mark(self) -> None:
-        """Marks where free room begins."""
-        _write(self.memory, MARK, self.next)
+        """Marks where free room begins; the guest may fill as much as its bound behind the mark."""
+        free = self.next
+        end = free + self._bound
+        _write_both(self.memory, MARK, free, end if end < self.size else self.size)
 
     @property
     def marked(self) -> int:

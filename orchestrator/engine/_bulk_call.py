@@ -89,14 +89,14 @@ class BulkCall:
     def _copied(self, source: Arena, numbers: Sequence[Number]) -> tuple[Number, int]:
         theirs, mine = source.memory, self.arena.memory
         start, end = source.marked, following(theirs)
-        mine[start:end] = theirs[start:end]
+        _copy(theirs, mine, start, end)
         advance(mine, max(end, ROOM))
         numbers = (*numbers, self.arena.take(*self._room)) if self._by_pointer else numbers
         number = self.run(numbers)
         size = self._layout.response_size(number, mine)
         if self._by_pointer:
             start, end = int(number), following(mine)
-            theirs[start:end] = mine[start:end]
+            _copy(mine, theirs, start, end)
             advance(theirs, end)
         return number, size
 
@@ -125,3 +125,14 @@ class BulkCall:
         """The result, copied out with all that it points to, which was written behind it."""
         assert self._result is not None
         return Block(self._result, at, at, bytes(memory[at : following(memory)]))
+
+
+def _copy(source: memoryview, target: memoryview, start: int, end: int) -> None:
+    """Copies what lies there to the same place in another memory.
+
+    Raises:
+        LimitExceeded: that is smaller.
+    """
+    if end > len(target):
+        raise full(end - len(target), target)
+    target[start:end] = source[start:end]

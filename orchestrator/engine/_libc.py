@@ -2,13 +2,15 @@
 
 Its memory is filled from `ROOM` on by `realloc`, which forgets rather than frees. The word at `NEXT` is where free room
 begins (anything below `ROOM` stands for `ROOM`, so that a new memory needs no content), the word at `MARK` what `NEXT`
-goes back to when a function that was served through this memory has returned.
+goes back to when a function that was served through this memory has returned. `realloc` gives no room past the word at
+`END`, if that is not 0: the host sets it for a memory that is not counted against a guest's limit.
 """
 
 from __future__ import annotations
 
 NEXT = 0
 MARK = 4
+END = 8
 ROOM = 64
 
 MOST_PAGES = 65_535
@@ -45,11 +47,11 @@ def libc(name: str, pages: int, most: int) -> str:
     )
     return f"""(core module {name}
       (memory (export "memory") {pages} {most})
-      {_REALLOC.format(next=NEXT, room=ROOM)}
+      {_REALLOC.format(next=NEXT, end=END, room=ROOM)}
       {posts})"""
 
 
-# Addresses are computed in 64 bits, where nothing wraps. No block is asked for again under another alignment, so one
+# Addresses are computed in 64 bits, where nothing wraps but an `END` of 0, less 1, which is then larger than any. No block is asked for again under another alignment, so one
 # that lies last, or shrinks, can stay where it is.
 _REALLOC = """
       (func $grow (param $end i64)
@@ -71,6 +73,9 @@ _REALLOC = """
               (then (local.set $at (i64.extend_i32_u (local.get $old))))
               (else (if (i32.le_u (local.get $size) (local.get $had)) (then (return (local.get $old))))))))
         (local.set $end (i64.add (local.get $at) (i64.extend_i32_u (local.get $size))))
+        (if (i64.gt_u (i64.sub (local.get $end) (i64.const 1))
+                      (i64.sub (i64.load32_u (i32.const {end})) (i64.const 1)))
+          (then unreachable))
         (if (i64.gt_u (local.get $end) (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16)))
           (then (call $grow (local.get $end))))
         (i32.store (i32.const {next}) (i32.wrap_i64 (local.get $end)))

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.engine import _native as c
 from orchestrator.engine import _posix
+from orchestrator.engine._arena import SHIM_LEAST, WORD, bound
+from orchestrator.engine._libc import END
 from orchestrator.engine._memory import MEMORY
 
 if TYPE_CHECKING:
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
 _ADDRESSES = resource.getrlimit(resource.RLIMIT_AS)[0]
 SPARE = 1 << 38 if _ADDRESSES == resource.RLIM_INFINITY else _ADDRESSES // 4
 """Bytes of addresses that mappings without a memory may take, sixty-odd of them; they hold nothing else."""
-SHIM_LEAST = 64 << 20
-"""Bytes of the shim's memory where the system promises no more than it has (`vm.overcommit_memory` 2)."""
 _WORD, _FOUR = struct.Struct("<Q").pack_into, struct.Struct("<QQQQ").pack_into
 
 
@@ -155,7 +155,10 @@ class Bank:
         return image
 
     def _mapped(self, shape: Shape) -> Memory:
-        """The shim's memory: less of it where the system promises no more than it has. What is beyond traps."""
+        """The shim's memory: less of it where the system promises no more than it has (`vm.overcommit_memory` 2).
+
+        The guest gets no room past `END` from the shim's allocator, so nothing touches what is not there.
+        """
         base, size = spare.take(shape), shape[0]
         if not base:
             try:
@@ -163,6 +166,7 @@ class Bank:
             except OSError:
                 size = min(size, SHIM_LEAST)
                 base = _new(shape, size)
+        WORD.pack_into(MEMORY, base + END, min(size, bound(self.left)))
         return Memory(self, shape, base, size)
 
 

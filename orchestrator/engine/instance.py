@@ -14,7 +14,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
-from orchestrator.engine._arena import Arena
+from orchestrator.engine._arena import Arena, bound
 from orchestrator.engine._calls import Call, Exported, by_value, exported
 from orchestrator.engine._chosen import EXPORTS, function_key
 from orchestrator.engine._config import HOST_MEMORY
@@ -115,7 +115,7 @@ class Instance:
         if self._arena is None:
             assert self.bank is not None
             memory = self.bank.memories[0]
-            self._arena = Arena(memory.base, memory.size)
+            self._arena = Arena(memory.base, memory.size, bound(self.settings.memory))
         return self._arena
 
     @property
