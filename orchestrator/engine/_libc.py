@@ -51,8 +51,8 @@ def libc(name: str, pages: int, most: int) -> str:
       {posts})"""
 
 
-# Addresses are computed in 64 bits, where nothing wraps but an `END` of 0, less 1, which is then larger than any. No block is asked for again under another alignment, so one
-# that lies last, or shrinks, can stay where it is.
+# Addresses are computed in 64 bits, where nothing wraps but an `END` of 0, less 1, which is then larger than any. No
+# block is asked for again under another alignment, so one that lies last, or shrinks, can stay where it is.
 _REALLOC = """
       (func $grow (param $end i64)
         (local $missing i64)
