@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -74,12 +75,14 @@ KINDS = tuple(_KINDS)
 
 
 def _build_javascript(folder: Path, made: Path) -> None:
-    def run(*command: str) -> None:
-        subprocess.run(command, cwd=folder, capture_output=True, check=True)
-
-    run("npm", "install", "--no-audit", "--no-fund", "--silent", BUILDER)
+    print(f"building the JavaScript guest with {BUILDER} from npm, once", file=sys.stderr)
     with tempfile.TemporaryDirectory(dir=folder) as name:
         work = Path(name)
+
+        def run(*command: str) -> None:
+            subprocess.run(command, cwd=work, capture_output=True, check=True)
+
+        run("npm", "install", "--no-audit", "--no-fund", "--silent", BUILDER)
         (work / "world.wit").write_text(_WIT)
         names = {"SOURCE": _SOURCE, "WIT": str(work / "world.wit"), "OUT": str(work / "out.wasm")}
         script = "".join(f"const {key} = {value!r};\n" for key, value in names.items()) + _BUILD

@@ -22,23 +22,30 @@ _LIMITS = {
 _FRAMES = 12
 
 
-def failure(exit_status: Callable[[int, int], bool], error: int, said: Reason | None = None) -> RunError:
+def failure(
+    exit_status: Callable[[int, int], bool], error: int, said: Reason | None = None, refused: str = ""
+) -> RunError:
     """The exception for a C error, which is freed.
 
     Arguments:
         exit_status: the C API's function for it.
         said: why the guest ended itself, if it said so.
+        refused: what the guest was not given before; it is taken to be why it ended.
     """
     status = ctypes.c_int(0)
     exited = exit_status(error, ctypes.addressof(status))
     text = take_message(error)
     if exited:
-        return Trapped(f"the guest ended itself with exit code {status.value}")
+        ended = f"the guest ended itself with exit code {status.value}"
+        return LimitExceeded(refused, causes=(ended,)) if refused else Trapped(ended)
     head, causes = _parts(text)
     for mark, meaning in _LIMITS.items():
         if mark in text:
             return LimitExceeded(meaning, causes=(causes or (head,)))
     reason = causes[-1] if causes else head
+    if refused:
+        ended = said.text if said is not None else reason.removeprefix("wasm trap: ")
+        return LimitExceeded(refused, causes=(f"it ended with: {ended}", *(said.frames if said else _backtrace(head))))
     if said is not None and "unreachable" in reason:
         return Trapped(f"the guest trapped: {said.text}", causes=said.frames or _backtrace(head))
     return Trapped(f"the guest trapped: {reason.removeprefix('wasm trap: ')}", causes=_backtrace(head) + causes[:-1])

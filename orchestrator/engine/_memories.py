@@ -72,6 +72,7 @@ class Memory:
         """
         more = size - self.size
         if size > self.shape[1] or more > self.bank.left:
+            self.bank.refused = True
             raise Refused(f"a memory of {size} bytes is larger than it may be")
         _posix.allow(self.base + self.size, more)
         self.bank.left -= more
@@ -90,7 +91,8 @@ class Memory:
 class Bank:
     """The memories of one instance, in the order in which they are made.
 
-    `begun` are those that began with a page or more: their order is what a binary tells.
+    `begun` are those that began with a page or more: their order is what a binary tells. `refused` says whether one was
+    not let grow: few guests go on well from there, and most end in a way that does not say why.
 
     Arguments:
         limit: bytes of all of them together.
@@ -99,12 +101,13 @@ class Bank:
             touched.
     """
 
-    __slots__ = ("_images", "_next", "_outer", "_shim", "begun", "left", "memories")
+    __slots__ = ("_images", "_next", "_outer", "_shim", "begun", "left", "memories", "refused")
 
     def __init__(self, limit: int, images: Sequence[Mapped | None] = (), shim: bool = False) -> None:
         self.left = limit
         self.memories: list[Memory] = []
         self.begun: list[Memory] = []
+        self.refused = False
         self._images, self._next, self._shim = images, 0, shim
         self._outer: Bank | None = None
 

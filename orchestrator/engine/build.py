@@ -123,7 +123,7 @@ def _slug(source: ComponentManifest) -> str:
 
 def _make(source: ComponentManifest, sources: Sources, target: Path, tell: Progress, timeout: float) -> None:
     _require_builder()
-    tell(f"building `{source.name}` with {BUILDER} {BUILDER_VERSION} (ten seconds or so, once)")
+    tell(f"building `{source.name}` with {BUILDER} {BUILDER_VERSION} (twenty seconds or so, once)")
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent, ignore_cleanup_errors=True) as folder:
         workspace = Path(folder)

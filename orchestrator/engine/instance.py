@@ -335,7 +335,7 @@ class Instance:
     def failed(self, error: int) -> BaseException:
         """What a C error means; the instance ends with it, as every trap ends one."""
         pending, self.pending = self.pending, None
-        problem = pending or failure(c.error_exit_status, error, self._reason())
+        problem = pending or failure(c.error_exit_status, error, self._reason(), self._refused())
         if pending is not None:
             c.error_delete(error)
         self.end(problem)
@@ -350,6 +350,12 @@ class Instance:
     def _reason(self) -> Reason | None:
         """What the guest said of its end, unless errors must not quote it."""
         return self._words.reason() if self.settings.quotes else None
+
+    def _refused(self) -> str:
+        """What it was not given of what it asked for; nothing else is known of a store's own limiter."""
+        if self.bank is None or not self.bank.refused:
+            return ""
+        return f"the guest asked for more memory than its limit, {self.settings.memory} bytes, and ended"
 
     def raise_in_guest(self, problem: BaseException) -> int:
         """Keeps what a host function raised, to be raised when the guest's call has unwound; the C error for it."""

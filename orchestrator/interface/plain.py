@@ -1,9 +1,10 @@
-"""Lists of numbers that came as memoryviews, as the lists that the Python form of a value has."""
+"""Lists of numbers as memoryviews, and as the lists that the Python form of a value has."""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from orchestrator.interface.numbers import number_code
@@ -11,6 +12,8 @@ from orchestrator.interface.types import U8, List, Option, Record, Result, Tuple
 from orchestrator.interface.values import Variant as VariantValue
 
 Plain = Callable[[Any], Any]
+Leaf = Callable[[str], Plain]
+"""(the code of an item) -> what converts a list of such numbers."""
 
 
 def plain(type_: Type | None, value: Any) -> Any:
@@ -19,30 +22,52 @@ def plain(type_: Type | None, value: Any) -> Any:
     Arguments:
         type_: None for a value that is none.
     """
-    found = None if type_ is None else _plain(type_)
+    return _with(_listed, type_, value)
+
+
+def arrays(type_: Type | None, value: Any) -> Any:
+    """The value with a memoryview for each list of numbers but bytes; the value itself where its type has none.
+
+    Arguments:
+        type_: None for a value that is none.
+    """
+    return _with(_packed, type_, value)
+
+
+def _with(leaf: Leaf, type_: Type | None, value: Any) -> Any:
+    found = None if type_ is None else _conversion(leaf, type_)
     return value if found is None else found(value)
 
 
+def _listed(_code: str) -> Plain:
+    return lambda value: value.tolist() if isinstance(value, memoryview) else value
+
+
+def _packed(code: str) -> Plain:
+    return lambda value: value if isinstance(value, memoryview) else memoryview(array(code, value)).toreadonly()
+
+
 @lru_cache(maxsize=4096)
-def _plain(type_: Type) -> Plain | None:
+def _conversion(leaf: Leaf, type_: Type) -> Plain | None:
     """The conversion; None where there is nothing to convert."""
+    convert = partial(_conversion, leaf)
     match type_:
-        case List(element) if element != U8 and number_code(element):
-            return lambda value: value.tolist() if isinstance(value, memoryview) else value
+        case List(element) if element != U8 and (code := number_code(element)):
+            return leaf(code)
         case List(element):
-            return _of_all(_plain(element))
+            return _of_all(convert(element))
         case Record(fields):
-            return _of_fields({field.name: inner for field in fields if (inner := _plain(field.type))})
+            return _of_fields({field.name: inner for field in fields if (inner := convert(field.type))})
         case Tuple(items):
-            return _of_items(tuple(map(_plain, items)))
+            return _of_items(tuple(map(convert, items)))
         case Option(some):
-            return _of_option(_plain(some), isinstance(some, Option))
+            return _of_option(convert(some), isinstance(some, Option))
         case Result(ok, err):
             return _of_sides(
-                {side: inner for side, part in (("ok", ok), ("err", err)) if part and (inner := _plain(part))}
+                {side: inner for side, part in (("ok", ok), ("err", err)) if part and (inner := convert(part))}
             )
         case Variant(cases):
-            return _of_cases({case.name: inner for case in cases if case.type and (inner := _plain(case.type))})
+            return _of_cases({case.name: inner for case in cases if case.type and (inner := convert(case.type))})
         case _:
             return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,7 @@ class Result:
 
     def __init__(self, model: LinkedGraph, outcome: Outcome, events: Subscription, recorder: Recorder) -> None:
         self._model, self._subscription, self._recorder = model, events, recorder
-        self.arrays: Mapping[str, Any] = outcome.outputs
-        """The outputs by name, as they came: each list of numbers, at any depth, may be a read-only memoryview of its
-        type instead of a list. `numpy.asarray` takes it as it is."""
+        self._outputs = outcome.outputs
         self.trace_id: str = outcome.trace_id
         """32 hexadecimal digits."""
         self.duration: float = outcome.duration
@@ -30,9 +28,25 @@ class Result:
         self._events: tuple[Event, ...] | None = None
 
     @cached_property
+    def arrays(self) -> Mapping[str, Any]:
+        """The outputs by name, each list of numbers at any depth as a read-only memoryview of its type.
+
+        `numpy.asarray` takes it as it is. A list of bytes is `bytes`, as ever.
+        """
+        from orchestrator.interface.plain import arrays
+
+        return self._converted(arrays)
+
+    @cached_property
     def outputs(self) -> Mapping[str, Any]:
         """The outputs by name, in their Python forms; None for one whose node was skipped."""
-        return {output.name: _plain(output.type, self.arrays[output.name]) for output in self._model.outputs}
+        from orchestrator.interface.plain import plain
+
+        return self._converted(plain)
+
+    def _converted(self, convert: Callable[[Type, Any], Any]) -> dict[str, Any]:
+        found = {output.name: (output.type, self._outputs[output.name]) for output in self._model.outputs}
+        return {name: None if value is None else convert(type_, value) for name, (type_, value) in found.items()}
 
     def __getitem__(self, name: str) -> Any:
         return self.outputs[name]
@@ -66,7 +80,7 @@ class Result:
         return "\n".join(tree(self.events))
 
     def __repr__(self) -> str:
-        return f"<Result {self.trace_id}: {', '.join(self.arrays) or 'no outputs'}>"
+        return f"<Result {self.trace_id}: {', '.join(self._outputs) or 'no outputs'}>"
 
     def _repr_html_(self) -> str:
         import html
@@ -78,9 +92,3 @@ class Result:
             shown = str(problem)
         parts = (shown if len(shown) <= 20_000 else shown[:20_000] + "…", self.tree)
         return "".join(f"<pre>{html.escape(part)}</pre>" for part in parts)
-
-
-def _plain(type_: Type, value: Any) -> Any:
-    from orchestrator.interface.plain import plain
-
-    return None if value is None else plain(type_, value)

@@ -37,7 +37,8 @@ def test_an_array_goes_in_and_comes_out(engine: Engine, bulk: Bulk) -> None:
     with through(engine, bulk).link(engine) as linked:
         result = linked.run(x=array("f", VALUES))
         assert result.outputs == {"x": VALUES}
-        assert list(result.arrays["x"]) == VALUES
+        found = result.arrays["x"]
+        assert (found.format, found.readonly, list(found)) == ("f", True, VALUES)
         assert result.to_json() == {"x": VALUES}
 
 

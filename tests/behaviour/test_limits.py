@@ -50,7 +50,10 @@ def test_memory_is_limited(engine: Engine, numbers: Component, nothing_left: Non
     """A guest that gets no more memory is told so, and most trap then; one that begins with more never starts."""
     with staged(one(numbers, f"{NUM}.hog", limits=Limits(memory=1 << 20)), engine) as stage:
         assert stage.run(n=10).outputs == {"out": 11}
-        assert type(stage.run(n=20).error).__name__ == "Trapped"
+        went = stage.run(n=20)
+        assert type(went.error).__name__ == "LimitExceeded"
+        assert went.message == "the guest asked for more memory than its limit, 1048576 bytes, and ended"
+        assert (went.of("limit")[0].detail or {})["limit"] == "memory"
     large = engine.from_text(NUMBERS.replace('(memory (export "memory") 1)', '(memory (export "memory") 100)'), "large")
     went = play(one(large, f"{NUM}.hog", limits=Limits(memory=1 << 20)), engine, n=1)
     assert type(went.error).__name__ == "LimitExceeded"

@@ -78,7 +78,7 @@ def test_builds_once_and_tells_so(source: ComponentManifest, cache: Path, builde
     second = build(source, cache, progress=told.append)
     assert first == second
     assert first.read_bytes() == b"built"
-    assert told[0] == "building `greeter` with componentize-py 0.25.1 (ten seconds or so, once)"
+    assert told[0] == "building `greeter` with componentize-py 0.25.1 (twenty seconds or so, once)"
     assert told[1].startswith("built `greeter` in ")
     assert len(told) == 2
 
