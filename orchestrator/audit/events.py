@@ -63,5 +63,5 @@ class Event(NamedTuple):
     detail: dict[str, Any] | None = None
 
 
-RUN_OF = itemgetter(3)
-"""The run of an event, by its place: many are told apart by it."""
+KIND_OF, RUN_OF = itemgetter(0), itemgetter(3)
+"""The kind and the run of an event, by their places: many are told apart by them."""

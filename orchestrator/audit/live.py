@@ -8,7 +8,7 @@ from collections import deque
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from orchestrator.audit.events import RUN_OF, Event
+from orchestrator.audit.events import KIND_OF, RUN_OF, Event
 from orchestrator.audit.tally import Tallies
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Subscription:
             self._ring.extend(events)
             if len(self._ring) > self._room:
                 self._skip(len(self._ring) - self._room)
-            if self.run and any(event.kind == "run" for event in events):
+            if self.run and "run" in map(KIND_OF, events):
                 self._closed = True
             self._wake()
 
@@ -98,8 +98,9 @@ class Subscription:
     def _skip(self, count: int) -> None:
         """Sums up the oldest events."""
         oldest = [self._ring.popleft() for _ in range(count)]
-        for run, events in groupby(oldest, RUN_OF):
-            self._lost.setdefault(run, Tallies("slow-reader")).add_all(list(events))
+        groups = ((self.run, oldest),) if self.run else groupby(oldest, RUN_OF)
+        for run, events in groups:
+            self._lost.setdefault(run, Tallies("slow-reader")).add_all(events)
         self.skipped += count
 
     def _tell(self) -> None:

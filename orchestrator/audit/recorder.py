@@ -260,7 +260,9 @@ class _Core:
         for view in self._views:
             view.offer(batch)
         if self._watching:
-            for run, events in groupby(batch, RUN_OF):
+            runs = set(map(RUN_OF, batch))
+            groups = ((runs.pop(), batch),) if len(runs) == 1 else groupby(batch, RUN_OF)
+            for run, events in groups:
                 if run in self._watching:
                     self._show(run, list(events))
 

@@ -104,7 +104,7 @@ class Tallies:
         """Adds an event to the sum of its key."""
         self.sums.setdefault(bounded(key_of(event), self.sums), Tally()).add(event)
 
-    def add_all(self, events: Sequence[Event]) -> None:
+    def add_all(self, events: Iterable[Event]) -> None:
         """Adds events, neighbours of one key at once."""
         for (kind, *_), group in groupby(events, _KEY):
             if kind == "rest":
@@ -127,7 +127,9 @@ def _sum(left: int, right: int) -> int:
 
 def _sums(known: int, sizes: Iterable[int]) -> int:
     """The same for many."""
-    found = [size for size in sizes if size >= 0]
+    found = list(sizes)
+    if min(found) < 0:
+        found = [size for size in found if size >= 0]
     return known if not found else sum(found, max(known, 0))
 
 
