@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from benchmarks._guests import Payload, caller, echo
-from benchmarks._ways import Missing
 from orchestrator import Pipeline
 
 if TYPE_CHECKING:
@@ -30,19 +28,6 @@ def linked(pipeline: Pipeline, engine: Engine, stack: ExitStack) -> LinkedPipeli
     return stack.enter_context(pipeline.link(engine))
 
 
-def connect(pipeline: Pipeline, front: str, back: str, *, fused: bool) -> Pipeline:
-    """The pipeline with a call edge.
-
-    Raises:
-        Missing: edges cannot be fused.
-    """
-    if not fused:
-        return pipeline.call(front, back)
-    if "fuse" not in inspect.signature(pipeline.call).parameters:
-        raise Missing("Pipeline.call has no `fuse`")
-    return pipeline.call(front, back, fuse=True)  # type: ignore[call-arg, unused-ignore]
-
-
 def loop_over_edge(engine: Engine, payload: Payload, *, fused: bool = False) -> Pipeline:
     """A guest that calls another's `echo` with a payload, `times` times in a run."""
     front, back = engine.from_text(caller(payload), "caller"), engine.from_text(echo(payload), "echo")
@@ -54,4 +39,4 @@ def loop_over_edge(engine: Engine, payload: Payload, *, fused: bool = False) -> 
         .data("inputs.times", "front.times")
         .output("count", "front")
     )
-    return connect(pipeline, "front", "back", fused=fused)
+    return pipeline.call("front", "back", fuse=fused)

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from benchmarks._guests import STEP, STEP_AND_CALL
-from benchmarks._ours import connect, linked, own_engine
+from benchmarks._ours import linked, own_engine
 from benchmarks._ways import FULL, Effort, Maker, Way, expect, joined, measure, medians, peer, ratio, repeated
 from orchestrator import Pipeline
 
@@ -55,7 +55,7 @@ def _call(engine: Engine, fused: bool, stack: ExitStack) -> Way:
     for name in NAMES[1:]:
         pipeline.node(name, last if name == NAMES[-1] else middle, lifetime="session")
     for front, back in pairwise(NAMES):
-        connect(pipeline, front, back, fused=fused)
+        pipeline.call(front, back, fuse=fused)
     return _ours(pipeline.data("inputs.value", NAMES[0]).output("value", NAMES[0]), engine, stack)
 
 
