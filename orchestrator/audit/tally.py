@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import add, itemgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.audit.events import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
 
 Reason = Literal["chatty", "overload", "slow-reader", "fused"]
+Columns = Sequence[Sequence[Any]]
+"""Events on their side: of each of their places, what all of them have there."""
 Key = tuple[str, str, str, str, str, str]
 """kind, node, edge, function, decision, rule: what is summed up together."""
 
@@ -70,19 +73,19 @@ class Tally:
         self.request = _sum(self.request, event.request)
         self.response = _sum(self.response, event.response)
 
-    def add_all(self, events: Sequence[Event]) -> None:
+    def add_all(self, events: Columns) -> None:
         """Adds events none of which is a sum: the same as adding each, without a look at each by itself."""
-        starts, durations = list(map(_START, events)), list(map(_DURATION, events))
-        parents = set(map(_PARENT, events))
-        first = min(starts)
+        starts, durations, parents = events[_START], events[_DURATION], events[_PARENT]
+        first, parent = min(starts), parents[0]
+        alike = _is_one(parents) and (self.parent == parent or not self.count)
         self.first = min(self.first, first) if self.count else first
         self.last = max(self.last, max(map(add, starts, durations)))
-        self.parent = parents.pop() if len(parents | ({self.parent} if self.count else set())) == 1 else 1
+        self.parent = parent if alike else 1
         self.fused = False
-        self.count += len(events)
+        self.count += len(starts)
         self.busy += sum(durations)
-        self.request = _sums(self.request, map(_REQUEST, events))
-        self.response = _sums(self.response, map(_RESPONSE, events))
+        self.request = _sums(self.request, events[_REQUEST])
+        self.response = _sums(self.response, events[_RESPONSE])
 
     def event(self, run: str, span: int, key: Key, why: Reason) -> Event:
         """The sum as an event of kind `rest`."""
@@ -105,14 +108,24 @@ class Tallies:
         self.sums.setdefault(bounded(key_of(event), self.sums), Tally()).add(event)
 
     def add_all(self, events: Iterable[Event]) -> None:
-        """Adds events, neighbours of one key at once."""
-        for (kind, *_), group in groupby(events, _KEY):
-            if kind == "rest":
-                for event in group:
-                    self.add(event)
-                continue
+        """Adds events, neighbours of one key at once: mostly that is all of them."""
+        every = list(events)
+        if not every:
+            return
+        columns = list(zip(*every, strict=True))
+        if all(_is_one(columns[place]) for place in _KEY):
+            self._add_alike(every, columns)
+            return
+        for _, group in groupby(every, itemgetter(*_KEY)):
             alike = list(group)
-            self.sums.setdefault(bounded(key_of(alike[0]), self.sums), Tally()).add_all(alike)
+            self._add_alike(alike, list(zip(*alike, strict=True)))
+
+    def _add_alike(self, events: Sequence[Event], columns: Columns) -> None:
+        if events[0].kind == "rest":
+            for event in events:
+                self.add(event)
+        else:
+            self.sums.setdefault(bounded(key_of(events[0]), self.sums), Tally()).add_all(columns)
 
     def events(self, run: str, after: int = 0) -> Iterator[Event]:
         """An event of kind `rest` for each key; their spans are -1, -2 and so on, beginning behind -`after`."""
@@ -125,14 +138,17 @@ def _sum(left: int, right: int) -> int:
     return right if left < 0 else left + max(right, 0)
 
 
-def _sums(known: int, sizes: Iterable[int]) -> int:
+def _sums(known: int, sizes: Sequence[int]) -> int:
     """The same for many."""
-    found = list(sizes)
-    if min(found) < 0:
-        found = [size for size in found if size >= 0]
+    found = sizes if min(sizes) >= 0 else [size for size in sizes if size >= 0]
     return known if not found else sum(found, max(known, 0))
 
 
-_KEY = itemgetter(0, 6, 7, 8, 11, 12)
-"""Kind, node, edge, function, decision and rule of an event."""
-_START, _DURATION, _PARENT, _REQUEST, _RESPONSE = (itemgetter(place) for place in (1, 2, 5, 9, 10))
+def _is_one(column: Sequence[Any]) -> bool:
+    """Whether all of a column are the same; there is one at least."""
+    return column.count(column[0]) == len(column)
+
+
+_KEY = (0, 6, 7, 8, 11, 12)
+"""The places of an event's kind, node, edge, function, decision and rule."""
+_START, _DURATION, _PARENT, _REQUEST, _RESPONSE = 1, 2, 5, 9, 10
