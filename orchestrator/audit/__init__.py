@@ -2,7 +2,7 @@
 
 from orchestrator.audit.console import Console, tree
 from orchestrator.audit.environment import exporters_from_environment
-from orchestrator.audit.events import Decision, Event, Kind
+from orchestrator.audit.events import Decision, Event, Kind, Recorded
 from orchestrator.audit.exporter import Exporter
 from orchestrator.audit.ids import new_run, new_trace_id, parse_traceparent, trace_id, traceparent
 from orchestrator.audit.jsonl import JsonLines
@@ -17,6 +17,7 @@ __all__ = [
     "Exporter",
     "JsonLines",
     "Kind",
+    "Recorded",
     "Recorder",
     "Subscription",
     "Thinned",

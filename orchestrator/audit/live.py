@@ -8,7 +8,7 @@ from collections import deque
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from orchestrator.audit.events import KIND_OF, RUN_OF, Event
+from orchestrator.audit.events import KIND_OF, RUN_OF, Event, Recorded, event_of
 from orchestrator.audit.tally import Tallies
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Subscription:
         self.skipped = 0
         """How many events the reader has skipped so far."""
         self._room = room
-        self._ring: deque[Event] = deque()
+        self._ring: deque[Recorded] = deque()
         self._lost: dict[str, Tallies] = {}
         self._lock = threading.Lock()
         self._reader: threading.Event | None = None
@@ -43,7 +43,7 @@ class Subscription:
         """Whether no further event will come in; what is in the ring can still be read."""
         return self._closed
 
-    def offer(self, events: Sequence[Event]) -> None:
+    def offer(self, events: Sequence[Recorded]) -> None:
         """Takes events in, where a run is given those of that run; called by the recorder."""
         with self._lock:
             if self._closed:
@@ -67,7 +67,7 @@ class Subscription:
                 if self._lost:
                     self._tell()
                 if self._ring:
-                    return self._ring.popleft()
+                    return event_of(self._ring.popleft())
                 left = None if deadline is None else deadline - time.monotonic()
                 if self._closed or (left is not None and left <= 0):
                     return None

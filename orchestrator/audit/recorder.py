@@ -15,15 +15,15 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from orchestrator.audit.events import RUN_OF
+from orchestrator.audit.events import KIND_OF, RUN_OF, event_of
 from orchestrator.audit.live import Subscription
 from orchestrator.audit.tally import Tallies
 from orchestrator.diagnostics import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from orchestrator.audit.events import Event
+    from orchestrator.audit.events import Event, Recorded
     from orchestrator.audit.exporter import Exporter
 
 _BATCH = 2048
@@ -48,7 +48,7 @@ class Recorder:
         capacity: how many events the queue holds.
     """
 
-    record: Callable[[Event], None]
+    record: Callable[[Recorded], None]
     """Takes an event: the hot path. Never waits, never raises; after `close` it does nothing."""
 
     def __init__(self, exporters: Iterable[Exporter] = (), *, capacity: int = 65_536) -> None:
@@ -123,7 +123,7 @@ class _Core:
     def _reset(self) -> None:
         # With no room the first event takes the slow path, which starts or wakes the thread.
         self._room = 0
-        self._queue: deque[Event] = deque()
+        self._queue: deque[Recorded] = deque()
         self._left: dict[str, Tallies] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -132,13 +132,13 @@ class _Core:
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def record(self, event: Event) -> None:
+    def record(self, event: Recorded) -> None:
         if len(self._queue) < self._room:
             self._queue.append(event)
         else:
             self._squeeze(event)
 
-    def _squeeze(self, event: Event) -> None:
+    def _squeeze(self, event: Recorded) -> None:
         """Takes an event while the thread sleeps or the queue is full."""
         with self._lock:
             if self._closed:
@@ -146,10 +146,10 @@ class _Core:
             if not self._room:
                 self._room = self._capacity
                 self._start()
-            if len(self._queue) < self._room or event.kind == "run":
+            if len(self._queue) < self._room or KIND_OF(event) == "run":
                 self._queue.append(event)
             else:
-                self._left.setdefault(event.run, Tallies("overload")).add(event)
+                self._left.setdefault(RUN_OF(event), Tallies("overload")).add(event_of(event))
                 self.left_out += 1
 
     def _start(self) -> None:
@@ -252,11 +252,12 @@ class _Core:
                 self._drained.notify_all()
         return there > 0
 
-    def _hand(self, batch: list[Event]) -> None:
+    def _hand(self, batch: Sequence[Recorded]) -> None:
         if self._left:
             batch = [e for event in batch for e in (*self._rest_before(event), event)]
+        exported = list(map(event_of, batch)) if self.exporters else []
         for exporter in self.exporters:
-            self._guard(exporter, partial(_export, exporter, batch))
+            self._guard(exporter, partial(_export, exporter, exported))
         for view in self._views:
             view.offer(batch)
         if self._watching:
@@ -266,21 +267,21 @@ class _Core:
                 if run in self._watching:
                     self._show(run, list(events))
 
-    def _show(self, run: str, events: list[Event]) -> None:
+    def _show(self, run: str, events: Sequence[Recorded]) -> None:
         """Offers events to those that see one run; they see nothing after its end, and are forgotten."""
         for view in self._watching[run]:
             view.offer(events)
-        if events[-1].kind == "run":
+        if KIND_OF(events[-1]) == "run":
             with self._lock:
                 if all(view.closed for view in self._watching[run]):
                     del self._watching[run]
 
-    def _rest_before(self, event: Event) -> Iterable[Event]:
-        if event.kind != "run":
+    def _rest_before(self, event: Recorded) -> Iterable[Event]:
+        if KIND_OF(event) != "run":
             return ()
         with self._lock:
-            tallies = self._left.pop(event.run, None)
-        return tallies.events(event.run) if tallies else ()
+            tallies = self._left.pop(RUN_OF(event), None)
+        return tallies.events(RUN_OF(event)) if tallies else ()
 
     def _say_rest(self) -> None:
         """Hands over the sums of runs that have not ended."""

@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import add, itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-from orchestrator.audit.events import Event
+from orchestrator.audit.events import KIND_OF, Event, Recorded, event_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -107,7 +107,7 @@ class Tallies:
         """Adds an event to the sum of its key."""
         self.sums.setdefault(bounded(key_of(event), self.sums), Tally()).add(event)
 
-    def add_all(self, events: Iterable[Event]) -> None:
+    def add_all(self, events: Iterable[Recorded]) -> None:
         """Adds events, neighbours of one key at once: mostly that is all of them."""
         every = list(events)
         if not every:
@@ -120,12 +120,12 @@ class Tallies:
             alike = list(group)
             self._add_alike(alike, list(zip(*alike, strict=True)))
 
-    def _add_alike(self, events: Sequence[Event], columns: Columns) -> None:
-        if events[0].kind == "rest":
+    def _add_alike(self, events: Sequence[Recorded], columns: Columns) -> None:
+        if KIND_OF(events[0]) == "rest":
             for event in events:
-                self.add(event)
+                self.add(event_of(event))
         else:
-            self.sums.setdefault(bounded(key_of(events[0]), self.sums), Tally()).add_all(columns)
+            self.sums.setdefault(bounded(key_of(event_of(events[0])), self.sums), Tally()).add_all(columns)
 
     def events(self, run: str, after: int = 0) -> Iterator[Event]:
         """An event of kind `rest` for each key; their spans are -1, -2 and so on, beginning behind -`after`."""

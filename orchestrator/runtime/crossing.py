@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from orchestrator.audit import Event
 from orchestrator.contract import Violation, can_deny, denial, timed_out
 from orchestrator.engine import Denial
 from orchestrator.errors import Cancelled, ContractViolated, RunError, TimedOut, Trapped, ValueMismatch
@@ -197,17 +196,14 @@ def _plain_begin(crossing: Crossing) -> Begin:
 def _returned(crossing: Crossing) -> Callable[[Visit, int, object], None]:
     """What records a call that returned, in one event."""
     callee, edge, function, about = crossing.callee, crossing.edge, crossing.function, crossing.about
-    clock, new = time.perf_counter_ns, tuple.__new__
+    clock = time.perf_counter_ns
 
     def returned(visit: Visit, response: int, _result: object) -> None:
         run, start = visit.run, visit.start
         run.record(
-            new(
-                Event,
-                (
-                    "call", run.epoch + start, clock() - start, run.id, visit.span, visit.parent, callee, edge,
-                    function, visit.request, response, "allowed", "", about,
-                ),
+            (
+                "call", run.epoch + start, clock() - start, run.id, visit.span, visit.parent, callee, edge,
+                function, visit.request, response, "allowed", "", about,
             )
         )  # fmt: skip
 

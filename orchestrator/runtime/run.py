@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.audit import Event, new_run, trace_id
+from orchestrator.audit import Event, Recorded, new_run, trace_id
 from orchestrator.contract import Ledger
 from orchestrator.engine.frame import Frame, Stop
 from orchestrator.errors import Cancelled, LimitExceeded, RunError, TimedOut
@@ -59,7 +59,7 @@ class Run:
         self.program, self.inputs, self.traceparent = program, inputs, traceparent
         self.id = new_run(traceparent)
         self.stop = Stop()
-        self.record: Callable[[Event], None] = program.recorder.record
+        self.record: Callable[[Recorded], None] = program.recorder.record
         self.span = itertools.count(RUN_SPAN + 1).__next__
         self.rooms = Rooms(program, inputs)
         self.spent: RunError | None = None
@@ -233,5 +233,5 @@ def _limit(problem: RunError) -> str:
     return next((name for name in known if name in problem.message), "timeout" if not known else "limits")
 
 
-def _forget(_event: Event) -> None:
+def _forget(_event: Recorded) -> None:
     return None
