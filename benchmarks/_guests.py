@@ -188,21 +188,29 @@ def _escaped(data: bytes) -> str:
     return "".join(f"\\{byte:02x}" for byte in data)
 
 
-BYTES = f"""(component
+def lists(element: str, width: int) -> str:
+    """A component that exports `lists`: takes a list of numbers and answers its length; makes one, all its bytes 7.
+
+    Arguments:
+        element: the WIT type of a number.
+        width: its bytes.
+    """
+    return f"""(component
   (core module $m {memory(1024)}
     (func (export "measure") (param i32 i32) (result i32) (call $reset) (local.get 1))
-    (func (export "make") (param $count i32) (result i32) (local $at i32)
-      (local.set $at (call $realloc (i32.const 0) (i32.const 0) (i32.const 1) (local.get $count)))
-      (memory.fill (local.get $at) (i32.const 7) (local.get $count))
+    (func (export "make") (param $count i32) (result i32) (local $at i32) (local $size i32)
+      (local.set $size (i32.mul (local.get $count) (i32.const {width})))
+      (local.set $at (call $realloc (i32.const 0) (i32.const 0) (i32.const {width}) (local.get $size)))
+      (memory.fill (local.get $at) (i32.const 7) (local.get $size))
       (i32.store (i32.const {RESULT}) (local.get $at)) (i32.store (i32.const {RESULT + 4}) (local.get $count))
       (i32.const {RESULT}))
     (func (export "post") (param i32) (call $reset)))
   (core instance $i (instantiate $m))
-  (func $measure (param "value" (list u8)) (result u32) (canon lift (core func $i "measure") {_OPTIONS}))
-  (func $make (param "count" u32) (result (list u8)) (canon lift (core func $i "make") {_LIFT}))
-  (instance $bytes (export "measure" (func $measure)) (export "make" (func $make)))
-  (export "bench:guest/bytes" (instance $bytes)))"""
-"""Exports `bytes`: takes a list and answers its length; makes a list, of sevens."""
+  (func $measure (param "value" (list {element})) (result u32) (canon lift (core func $i "measure") {_OPTIONS}))
+  (func $make (param "count" u32) (result (list {element})) (canon lift (core func $i "make") {_LIFT}))
+  (instance $lists (export "measure" (func $measure)) (export "make" (func $make)))
+  (export "bench:guest/lists" (instance $lists)))"""
+
 
 STEP = """(component
   (core module $m (func (export "step") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))

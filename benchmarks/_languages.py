@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from benchmarks._guests import echo, text
-from benchmarks._ways import Missing
+from benchmarks._ways import Missing, say
 from orchestrator.engine import Component, Engine, Linker
 from orchestrator.engine.imports import is_wasi
 from orchestrator.errors import BuildError
@@ -75,7 +74,7 @@ KINDS = tuple(_KINDS)
 
 
 def _build_javascript(folder: Path, made: Path) -> None:
-    print(f"building the JavaScript guest with {BUILDER} from npm, once", file=sys.stderr)
+    say(f"building the JavaScript guest with {BUILDER} from npm, once")
     with tempfile.TemporaryDirectory(dir=folder) as name:
         work = Path(name)
 

@@ -79,25 +79,32 @@ def test_a_hop_is_measured_for_each_row() -> None:
     assert [name for name, value in found.items() if value is None and "fused" not in name] == []
 
 
+LISTS = {f"{way}{peer}" for way in ("in", "out") for peer in ("", "_stock")} | {"stock", "ours", "edge"}
+FEW_LISTS = {"edge_stock", "host", "host_stock"}
+
+
+def of_lists(ways: set[str], size: str) -> set[str]:
+    return {f"{element}{way}_us_{size}" for element in ("", "f32_") for way in ways}
+
+
 @pytest.mark.usefixtures("no_peers")
 def test_every_way_of_a_list_is_measured() -> None:
     found = bulk.run(TINY, {"1kb": 1024, "1mb": 2048})
-    echoed = {"stock", "ours", "edge", "f32_stock", "f32_ours"}
-    full = echoed | {f"{way}{peer}" for way in ("in", "out", "host") for peer in ("", "_stock")} | {"edge_stock"}
-    assert figures(found) == {f"{way}_us_1kb" for way in echoed} | {f"{way}_us_1mb" for way in full}
-    assert {name for name, value in found.items() if value is None} == {"f32_ours_us_1kb", "f32_ours_us_1mb"}
+    assert figures(found) == of_lists(LISTS, "1kb") | of_lists(LISTS | FEW_LISTS, "1mb")
+    needing = {f"f32_{way}_us_{size}" for way in ("ours", "in", "out") for size in ("1kb", "1mb")}
+    assert {name for name, value in found.items() if value is None} == needing
 
 
 @pytest.mark.filterwarnings("default")
-def test_an_array_comes_back_as_it_went() -> None:
+def test_arrays_are_measured() -> None:
     pytest.importorskip("numpy")
-    with own_engine() as engine, ExitStack() as stack:
-        assert bulk._array(engine, 1024, stack)(1) is None
+    found = bulk.run(TINY, {"1kb": 1024})
+    assert None not in found.values()
 
 
 def test_more_than_stock_carries_is_not_tried() -> None:
-    with ExitStack() as stack, pytest.raises(Missing) as caught:
-        bulk._stock_echo("u8", bulk.STOCK_CARRIES + 1, stack)
+    with own_engine() as engine, ExitStack() as stack, pytest.raises(Missing) as caught:
+        bulk.Bytes(engine, bulk.STOCK_CARRIES + 1).ways(full=False)["stock"](stack)
     assert str(caught.value) == "wasmtime's C API carries no list of that many elements"
 
 
