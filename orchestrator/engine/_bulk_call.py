@@ -15,8 +15,10 @@ from orchestrator.engine._layouts import alone, layout_of
 from orchestrator.engine._libc import ROOM
 from orchestrator.engine._numbers import Number, Numbers
 from orchestrator.engine._reflat import reflat
+from orchestrator.engine._store import storer
 from orchestrator.engine.carried import Block, Carried, python_of
-from orchestrator.interface.sizes import layout
+from orchestrator.interface.sizes import layout, offsets
+from orchestrator.interface.types import Tuple
 
 if TYPE_CHECKING:
     from orchestrator.engine._calls import Exported
@@ -105,21 +107,42 @@ class BulkCall:
         if not any(isinstance(value, Carried) for value in values):
             return self._layout.lower(values, memory)
         first = next((value for value in values if value.__class__ is Block), None)
-        if first is None or self._spilled:
+        if first is None:
             return self._layout.lower([python_of(value) for value in values], memory)
         end = first.start + len(first.data)
         if end > len(memory):
             raise full(end - len(memory), memory)
         memory[first.start : end] = first.data
         advance(memory, end)
+        numbers = self._spilled_around(first, values) if self._spilled else self._flat_around(first, values)
+        if self._by_pointer:
+            numbers.append(self.arena.take(*self._room))
+        return tuple(numbers)
+
+    def _flat_around(self, first: Block, values: Sequence[Any]) -> list[Number]:
+        """The numbers of the arguments, of which one lies in the memory already."""
         numbers: list[Number] = []
+        memory = self.arena.memory
         for type_, value in zip(self._types, values, strict=True):
             numbers += (
                 reflat(type_)(memory, first.at) if value is first else alone(type_).lower([python_of(value)], memory)
             )
-        if self._by_pointer:
-            numbers.append(self.arena.take(*self._room))
-        return tuple(numbers)
+        return numbers
+
+    def _spilled_around(self, first: Block, values: Sequence[Any]) -> list[Number]:
+        """The same where all of them are passed by one pointer: what lies there is put among the others.
+
+        What it points to stays where it is.
+        """
+        memory = self.arena.memory
+        start = self.arena.take(*layout(Tuple(self._types)))
+        for type_, place, value in zip(self._types, offsets(self._types), values, strict=True):
+            at, size = start + place, layout(type_)[0]
+            if value is first:
+                memory[at : at + size] = memory[first.at : first.at + size]
+            else:
+                advance(memory, storer(type_)(python_of(value), memory, at, following(memory)))
+        return [start]
 
     def _taken(self, at: int, memory: memoryview) -> Block:
         """The result, copied out with all that it points to, which was written behind it."""

@@ -14,7 +14,7 @@ from orchestrator.engine._flat import flat
 from orchestrator.engine._leaves import discriminant_code, flag_codes, sides
 from orchestrator.engine._numbers import Number
 from orchestrator.interface.numbers import CODES
-from orchestrator.interface.sizes import layout
+from orchestrator.interface.sizes import layout, offsets
 from orchestrator.interface.types import (
     Enum,
     Flags,
@@ -63,12 +63,7 @@ def _number(name: str) -> Reflat:
 
 
 def _parts(types: Sequence[Type]) -> Reflat:
-    places, end = [], 0
-    for type_ in types:
-        size, align = layout(type_)
-        start = (end + align - 1) & -align
-        places.append((start, reflat(type_)))
-        end = start + size
+    places = tuple(zip(offsets(types), map(reflat, types), strict=True))
     return lambda memory, at: tuple(number for start, part in places for number in part(memory, at + start))
 
 

@@ -14,7 +14,7 @@ from orchestrator.interface._mismatch import Cache
 from orchestrator.interface._python_form import refused
 from orchestrator.interface.convert import check
 
-__all__ = ["layout", "size", "sizer"]
+__all__ = ["layout", "offsets", "size", "sizer"]
 
 _PRIMITIVES = {
     "bool": (1, 1), "s8": (1, 1), "u8": (1, 1), "s16": (2, 2), "u16": (2, 2), "s32": (4, 4), "u32": (4, 4),
@@ -28,6 +28,16 @@ def layout(type_: t.Type) -> tuple[int, int]:
     """Size and alignment of the type, in bytes: of an element of a list of it."""
     found: tuple[int, int] = _layouts(type_)
     return found
+
+
+def offsets(types: Iterable[t.Type]) -> tuple[int, ...]:
+    """Where each of the types begins that stand one after the other, as the fields of a record do, in bytes."""
+    found, end = [], 0
+    for type_ in types:
+        own, alignment = layout(type_)
+        found.append(_up(end, alignment))
+        end = found[-1] + own
+    return tuple(found)
 
 
 def size(type_: t.Type, value: Any) -> int:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from orchestrator import Engine, Pipeline, RunError, ValueMismatch, Variant
-from orchestrator.engine import Component
+from orchestrator.engine import Carried, Component
+from orchestrator.interface import types as t
 from tests.behaviour.stories import play, staged
 from tests.support.parts import NUM
+from tests.support.wat import MEMORY, Types, echo, wide
 
 PERSON = "record { name: string, ages: list<u32>, nick: option<string>, pair: tuple<u8, string> }"
 ANN = {"name": "Ann", "ages": [3, 4], "nick": "A", "pair": (7, "seven")}
@@ -212,3 +214,72 @@ def test_nothing_crosses_into_a_node_that_is_skipped(engine: Engine, numbers: Co
         skipped, ran = stage.run(n=1), stage.run(n=5)
     assert (skipped.outputs, skipped.story) == ({"sum": None, "after": None}, ["run"])
     assert ran.outputs == {"sum": 10, "after": 20}
+
+
+NAMED = t.Record((t.Field("name", t.STRING), t.Field("size", t.Option(t.U64))))
+_NAMED = Types(imported=False)
+_SHOWN = _NAMED.show(NAMED)
+LISTS = f"""(component {" ".join(_NAMED.declarations)}
+  (type $list (list {_SHOWN}))
+  (core module $m {MEMORY}
+    (func (export "same") (param i32 i32) (result i32)
+      (i32.store (i32.const 16) (local.get 0)) (i32.store (i32.const 20) (local.get 1)) (i32.const 16))
+    (func (export "post") (param i32) (call $reset)))
+  (core instance $i (instantiate $m))
+  (func (export "same") (param "x" $list) (result $list) (canon lift (core func $i "same")
+    (memory (core memory $i "memory")) (realloc (core func $i "realloc")) (post-return (core func $i "post")))))"""
+"""Gives back the list of `NAMED` that it gets."""
+SOME_NAMED = {"name": "é", "size": 2**64 - 1}
+
+
+@pytest.mark.parametrize("path", [False, True], ids=["whole", "a part"])
+@pytest.mark.parametrize(
+    ("type_", "value"), [(NAMED, SOME_NAMED), (t.List(NAMED), [SOME_NAMED] * 3)], ids=["C values", "memory"]
+)
+def test_a_value_stays_outside_of_python_until_somebody_looks(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, type_: t.Type, value: Any, path: bool
+) -> None:
+    """From component to component nothing is made of it; a path into it looks, and so does an output."""
+    looked: list[str] = []
+    made = Carried.python
+
+    def noted(carried: Carried) -> Any:
+        looked.append("looked")
+        return made(carried)
+
+    monkeypatch.setattr(Carried, "python", noted)
+    passed = wide(type_)
+    component = engine.from_text(echo(passed), "echo")
+    pipeline = Pipeline("chain").input("x", passed).data("inputs.x", "a")
+    for name in "abc":
+        pipeline.node(name, component, run="echo")
+    pipeline.data("a", "b").data("b", "c")
+    if path:
+        pipeline.node("part", python=lambda x: x, signature="func(x: u64) -> u64").data("b.3", "part")
+    given = (*range(17), value)
+    with pipeline.link(engine) as linked:
+        linked.run(x=given)
+        assert looked == (["looked"] if path else [])
+    with pipeline.output("out", "c").link(engine) as linked:
+        assert linked.run(x=given).outputs == {"out": given}
+
+
+@pytest.mark.parametrize("order", [("x1", "x3"), ("x3", "x1")], ids=["in order", "the other way round"])
+def test_of_several_values_one_stays_where_it_came_from(engine: Engine, order: tuple[str, str]) -> None:
+    """They are passed by one pointer: the others are laid out around that one."""
+    names, pair, many = t.List(NAMED), t.Tuple((t.U8, t.STRING)), wide(t.BOOL)
+    together = engine.from_text(echo(pair, names, many, names), "together")
+    values: dict[str, Any] = {"x1": [SOME_NAMED] * 2, "x3": [{"name": "b", "size": None}] * 300}
+    flags = (*range(17), True)
+    pipeline = Pipeline("several").input("pair", pair).input("many", many).output("out", "together")
+    pipeline.node("together", together, run="echo").data("inputs.pair", "together.x0").data(
+        "inputs.many", "together.x2"
+    )
+    for name, target in zip("ab", order, strict=True):
+        texts = engine.from_text(LISTS, name)
+        pipeline.input(name, names).node(name, texts, run="same").data(f"inputs.{name}", name)
+        pipeline.data(name, f"together.{target}")
+    given = {name: values[target] for name, target in zip("ab", order, strict=True)}
+    with pipeline.link(engine) as linked:
+        out = linked.run(pair=(7, "sieben"), many=flags, **given)["out"]
+    assert out == ((7, "sieben"), values["x1"], flags, values["x3"])

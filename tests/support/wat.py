@@ -95,17 +95,22 @@ def wide(type_: t.Type) -> t.Tuple:
     return t.Tuple((t.U64,) * WIDE + (type_,))
 
 
-def echo(type_: t.Type) -> str:
-    """A component whose function `echo` gives back what it gets, without looking at it; the type must be `wide`."""
+def echo(*given: t.Type) -> str:
+    """A component whose function `echo` gives back what it gets, without looking at it: the type must be `wide`.
+
+    Of several types, which must be that together, it gives a tuple; its parameters are then `x0`, `x1` and so on.
+    """
     types = Types(imported=False)
-    shown = types.show(type_)
+    several = len(given) > 1
+    params = " ".join(f'(param "x{at if several else ""}" {types.show(type_)})' for at, type_ in enumerate(given))
+    shown = types.show(t.Tuple(given) if several else given[0])
     return f"""(component
       {" ".join(types.declarations)}
       (core module $m {MEMORY}
         (func (export "echo") (param i32) (result i32) (local.get 0))
         (func (export "post") (param i32) (call $reset)))
       (core instance $i (instantiate $m))
-      (func $echo (param "x" {shown}) (result {shown})
+      (func $echo {params} (result {shown})
         (canon lift (core func $i "echo") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))
           (post-return (core func $i "post"))))
       (export "echo" (func $echo)))"""
