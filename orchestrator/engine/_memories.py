@@ -92,7 +92,7 @@ class Bank:
     """The memories of one instance, in the order in which they are made.
 
     `begun` are those that began with a page or more: their order is what a binary tells. `refused` says whether one was
-    not let grow: few guests go on well from there, and most end in a way that does not say why.
+    not let grow since the instance was entered: most guests end soon after, in a way that does not say why.
 
     Arguments:
         limit: bytes of all of them together.

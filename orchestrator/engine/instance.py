@@ -174,6 +174,8 @@ class Instance:
             self._release()
             raise
         self.frame = frame
+        if self.bank is not None:
+            self.bank.refused = False
 
     def enter_nested(self, frame: Frame) -> None:
         """`enter`, for a call out of an instance that is entered itself: the epoch ticks already."""

@@ -87,6 +87,20 @@ def test_a_memory_grows_to_its_own_maximum_and_the_end_of_its_addresses(engine: 
         assert call(made, "get", 2**32 - 1) == 7
 
 
+def test_a_guest_that_ends_after_it_was_refused_memory_met_its_limit(engine: Engine) -> None:
+    greedy = """(memory 1) (func (export "again") (param i32 i32)
+      (drop (memory.grow (local.get 0))) (if (local.get 1) (then unreachable)))"""
+    text = looked(greedy, "grow get again")
+    with instance(engine, text, InstanceSettings(memory=3 * PAGE)) as made, pytest.raises(LimitExceeded) as caught:
+        call(made, "again", 3, 1)
+    assert caught.value.message == "the guest asked for more memory than its limit, 196608 bytes, and ended"
+    assert caught.value.causes[0].startswith("it ended with: ")
+    with instance(engine, text, InstanceSettings(memory=3 * PAGE)) as made:
+        assert call(made, "grow", 3) == -1
+        with pytest.raises(Trapped, match="out of bounds"):  # a later call, which asked for nothing
+            call(made, "get", PAGE)
+
+
 def test_what_a_heap_of_objects_takes_counts(engine: Engine) -> None:
     body = """(type $a (array (mut i8))) (type $l (struct (field (ref null $a)) (field (ref null $l))))
       (global $g (mut (ref null $l)) (ref.null $l)) (memory 1)
