@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wasmtime import WasmtimeError
 
 from benchmarks import __main__ as command
 from benchmarks import _guests, _languages, _ways, bulk, chain, codec, hop, instantiate, memory, parallel
@@ -102,10 +103,18 @@ def test_arrays_are_measured() -> None:
     assert None not in found.values()
 
 
-def test_more_than_stock_carries_is_not_tried() -> None:
-    with own_engine() as engine, ExitStack() as stack, pytest.raises(Missing) as caught:
-        bulk.Bytes(engine, bulk.STOCK_CARRIES + 1).ways(full=False)["stock"](stack)
-    assert str(caught.value) == "wasmtime's C API carries no list of that many elements"
+def test_what_is_refused_is_null(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refusing(*_: object) -> object:
+        def call(_value: object) -> object:
+            raise WasmtimeError("too much\ndata")
+
+        return call
+
+    monkeypatch.setattr(bulk, "stock", refusing)
+    found = bulk.run(TINY, {"1kb": 1024})
+    stock_of_bytes = {f"{way}_us_1kb" for way in ("stock", "in_stock", "out_stock")}
+    assert {name for name in stock_of_bytes if found[name] is None} == stock_of_bytes
+    assert "stock@1kb: not measured: too much data" in capsys.readouterr().err
 
 
 def test_threads_and_processes_are_measured() -> None:
