@@ -59,6 +59,8 @@ NOWHERE = Where()
 Lifetime = Literal["run", "call", "session"]
 Bulk = Literal["auto", "always", "never"]
 Access = Literal["read", "write"]
+Clock = Literal["none", "fixed", "monotonic", "wall"]
+Random = Literal["none", "seeded", "secure"]
 Stdio = Literal["none", "captured", "inherit"]
 Violation = Literal["fail", "deny"]
 Cause = Literal["timeout", "trap", "err"]
@@ -148,28 +150,107 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """A folder of the host that the guest sees at `at`."""
+    """A folder of the host that the guest sees at `at`.
+
+    Arguments:
+        quota: bytes that the guest may add to it in one run; None for no bound.
+        files: files and folders that it may add in one run; None for no bound.
+        hidden: whether names that begin with a dot are there for the guest.
+        optional: the node can live without it where a ceiling forbids it, or with less.
+    """
 
     path: str
     at: str
     access: Access = "read"
+    quota: int | None = None
+    files: int | None = None
+    hidden: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """Addresses that the guest may send requests to.
+
+    Arguments:
+        url: `scheme://host[:port]/path`, where `*` stands for one label of the host or one part of the path and `**`,
+            at the end of the path, for any number of parts.
+        methods: in capitals.
+        max_request, max_response: bytes of a body.
+        timeout: seconds of a whole exchange.
+        optional: see `Storage`.
+    """
+
+    url: str
+    methods: tuple[str, ...] = ("GET", "HEAD")
+    max_request: int | None = None
+    max_response: int | None = None
+    timeout: float | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret that the host adds to requests, and that the guest never sees.
+
+    Arguments:
+        name: by which the operator gives its value.
+        to: `scheme://host[:port]` of the only requests that get it.
+        header: `Name: text`, where `{}` stands for the value.
+        optional: see `Storage`.
+    """
+
+    name: str
+    to: str
+    header: str
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """What a node may reach beyond its edges; nothing by default."""
+    """What a node may reach beyond its edges; nothing by default.
+
+    Arguments:
+        clock: `none` is 1970 and a virtual clock, `fixed` stands still at `clock_at` (the run's begin where that is
+            None), `monotonic` measures durations, `wall` tells the time too.
+        clock_at: seconds since the epoch.
+        random: `none` is a constant stream, `seeded` repeats with `random_seed`, `secure` is the host's own.
+        optional: any of them may be narrowed where a ceiling forbids it.
+    """
 
     storage: tuple[Storage, ...] = ()
+    http: tuple[Http, ...] = ()
+    secrets: tuple[Secret, ...] = ()
     environment: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    clock: Clock = "none"
+    clock_at: float | None = None
+    random: Random = "none"
+    random_seed: int = 0
     stdio: Stdio = "captured"
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a node may use at most. memory: bytes, of all its memories together. timeout: seconds, of one call of it."""
+    """What a node may use at most; None for what nothing but the engine bounds.
+
+    Arguments:
+        memory: bytes, of all its memories together.
+        tables: elements, of all its tables together.
+        timeout: seconds, of one call of it.
+        fuel: instructions, about one unit each, of one run of it.
+        host_calls: calls of what the host serves, in one run.
+        output: bytes that it prints in one run; more is cut.
+        handles: resources that it holds at a time.
+    """
 
     memory: int | None = None
+    tables: int | None = None
     timeout: float | None = None
+    fuel: int | None = None
+    host_calls: int | None = None
+    output: int | None = None
+    handles: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
