@@ -152,7 +152,7 @@ def _described(engine: Engine, binary: bytes) -> tuple[World, tuple[str, ...]]:
         raise
     component = _component(engine, bones)
     world = reflect(engine, component)
-    return world, (*unserved(world), *wasi_problems(engine, component, world))
+    return world, (*unserved(world), *wasi_problems(world))
 
 
 def _component(engine: Engine, binary: bytes) -> cm.Component:

@@ -29,8 +29,6 @@ DropCallback = ctypes.CFUNCTYPE(PTR, PTR, PTR, U32)
 """(env, context, representation) -> error or null."""
 EpochCallback = ctypes.CFUNCTYPE(PTR, PTR, PTR, PTR, PTR)
 """(context, env, ticks to go on for, kind of update) -> error or null."""
-OutputCallback = ctypes.CFUNCTYPE(ctypes.c_ssize_t, PTR, PTR, SIZE)
-"""(env, address, size) -> bytes taken."""
 
 
 def _function(name: str, result: Any, *parameters: Any) -> Callable[..., Any]:
@@ -61,7 +59,6 @@ store_context = _function("wasmtime_store_context", PTR, PTR)
 store_limiter = _function("wasmtime_store_limiter", None, PTR, *[ctypes.c_int64] * 5)
 store_epoch_callback = _function("wasmtime_store_epoch_deadline_callback", None, PTR, EpochCallback, PTR, PTR)
 context_set_epoch_deadline = _function("wasmtime_context_set_epoch_deadline", None, PTR, U64)
-context_set_wasi = _function("wasmtime_context_set_wasi", PTR, PTR, PTR)
 increment_epoch = _function("wasmtime_engine_increment_epoch", None, PTR)
 
 instantiate = _function("wasmtime_component_linker_instantiate", PTR, PTR, PTR, PTR, PTR)
@@ -72,7 +69,6 @@ instance_function = _function("wasmtime_component_instance_get_func", BOOL, PTR,
 linker_new = _function("wasmtime_component_linker_new", PTR, PTR)
 linker_delete = _function("wasmtime_component_linker_delete", None, PTR)
 linker_root = _function("wasmtime_component_linker_root", PTR, PTR)
-linker_add_wasip2 = _function("wasmtime_component_linker_add_wasip2", PTR, PTR)
 linker_instance_delete = _function("wasmtime_component_linker_instance_delete", None, PTR)
 linker_add_instance = _function("wasmtime_component_linker_instance_add_instance", PTR, PTR, ctypes.c_char_p, SIZE, PTR)
 linker_add_function = _function(
@@ -92,16 +88,6 @@ host_resource_number = _function("wasmtime_component_resource_host_rep", U32, PT
 host_resource_delete = _function("wasmtime_component_resource_host_delete", None, PTR)
 any_to_host = _function("wasmtime_component_resource_any_to_host", PTR, PTR, PTR, PTR)
 host_to_any = _function("wasmtime_component_resource_host_to_any", PTR, PTR, PTR, PTR)
-
-wasi_new = _function("wasi_config_new", PTR)
-wasi_delete = _function("wasi_config_delete", None, PTR)
-wasi_environment = _function("wasi_config_set_env", BOOL, PTR, SIZE, PTR, PTR)
-wasi_inherit_stdin = _function("wasi_config_inherit_stdin", None, PTR)
-wasi_inherit_stdout = _function("wasi_config_inherit_stdout", None, PTR)
-wasi_inherit_stderr = _function("wasi_config_inherit_stderr", None, PTR)
-wasi_stdout = _function("wasi_config_set_stdout_custom", None, PTR, OutputCallback, PTR, PTR)
-wasi_stderr = _function("wasi_config_set_stderr_custom", None, PTR, OutputCallback, PTR, PTR)
-wasi_folder = _function("wasi_config_preopen_dir", BOOL, PTR, ctypes.c_char_p, ctypes.c_char_p, BOOL)
 
 
 def address(pointer: Any) -> int:

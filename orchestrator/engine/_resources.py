@@ -1,8 +1,8 @@
 """Resources outside the component that made them: a handle each, and for each store the handles its guest was given.
 
-A guest that imports a resource knows it by a number, which stands for a `Handle` in its store's table. A handle knows
-its owner, the instance whose resource it is, and drops it there. So a resource crosses any number of edges without
-any store meeting a pointer of another.
+A guest that imports a resource knows it by a number, which stands for a `Handle` in its store's table, or for what the
+host made. A handle knows its owner, the instance whose resource it is, and drops it there. So a resource crosses any
+number of edges without any store meeting a pointer of another.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ctypes
 from typing import TYPE_CHECKING
 
 from orchestrator.engine import _native as c
+from orchestrator.engine.host import HostResource
 from orchestrator.errors import LimitExceeded, ValueMismatch
 
 if TYPE_CHECKING:
@@ -79,14 +80,14 @@ class Handles:
 
     def __init__(self, instance: Instance, numbers: dict[Resource, int]) -> None:
         self._instance, self._numbers = instance, numbers
-        self._table: dict[int, Handle] = {}
+        self._table: dict[int, Handle | HostResource] = {}
         self._lent: list[int] = []
         self._last = 0
 
     def __len__(self) -> int:
         return len(self._table)
 
-    def lift(self, any_: int, resource: Resource, owned: bool) -> Handle:
+    def lift(self, any_: int, resource: Resource, owned: bool) -> Handle | HostResource:
         """The handle behind a resource that leaves the store; one that is owned leaves the table too."""
         if not resource.imported:
             return Handle(self._instance, resource, int(c.resource_clone(any_)))
@@ -100,15 +101,20 @@ class Handles:
 
     def lower(self, handle: object, resource: Resource, owned: bool) -> int:
         """The address of the pointer by which the store knows the handle's resource."""
+        if isinstance(handle, HostResource):
+            return self._known(self._remember(resource.name, handle), resource, owned)
         if not isinstance(handle, Handle) or not handle.alive:
             raise ValueMismatch("", f"a live handle of {resource.name}", repr(handle))
         if not resource.imported:
             return self._own(handle, resource, owned)
-        number = self._remember(handle)
+        moved = Handle(handle.owner, handle.resource, handle.give()) if owned else handle
+        number = self._remember(resource.name, moved)
         if not owned:
             self._lent.append(number)
-        moved = Handle(handle.owner, handle.resource, handle.give()) if owned else handle
-        self._table[number] = moved
+        return self._known(number, resource, owned)
+
+    def _known(self, number: int, resource: Resource, owned: bool) -> int:
+        """The address of the pointer by which the store knows what has that number."""
         host = c.host_resource_new(owned, number, self._numbers[resource])
         any_ = ctypes.c_void_p()
         error = c.host_to_any(self._instance.context, host, ctypes.addressof(any_))
@@ -122,15 +128,15 @@ class Handles:
             raise ValueMismatch("", f"a {resource.name} of the component that is called", repr(handle))
         return handle.give() if owned else handle.lend()
 
-    def _remember(self, handle: Handle) -> int:
+    def _remember(self, name: str, handle: Handle | HostResource) -> int:
         if len(self._table) >= MAX_HANDLES:
             raise LimitExceeded(
-                f"a guest may hold {MAX_HANDLES} handles at a time, and wants one more of {handle.resource.name}: "
-                "it has to drop some"
+                f"a guest may hold {MAX_HANDLES} handles at a time, and wants one more of {name}: it has to drop some"
             )
         self._last = self._last % 0xFFFF_FFFE + 1
         while self._last in self._table:
             self._last = self._last % 0xFFFF_FFFE + 1
+        self._table[self._last] = handle
         return self._last
 
     def end_of_call(self) -> None:

@@ -217,9 +217,14 @@ def _copied_words(copy: Callable[[int, int], None], entries: int, count: int) ->
     return words[0], words[1]
 
 
-def _boxed(value: bytes) -> int:
+def boxed(value: bytes) -> int:
     """The address of a value on the C API's heap, which takes over what `value` owns."""
     return int(c.value_new(value))
+
+
+def result_of(is_ok: bool, payload: int) -> bytes:
+    """A result, of the address of a value that is its own, or of 0."""
+    return _pack("result", int(is_ok), payload)
 
 
 def free(value: bytes) -> None:
@@ -367,7 +372,7 @@ def _lower_tuple(items: tuple[Lower, ...]) -> Lower:
 def _lower_variant(cases: dict[str, Lower | None]) -> Lower:
     def lower_variant(value: VariantValue, handles: Handles) -> bytes:
         lower = cases[value.case]
-        payload = _boxed(lower(value.value, handles)) if lower else 0
+        payload = boxed(lower(value.value, handles)) if lower else 0
         return _pack("variant", *_bytes_words(value.case.encode()), payload)
 
     return lower_variant
@@ -377,7 +382,7 @@ def _lower_option(lower: Lower, nested: bool) -> Lower:
     def lower_option(value: Any, handles: Handles) -> bytes:
         if value is None:
             return _pack("option", 0)
-        return _pack("option", _boxed(lower(value["some"] if nested else value, handles)))
+        return _pack("option", boxed(lower(value["some"] if nested else value, handles)))
 
     return lower_option
 
@@ -386,7 +391,7 @@ def _lower_result(ok: Lower | None, err: Lower | None) -> Lower:
     def lower_result(value: dict[str, Any], handles: Handles) -> bytes:
         is_ok = "ok" in value
         lower, payload = (ok, value["ok"]) if is_ok else (err, value["err"])
-        return _pack("result", int(is_ok), _boxed(lower(payload, handles)) if lower else 0)
+        return result_of(is_ok, boxed(lower(payload, handles)) if lower else 0)
 
     return lower_result
 

@@ -1,58 +1,43 @@
-"""Has what a component imports of WASI the signatures that wasmtime serves? Asked of wasmtime, running nothing.
+"""Has what a component imports of WASI the signatures of the WIT that ships? Told from its world, running nothing.
 
-The linker does not look at the types of what Python defines, but it does at its own WASI's. A trial instantiation in
-a store that may hold no instance gets exactly as far as that check.
+wasmtime does not look at the types of what a host defines: a guest that imports a known name with another signature
+would have its numbers read as something else.
 """
 
 from __future__ import annotations
 
-from wasmtime import Engine, Store, WasmtimeError
-from wasmtime import component as cm
+from functools import cache
 
-from orchestrator.engine.imports import is_wasi, resource_numbers
-from orchestrator.interface.types import Interface, Resource, World
+from orchestrator import resources
+from orchestrator.engine.imports import is_wasi
+from orchestrator.interface import Packages
+from orchestrator.interface.compare import explain_interface
+from orchestrator.interface.types import Interface, World
+
+NEWEST = "0.2.12"
+"""The version of WASI whose WIT ships: all that 0.2.x has, of any x up to this one."""
 
 
-def wasi_problems(engine: Engine, component: cm.Component, world: World) -> tuple[str, ...]:
+def wasi_problems(world: World) -> tuple[str, ...]:
     """Why the component's WASI imports cannot be served, a line each; empty when they can."""
-    if not any(map(is_wasi, world.imports)):
-        return ()
-    linker, store = cm.Linker(engine), Store(engine)
-    linker.add_wasip2()
-    try:
-        _define_others(linker, world)
-    except WasmtimeError as problem:
-        return (str(problem),)
-    store.set_limits(instances=0)
-    try:
-        linker.instantiate(store, component)
-    except WasmtimeError as problem:
-        text = str(problem)
-        return () if "resource limit exceeded" in text else (_readable(text),)
-    return ()
+    found: list[str] = []
+    for item in world.imports:
+        if isinstance(item, Interface) and is_wasi(item):
+            found += _problems(item)
+    return tuple(found)
 
 
-def _define_others(linker: cm.Linker, world: World) -> None:
-    """Stand-ins for what edges will answer: only their names count, no type of theirs is looked at."""
-    numbers = resource_numbers(world)
-    with linker.root() as root:
-        for item in world.imports:
-            if is_wasi(item):
-                continue
-            if not isinstance(item, Interface):
-                root.add_func(item.name, lambda *_: None)
-                continue
-            with root.add_instance(str(item.name)) as instance:
-                for definition in item.types:
-                    if isinstance(definition.type, Resource) and definition.type in numbers:
-                        host = cm.ResourceType.host(numbers[definition.type])
-                        instance.add_resource(definition.name, host, lambda *_: None)
-                for function in item.functions:
-                    instance.add_func(function.name, lambda *_: None)
+def _problems(wanted: Interface) -> list[str]:
+    offered = _interfaces().get(wanted.name.base)
+    if offered is None:
+        return [f"imports `{wanted.name}`, which the host does not serve: it is no part of WASI {NEWEST}"]
+    causes = explain_interface(wanted, offered, "component", "host")
+    return [f"imports `{wanted.name}` with another signature than WASI {NEWEST}: {'; '.join(causes)}"] if causes else []
 
 
-def _readable(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip() and "Caused by" not in line]
-    return "imports something of WASI that is not served as it asks: " + "; ".join(
-        line.partition(": ")[2] if line[:1].isdigit() else line for line in lines
-    )
+@cache
+def _interfaces() -> dict[str, Interface]:
+    """The interfaces of WASI that ship, by their names without a version."""
+    folders = sorted(path for path in resources.wit().iterdir() if path.name.startswith("wasi-"))
+    packages = Packages.read(folders)
+    return {name.base: packages.interface(str(name)) for name in packages.interfaces()}

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from orchestrator.interface.types import Borrow, Function, Interface, Name, Own, Resource, World, walk
 
-SERVED = frozenset(("cli", "clocks", "filesystem", "io", "random", "sockets"))
-"""The packages of `wasi:` that wasmtime's own WASI 0.2 serves."""
+SERVED = frozenset(("cli", "clocks", "filesystem", "http", "io", "random", "sockets"))
+"""The packages of `wasi:` at 0.2 that the host serves."""
 
 
 def is_wasi(item: object) -> bool:
-    """Whether an import is one that wasmtime's WASI answers: cli, clocks, filesystem, io, random, sockets at 0.2."""
+    """Whether an import is one of WASI 0.2 that the host answers, its resources being the host's own."""
     return (
         isinstance(item, Interface)
         and item.name.namespace == "wasi"
@@ -21,20 +21,17 @@ def is_wasi(item: object) -> bool:
 
 
 def is_wasi_resource(resource: Resource) -> bool:
-    """Whether a resource is one that wasmtime's WASI makes: it means something in the guest's own store only."""
+    """Whether a resource is one that the host makes for WASI: it means something in the guest's own store only."""
     name = Name.parse(resource.interface)
     return resource.imported and name.namespace == "wasi" and name.package in SERVED
 
 
 def resource_numbers(world: World) -> dict[Resource, int]:
-    """A number for each resource that the component imports from another component, as its linker defines it."""
+    """A number for each resource that the component imports, as its linker defines it."""
     shown = (
-        definition.type
-        for item in world.imports
-        if isinstance(item, Interface) and not is_wasi(item)
-        for definition in item.types
+        definition.type for item in world.imports if isinstance(item, Interface) for definition in item.types
     )
-    resources = [type_ for type_ in shown if isinstance(type_, Resource) and not is_wasi_resource(type_)]
+    resources = [type_ for type_ in shown if isinstance(type_, Resource)]
     return {resource: number for number, resource in enumerate(dict.fromkeys(resources), start=1)}
 
 

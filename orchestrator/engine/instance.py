@@ -7,6 +7,7 @@ waits for the turn, in the order of arrival. Nothing here knows of nodes, edges 
 from __future__ import annotations
 
 import ctypes
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,13 +21,13 @@ from orchestrator.engine._chosen import EXPORTS, function_key
 from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.engine._failure import failure
 from orchestrator.engine._last_words import LastWords, Reason
-from orchestrator.engine._live import LIVE, release, watch
+from orchestrator.engine._live import LIVE, problem_of, watch
 from orchestrator.engine._memory import QUADS
 from orchestrator.engine._resources import Handles
 from orchestrator.engine.carried import python_of
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.turn import Turn
-from orchestrator.errors import ClosedError, Trapped
+from orchestrator.errors import ClosedError, LimitExceeded, Trapped
 from orchestrator.interface.convert import check
 from orchestrator.interface.plain import plain
 
@@ -76,7 +77,9 @@ class Instance:
         self.context_argument = ctypes.c_void_p(self.context)
         """The same as the C API takes it: it need not be made of a number at each call."""
         self._native = _Pair()
-        self._output = 0
+        self.host = settings.host
+        self.host_left: float = math.inf if settings.host_calls is None else settings.host_calls
+        """Calls of what the host serves that are left to it."""
         self.bank: Bank | None = None
         """Its memories, where this engine owns them."""
         self._arena: Arena | None = None
@@ -94,8 +97,8 @@ class Instance:
             TimedOut, Cancelled: the frame's deadline passed or its run was stopped.
         """
         self._limit()
-        words = self._words if self.settings.output is not None else None
-        self._output = self.settings.wasi.apply(self.context, words) if self.linker.uses_wasi else 0
+        if self.host is not None:
+            self.host.attach(self)
         LIVE[self.context] = self
         watch(self._store, self.context)
         arguments = (linker, self.context, self.linker.code.address, ctypes.addressof(self._native))
@@ -359,6 +362,24 @@ class Instance:
             return ""
         return f"the guest asked for more memory than its limit, {self.settings.memory} bytes, and ended"
 
+    def spent(self) -> LimitExceeded:
+        """What a guest gets that called the host more often than it may."""
+        return LimitExceeded(f"the guest called the host more than the {self.settings.host_calls} times it may (host-calls)")
+
+    def say(self, stream: str, data: bytes) -> None:
+        """Takes what the guest prints.
+
+        Arguments:
+            stream: `stdout` or `stderr`.
+        """
+        self._words(stream, data)
+
+    def check(self) -> None:
+        """Asked by what waits on the guest's thread: raises why it should not go on waiting."""
+        problem = problem_of(self)
+        if problem is not None:
+            raise problem
+
     def raise_in_guest(self, problem: BaseException) -> int:
         """Keeps what a host function raised, to be raised when the guest's call has unwound; the C error for it."""
         if self.pending is None:
@@ -422,7 +443,6 @@ class Instance:
             c.resource_delete(self.drops.pop())
         LIVE.pop(self.context, None)
         c.store_delete(self._store)
-        release(self._output)
 
 
 def _unheard(_stream: str, _data: bytes) -> None:

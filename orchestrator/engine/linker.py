@@ -15,7 +15,7 @@ from orchestrator.engine import _native as c
 from orchestrator.engine._chosen import IMPORTS, function_key
 from orchestrator.engine._live import dropped
 from orchestrator.engine._serve import Gate, forward, serve, unused
-from orchestrator.engine.imports import is_wasi, resource_numbers
+from orchestrator.engine.imports import resource_numbers
 from orchestrator.engine.instance import Instance
 from orchestrator.engine.settings import InstanceSettings
 from orchestrator.errors import ComponentError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.component import Component
     from orchestrator.engine.engine import Engine
     from orchestrator.engine.frame import Frame
+    from orchestrator.engine.host import Served
 
 HostFunction = Callable[[Instance, Sequence[Any]], Any]
 """(the calling instance, the arguments in their Python forms) -> the result in its Python form."""
@@ -42,7 +43,6 @@ class Linker:
         self.engine, self.component = engine, component
         self.code = engine.code(component)
         self.resources: dict[Resource, int] = resource_numbers(component.world)
-        self.uses_wasi = any(map(is_wasi, component.world.imports))
         self._callbacks: dict[tuple[Name | None, str], Any] = {}
         self._native: _Native | None = None
 
@@ -76,6 +76,16 @@ class Linker:
         from orchestrator.engine._serve_bulk import serve_bulk
 
         self._answer(interface, wanted, serve_bulk(wanted, function, arrays))
+
+    def serve(self, interface: Name, wanted: Function, function: Served) -> None:
+        """Has an import answered by a function of the host: see `host`.
+
+        Arguments:
+            function: takes what `wanted` says; nothing checks that.
+        """
+        from orchestrator.engine._serve_host import serve_host
+
+        self._answer(interface, wanted, serve_host(wanted, function))
 
     def _number(self, interface: Name | None, wanted: Function) -> int | None:
         """The number of the function of the shim that an import goes through; None where it goes through none."""
@@ -124,13 +134,10 @@ class Linker:
         if self.component.world.refused:
             raise ComponentError(f"{self.component.name} cannot be run: it {self.component.world.refused[0]}")
         native = _Native(c.linker_new(self.engine.address))
-        if self.uses_wasi:
-            _check(c.linker_add_wasip2(native.address))
         root = c.linker_root(native.address)
         try:
             for item in self.component.world.imports:
-                if not is_wasi(item):
-                    self._define(root, item)
+                self._define(root, item)
             self._define_shim(root)
         finally:
             c.linker_instance_delete(root)

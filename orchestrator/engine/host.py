@@ -1,0 +1,50 @@
+"""What the host serves a guest, as who serves it writes it: functions of Python over resources of Python.
+
+A served function is called on the guest's thread with the `Host` of the calling instance and the values of its
+parameters in their Python forms; a resource is a `HostResource`. It returns the value of its result. A result with an
+error case is returned as what stands in its `ok`, and `Refused` is raised for the other. Whatever else it raises ends
+the guest. Not for edges between components: a guest's own resources cross those as `Handle`s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from orchestrator.engine.frame import Frame
+    from orchestrator.engine.instance import Instance
+
+Served = Callable[..., Any]
+"""(the host's side of the calling instance, the values of the parameters) -> the value of the result."""
+
+
+class Host(Protocol):
+    """The host's side of one instance: what it may reach, and what it has open."""
+
+    def attach(self, instance: Instance) -> None:
+        """The instance is being made; called once, before its guest's first instruction."""
+
+
+class HostResource:
+    """What the host made and a guest knows by a handle. A subclass says what becomes of it when the handle is gone."""
+
+    __slots__ = ()
+
+    def drop(self, frame: Frame | None = None) -> None:
+        """The guest dropped its handle, or its instance ended; called once.
+
+        Arguments:
+            frame: the stay in which that happened; None after the last one.
+        """
+
+
+class Refused(Exception):
+    """The error case of a served function's result.
+
+    Arguments:
+        error: the value of the case, in its Python form.
+    """
+
+    def __init__(self, error: Any = None) -> None:
+        self.error = error

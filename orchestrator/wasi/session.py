@@ -1,0 +1,81 @@
+"""The host's side of one instance: what it may reach, and what of the host it has open.
+
+Every function that the host serves is given the session of the instance that calls. Each power asks its grant where it
+is used, and tells what was decided (`told`), which becomes an event.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from orchestrator.wasi.clocks import Clock
+from orchestrator.wasi.waiting import Waiting
+
+if TYPE_CHECKING:
+    from orchestrator.capability import Authority
+    from orchestrator.engine import Frame, Instance
+
+
+class Desk(Protocol):
+    """Who is told what a session decides, and knows what it belongs to."""
+
+    def decided(self, frame: Frame | None, operation: str, subject: str, rule: str, allowed: bool) -> None:
+        """A power was used or refused; called on the guest's thread, at every use.
+
+        Arguments:
+            frame: the stay in which it was.
+            operation: the power and what was done with it: `storage open`, `http GET`.
+            subject: upon what, as the guest may know it: a path of its own, an address without its query.
+            rule: the grant that allows it, or what denies it.
+        """
+
+    def began(self, frame: Frame | None) -> int:
+        """When the run began that the stay is part of, nanoseconds since the epoch."""
+
+
+class Nobody:
+    """A desk that keeps nothing."""
+
+    def decided(self, frame: Frame | None, operation: str, subject: str, rule: str, allowed: bool) -> None:
+        """Says nothing to anybody."""
+
+    def began(self, frame: Frame | None) -> int:
+        """The epoch."""
+        return 0
+
+
+class Session:
+    """See the module.
+
+    Arguments:
+        authority: what the instance may reach.
+        desk: who is told.
+    """
+
+    def __init__(self, authority: Authority, desk: Desk | None = None) -> None:
+        self.authority = authority
+        self._desk: Desk = desk or Nobody()
+        self._decided = self._desk.decided
+        self._instance: Instance | None = None
+
+    def attach(self, instance: Instance) -> None:
+        """See `engine.host.Host`."""
+        self._instance = instance
+        self.say: Callable[[str, bytes], None] = instance.say
+        self.waiting = Waiting(self.clock, instance.check, self._remaining)
+
+    @property
+    def frame(self) -> Frame | None:
+        """The stay that the guest is in."""
+        return None if self._instance is None else self._instance.frame
+
+    def _remaining(self) -> float:
+        frame = self.frame
+        return float("inf") if frame is None else frame.remaining()
+
+    def told(self, operation: str, subject: str, rule: str, allowed: bool = True) -> None:
+        """Tells what was decided: see `Desk.decided`."""
+        self._decided(self.frame, operation, subject, rule, allowed)
