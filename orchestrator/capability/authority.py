@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.capability import environment, stdio, storage
+from orchestrator.capability.clock import Time
+from orchestrator.capability.random import Numbers
 from orchestrator.capability.storage import GrantInput, Preopen
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.errors import RunError
@@ -21,11 +23,15 @@ class Authority:
     Arguments:
         preopens: folders of the host, and where the guest sees them.
         environment: names and values of the guest's environment, sorted by name.
+        clock: what it is told of the time.
+        random: which random numbers it gets.
         stdio: where the guest's standard output and error go.
     """
 
     preopens: tuple[Preopen, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    clock: Time = Time()
+    random: Numbers = Numbers()
     stdio: Stdio = "captured"
 
 
@@ -60,4 +66,10 @@ def prepare(grants: Grants, inputs: Mapping[str, Any], folder: Path, node: str =
         preopens = tuple(storage.prepare(grant, inputs, folder) for grant in grants.storage)
     except storage.NotGranted as error:
         raise RunError(str(error), node=node) from None
-    return Authority(preopens, environment.prepare(grants.environment), grants.stdio)
+    return Authority(
+        preopens,
+        environment.prepare(grants.environment),
+        Time(grants.clock, grants.clock_at),
+        Numbers(grants.random, grants.random_seed),
+        grants.stdio,
+    )

@@ -5,21 +5,23 @@
     carried.py     values between calls, outside of Python      fused.py       components that share a store
     frame.py       what a call brings into an instance          turn.py        one thread at a time in a store
     settings.py    what an instance is given                    cache.py       the folder of compiled components
-    build.py       components from their sources                imports.py     what the engine itself answers
-    stack.py       how deep a chain of calls may go
+    build.py       components from their sources                imports.py     what the host answers
+    host.py        what the host serves, as who serves it       stack.py       how deep a chain of calls may go
+                   writes it
 
 Inside, by what they are about:
 
     a binary         _sections reads it; _binary: what it makes; _outline: what it imports and exports; _lifts: what is
                      behind an export; _skeleton and _images put others in the places of its modules
     compiling        _compiler runs _compile, here or in another process; _code loads what came of it; _reflect,
-                     _wasi_check: its world, and whether WASI can serve it; _room: the size of the cache
+                     _wasi_check: its world, and whether its WASI is what is served; _room: the size of the cache
     around a guest   _component_text, _guest, _splice: text around binaries; _libc: the memory it brings; _shim: one
                      guest, for values in bulk; _fuse, _fusable, _tap: several guests, for fused nodes
     bulk values      _chosen: which functions; _direct: which of them need no shim; _flat, _leaves: how values lie;
                      _written, _store, _load, _block_sizes, _layouts: functions written for types; _reflat; _arena
     C values         _native, _memory: the C API; _kinds, _values, _sizes, _plan: values of it; _numbers: plain ones
-    calls            _calls, _bulk_call, _direct_call: into an instance; _serve, _serve_bulk: out of one; _resources
+    calls            _calls, _bulk_call, _direct_call: into an instance; _serve, _serve_bulk, _serve_host: out of one;
+                     _resources
     memories         _memories, _posix: mapped and recycled; _image_file: what they hold at first
     the rest         _live, _ticker: callbacks, and the clock of running guests; _failure, _last_words: why one ended;
                      _children: processes; _sources, _source_note, _build_failure: builds; _config: the settings
@@ -49,11 +51,12 @@ if TYPE_CHECKING:
     from orchestrator.engine.frame import Stop as Stop
     from orchestrator.engine.fused import FusedComponent as FusedComponent
     from orchestrator.engine.fused import Link as Link
+    from orchestrator.engine.host import Host as Host
+    from orchestrator.engine.host import HostResource as HostResource
+    from orchestrator.engine.host import Refused as Refused
     from orchestrator.engine.instance import Instance as Instance
     from orchestrator.engine.linker import Linker as Linker
-    from orchestrator.engine.settings import Folder as Folder
     from orchestrator.engine.settings import InstanceSettings as InstanceSettings
-    from orchestrator.engine.settings import WasiSettings as WasiSettings
 
 __all__, __getattr__, __dir__ = lazily(
     __name__,
@@ -67,8 +70,9 @@ __all__, __getattr__, __dir__ = lazily(
         "engine": ["Engine"],
         "frame": ["Frame", "Stop"],
         "fused": ["FusedComponent", "Link"],
+        "host": ["Host", "HostResource", "Refused"],
         "instance": ["Instance"],
         "linker": ["Linker"],
-        "settings": ["Folder", "InstanceSettings", "WasiSettings"],
+        "settings": ["InstanceSettings"],
     },
 )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable
-
 from orchestrator.engine._last_words import Reason
 from orchestrator.engine._native import take_message
 from orchestrator.errors import LimitExceeded, RunError, Trapped
@@ -22,22 +19,20 @@ _LIMITS = {
 _FRAMES = 12
 
 
-def failure(
-    exit_status: Callable[[int, int], bool], error: int, said: Reason | None = None, refused: str = ""
-) -> RunError:
+def exited(code: int, refused: str = "") -> RunError:
+    """The exception for a guest that ended itself; arguments as for `failure`."""
+    ended = f"the guest ended itself with exit code {code}"
+    return LimitExceeded(refused, causes=(ended,)) if refused else Trapped(ended)
+
+
+def failure(error: int, said: Reason | None = None, refused: str = "") -> RunError:
     """The exception for a C error, which is freed.
 
     Arguments:
-        exit_status: the C API's function for it.
         said: why the guest ended itself, if it said so.
         refused: what the guest was not given before; it is taken to be why it ended.
     """
-    status = ctypes.c_int(0)
-    exited = exit_status(error, ctypes.addressof(status))
     text = take_message(error)
-    if exited:
-        ended = f"the guest ended itself with exit code {status.value}"
-        return LimitExceeded(refused, causes=(ended,)) if refused else Trapped(ended)
     head, causes = _parts(text)
     for mark, meaning in _LIMITS.items():
         if mark in text:

@@ -40,7 +40,6 @@ config_memory_creator = _function("wasmtime_config_host_memory_creator_set", Non
 error_new = _function("wasmtime_error_new", PTR, ctypes.c_char_p)
 error_delete = _function("wasmtime_error_delete", None, PTR)
 error_message = _function("wasmtime_error_message", None, PTR, PTR)
-error_exit_status = _function("wasmtime_error_exit_status", BOOL, PTR, PTR)
 
 bytes_new = _function("wasm_byte_vec_new", None, PTR, SIZE, ctypes.c_char_p)
 bytes_delete = _function("wasm_byte_vec_delete", None, PTR)

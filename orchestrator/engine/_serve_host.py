@@ -35,8 +35,11 @@ def callback(_env, context, _type, arguments, _count, results, _result_count):
     return None
 """
 _PLAIN = "value = function(caller.host, {arguments})"
-_LOWERED = _PLAIN + """
+_LOWERED = (
+    _PLAIN
+    + """
         memory[results:results + 32] = lower(value, handles)"""
+)
 _FALLIBLE = """try:
             value = function(caller.host, {arguments})
         except Refused as refused:

@@ -28,9 +28,7 @@ def is_wasi_resource(resource: Resource) -> bool:
 
 def resource_numbers(world: World) -> dict[Resource, int]:
     """A number for each resource that the component imports, as its linker defines it."""
-    shown = (
-        definition.type for item in world.imports if isinstance(item, Interface) for definition in item.types
-    )
+    shown = (definition.type for item in world.imports if isinstance(item, Interface) for definition in item.types)
     resources = [type_ for type_ in shown if isinstance(type_, Resource)]
     return {resource: number for number, resource in enumerate(dict.fromkeys(resources), start=1)}
 

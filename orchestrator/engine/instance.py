@@ -19,7 +19,7 @@ from orchestrator.engine._arena import Arena, bound
 from orchestrator.engine._calls import Call, Exported, by_value, exported
 from orchestrator.engine._chosen import EXPORTS, function_key
 from orchestrator.engine._config import HOST_MEMORY
-from orchestrator.engine._failure import failure
+from orchestrator.engine._failure import exited, failure
 from orchestrator.engine._last_words import LastWords, Reason
 from orchestrator.engine._live import LIVE, problem_of, watch
 from orchestrator.engine._memory import QUADS
@@ -27,7 +27,7 @@ from orchestrator.engine._resources import Handles
 from orchestrator.engine.carried import python_of
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.turn import Turn
-from orchestrator.errors import ClosedError, LimitExceeded, Trapped
+from orchestrator.errors import ClosedError, LimitExceeded, RunError, Trapped
 from orchestrator.interface.convert import check
 from orchestrator.interface.plain import plain
 
@@ -340,7 +340,7 @@ class Instance:
     def failed(self, error: int) -> BaseException:
         """What a C error means; the instance ends with it, as every trap ends one."""
         pending, self.pending = self.pending, None
-        problem = pending or failure(c.error_exit_status, error, self._reason(), self._refused())
+        problem = pending or failure(error, self._reason(), self._refused())
         if pending is not None:
             c.error_delete(error)
         self.end(problem)
@@ -364,7 +364,7 @@ class Instance:
 
     def spent(self) -> LimitExceeded:
         """What a guest gets that called the host more often than it may."""
-        return LimitExceeded(f"the guest called the host more than the {self.settings.host_calls} times it may (host-calls)")
+        return LimitExceeded(f"the guest called the host more than the {self.settings.host_calls} times it may")
 
     def say(self, stream: str, data: bytes) -> None:
         """Takes what the guest prints.
@@ -373,6 +373,10 @@ class Instance:
             stream: `stdout` or `stderr`.
         """
         self._words(stream, data)
+
+    def exited(self, code: int) -> RunError:
+        """What a guest ends with that ended itself with a code."""
+        return exited(code, self._refused())
 
     def check(self) -> None:
         """Asked by what waits on the guest's thread: raises why it should not go on waiting."""

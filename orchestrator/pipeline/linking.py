@@ -69,8 +69,9 @@ def _loader(manifest: Manifest, given: Mapping[str, Component], engine: Engine) 
 
 
 def _packages() -> Any:
-    """The WIT packages that ship."""
+    """The WIT packages that ship, without those of WASI that the host serves: whoever compiles looks at them."""
     from orchestrator import resources
     from orchestrator.interface import Packages
 
-    return Packages.read(sorted(path for path in resources.wit().iterdir() if path.is_dir()))
+    every = sorted(path for path in resources.wit().iterdir() if path.is_dir())
+    return Packages.read(path for path in every if not path.name.startswith("wasi-") or path.name == "wasi-config")

@@ -12,10 +12,11 @@ from orchestrator.capability import Authority, prepare
 from orchestrator.engine.settings import DEFAULT_MEMORY, InstanceSettings
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, Trapped
+from orchestrator.runtime.desk import DESK
 from orchestrator.runtime.output import Printed
 from orchestrator.runtime.pool import Pool
 from orchestrator.runtime.visit import Visit
-from orchestrator.wasi import settings
+from orchestrator.wasi import Session, is_served
 
 if TYPE_CHECKING:
     from orchestrator.engine import Frame, Instance, Linker
@@ -45,7 +46,8 @@ class Home:
         alike = self.lifetime != "session" and self.authority is not None and self.authority.stdio != "inherit"
         self._pool = Pool(filler) if alike else None
         self._memory = node.limits.memory or DEFAULT_MEMORY
-        self._silent = None if linker.uses_wasi else InstanceSettings(self._memory)
+        uses_host = any(map(is_served, store.component.world.imports))
+        self._silent = None if uses_host else InstanceSettings(self._memory)
         """What each instance is given that can neither print nor reach anything."""
         self._session: Instance | None = None
         self._authority: Authority | None = None
@@ -79,7 +81,8 @@ class Home:
     def _made(self, frame: Frame, printed: Printed, authority: Authority, quotes: bool) -> Instance:
         made = self.linker.instantiate(
             frame,
-            self._silent or InstanceSettings(self._memory, wasi=settings(authority), output=printed, quotes=quotes),
+            self._silent
+            or InstanceSettings(self._memory, host=Session(authority, DESK), output=printed, quotes=quotes),
         )
         printed.instance = made
         self.store.watch(made)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.audit import Recorder, trace_id
 from orchestrator.engine import Engine, Linker, python_of
 from orchestrator.engine.frame import Frame
-from orchestrator.engine.imports import is_wasi
 from orchestrator.engine.stack import has_frames, needed_stack, stack_left
 from orchestrator.errors import Cancelled, ClosedError, LimitExceeded, RunError, TimedOut, ValueMismatch
 from orchestrator.interface.convert import check, has_json
@@ -34,10 +33,9 @@ from orchestrator.runtime.steps import steps_of
 from orchestrator.runtime.stores import Store, stores_of
 from orchestrator.runtime.threads import Threads
 from orchestrator.runtime.tools import Tool, denied, tool_functions
-from orchestrator.wasi import config_store, is_config_store
+from orchestrator.wasi import config_store, is_config_store, is_served, serve
 
 if TYPE_CHECKING:
-    from orchestrator.engine.component import Component
     from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedNode, LinkedTool
 
 _CLOSED = "the linked pipeline was closed"
@@ -72,7 +70,7 @@ class Program:
         self.hushed = _hushed(graph)
         """Nodes that are given or give what an edge redacts: what they say of a failure is not shown."""
         self._unblocked = all(
-            node.component is not None and not _blocks(node.component) for node in graph.nodes.values()
+            node.component is not None and node.grants.stdio != "inherit" for node in graph.nodes.values()
         )
         self._stack = needed_stack(graph.depth)
         self._closed = False
@@ -97,7 +95,9 @@ class Program:
         for item in node.component.world.imports:
             if not isinstance(item, Interface) or item in answered:
                 continue
-            if is_config_store(item):
+            if is_served(item):
+                _serve(linker, store.imported(node.name, item))
+            elif is_config_store(item):
                 _define(linker, store.imported(node.name, item), config_functions(node.config))
             elif item.name.base == TOOLS:
                 tools = tool_functions([self._tool(edge) for edge in node.tools])
@@ -219,7 +219,8 @@ class Program:
     def can_run_here(self) -> bool:
         """Whether guests may run on the calling thread: handing a run over costs more than a small one.
 
-        Only where none of them can block in the host, so that a deadline or an interrupt ends each at its next tick.
+        Only where none of them can block in the host, so that a deadline or an interrupt ends each at its next tick:
+        what is printed to the process's own output may have to wait for its reader.
         """
         if not self._unblocked or stack_left() < self._stack or not has_frames(self.graph.depth):
             return False
@@ -295,11 +296,6 @@ def _acquired(done: threading.Semaphore, frame: Frame) -> bool:
     return True
 
 
-def _blocks(component: Component) -> bool:
-    """Whether a component can wait for something in the host: wasmtime's own WASI lets it sleep, and wait for files."""
-    return any(map(is_wasi, component.world.imports))
-
-
 def _identity(program: Program, name: str) -> tuple[Any, ...]:
     """What an instance of a node depends on."""
     graph = program.graph
@@ -341,6 +337,11 @@ def _define(linker: Linker, item: Interface | Function, functions: Mapping[str, 
     assert isinstance(item, Interface)
     for function in item.functions:
         linker.define(item.name, function, functions[function.name])
+
+
+def _serve(linker: Linker, item: Interface | Function) -> None:
+    assert isinstance(item, Interface)
+    serve(linker, item)
 
 
 def _functions(item: Interface | Function) -> tuple[Name | None, tuple[Function, ...]]:

@@ -1,7 +1,15 @@
-"""WASI 0.2 as components meet it: which imports are served, and what an authority makes of them.
+"""WASI 0.2 and what else the host serves: one file per package, each call asking its grant.
 
-Served by wasmtime's own implementation, told here what an instance may reach. `wasi:config/store` is served from a
-node's `config`. Not for deciding what a node may reach: that is `capability`.
+    session     the host's side of one instance: its grants, clock, random numbers, waits
+    waiting     waiting on a guest's thread, and the end of it
+    streams     wasi:io
+    clocks, random, cli, filesystem, sockets, http
+                the packages of that name
+    web         agent:api/web, HTTP for who wants it simple
+    config      wasi:config/store, from a node's configuration
+
+A table in each file says what is served; nothing else is, whatever a guest imports. Not for deciding what a node may
+reach: that is `capability`. The engine knows nothing of it: it is given functions.
 """
 
 from __future__ import annotations
@@ -10,19 +18,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.imports import is_wasi
-from orchestrator.engine.settings import Folder, WasiSettings
 from orchestrator.interface.types import Function, Interface
+from orchestrator.wasi.session import Desk, Session
 
 if TYPE_CHECKING:
-    from orchestrator.capability import Authority
+    from orchestrator.engine import Linker
 
-__all__ = ["answers", "config_store", "is_config_store", "settings"]
+__all__ = ["Desk", "Session", "answers", "config_store", "is_config_store", "is_served", "serve"]
 
-_SERVED = "WASI 0.2's cli, clocks, filesystem, io, random and sockets are served, and wasi:config/store"
-_UNGRANTED = {
-    "http": "no grant for `wasi:http` exists in this version",
-    "nn": "no grant for `wasi:nn` exists in this version",
-}
+_SERVED = "WASI 0.2's cli, clocks, filesystem, http, io, random and sockets are served, and wasi:config/store"
+_UNGRANTED = {"nn": "no grant for `wasi:nn` exists in this version"}
 
 
 def answers(item: Interface | Function) -> tuple[str, ...] | None:
@@ -31,11 +36,16 @@ def answers(item: Interface | Function) -> tuple[str, ...] | None:
     Returns:
         None when it is not the host's to answer, `()` when it does, else why it does not, a line each.
     """
-    if is_wasi(item) or is_config_store(item):
+    if is_served(item) or is_config_store(item):
         return ()
     if not isinstance(item, Interface) or item.name.namespace != "wasi":
         return None
     return (_UNGRANTED.get(item.name.package, _SERVED),)
+
+
+def is_served(item: Interface | Function) -> bool:
+    """Whether an import is of WASI 0.2: its signature is looked at when the component is compiled."""
+    return is_wasi(item)
 
 
 def is_config_store(item: Interface | Function) -> bool:
@@ -43,10 +53,25 @@ def is_config_store(item: Interface | Function) -> bool:
     return isinstance(item, Interface) and item.name.base == "wasi:config/store"
 
 
-def settings(authority: Authority) -> WasiSettings:
-    """What wasmtime's WASI is told for an instance with that authority."""
-    folders = tuple(Folder(preopen.host, preopen.guest, preopen.writable) for preopen in authority.preopens)
-    return WasiSettings(folders, authority.environment, authority.stdio)
+def serve(linker: Linker, item: Interface) -> None:
+    """Has the functions of an import answered that is served."""
+    functions = _tables()[item.name.base]
+    for function in item.functions:
+        linker.serve(item.name, function, functions[function.name])
+
+
+def _tables() -> dict[str, dict[str, Any]]:
+    """What is served: by interface, by the name of the function."""
+    global _TABLES
+    if not _TABLES:
+        from orchestrator.wasi import cli, clocks, random, sockets, streams
+
+        for module in (streams, clocks, random, cli, sockets):
+            _TABLES |= module.INTERFACES
+    return _TABLES
+
+
+_TABLES: dict[str, dict[str, Any]] = {}
 
 
 def config_store(values: Mapping[str, str]) -> dict[str, Callable[[Sequence[Any]], Any]]:

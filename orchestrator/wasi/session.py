@@ -6,17 +6,22 @@ is used, and tells what was decided (`told`), which becomes an event.
 
 from __future__ import annotations
 
-import os
-import random
+import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.wasi.clocks import Clock
+from orchestrator.wasi.random import Numbers
 from orchestrator.wasi.waiting import Waiting
 
 if TYPE_CHECKING:
     from orchestrator.capability import Authority
     from orchestrator.engine import Frame, Instance
+    from orchestrator.errors import RunError
+
+_CONSTANT = 0x5EED
+"""The seed of the numbers that everyone gets who was granted none."""
 
 
 class Desk(Protocol):
@@ -56,16 +61,41 @@ class Session:
     """
 
     def __init__(self, authority: Authority, desk: Desk | None = None) -> None:
-        self.authority = authority
+        self.authority, self.stdio = authority, authority.stdio
         self._desk: Desk = desk or Nobody()
         self._decided = self._desk.decided
         self._instance: Instance | None = None
+        self.clock_rule = f"grants.clock: {authority.clock.mode}"
+        self.random_rule = f"grants.random: {authority.random.mode}"
+        self.stdio_rule = f"grants.stdio: {authority.stdio}"
 
     def attach(self, instance: Instance) -> None:
         """See `engine.host.Host`."""
         self._instance = instance
         self.say: Callable[[str, bytes], None] = instance.say
-        self.waiting = Waiting(self.clock, instance.check, self._remaining)
+        self.exited: Callable[[int], RunError] = instance.exited
+        """What a guest ends with that ended itself with a code."""
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The guest's clock."""
+        time = self.authority.clock
+        if time.mode != "fixed":
+            return Clock(time.mode, 0)
+        at = self._desk.began(self.frame) if time.at is None else round(time.at * 1e9)
+        return Clock(time.mode, at)
+
+    @cached_property
+    def random(self) -> Numbers:
+        """The guest's random numbers."""
+        mode, seed = self.authority.random.mode, self.authority.random.seed
+        return Numbers(None if mode == "secure" else seed if mode == "seeded" else _CONSTANT)
+
+    @cached_property
+    def waiting(self) -> Waiting:
+        """The guest's waits."""
+        assert self._instance is not None
+        return Waiting(self.clock, self._instance.check, self._remaining)
 
     @property
     def frame(self) -> Frame | None:
@@ -74,7 +104,7 @@ class Session:
 
     def _remaining(self) -> float:
         frame = self.frame
-        return float("inf") if frame is None else frame.remaining()
+        return math.inf if frame is None else frame.remaining()
 
     def told(self, operation: str, subject: str, rule: str, allowed: bool = True) -> None:
         """Tells what was decided: see `Desk.decided`."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine import Engine, Folder, InstanceSettings, WasiSettings
+from orchestrator.engine import Engine, InstanceSettings
 from orchestrator.errors import ComponentError, Trapped
 from tests.support.leftovers import left_alive
 from tests.support.wasi_guests import CLI, CREATE, FILES, READ, TRUNCATE, WRITE, said

@@ -1,0 +1,60 @@
+"""`wasi:random`: random numbers as a guest is given them.
+
+Without a grant they are the same in every instance; `seeded` ones are the same for the same seed. Only `secure` ones
+are the host's own.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import LimitExceeded
+
+if TYPE_CHECKING:
+    from orchestrator.wasi.session import Session
+
+MOST = 64 << 20
+"""Bytes that a guest may ask for at once."""
+
+
+class Numbers:
+    """The random numbers of one instance.
+
+    Arguments:
+        seed: of a stream that repeats; None for the host's own numbers.
+    """
+
+    __slots__ = ("octets",)
+
+    def __init__(self, seed: int | None) -> None:
+        self.octets = os.urandom if seed is None else random.Random(seed).randbytes
+        """So many random bytes."""
+
+    def word(self) -> int:
+        """64 random bits."""
+        return int.from_bytes(self.octets(8), "little")
+
+
+def _bytes(session: Session, size: int) -> bytes:
+    if size > MOST:
+        raise LimitExceeded(f"the guest asked for {size} random bytes at once; {MOST} are allowed")
+    session.told("random read", f"{size} bytes", session.random_rule)
+    return session.random.octets(size)
+
+
+def _word(session: Session) -> int:
+    session.told("random read", "8 bytes", session.random_rule)
+    return session.random.word()
+
+
+def _seed(session: Session) -> tuple[int, int]:
+    return _word(session), _word(session)
+
+
+INTERFACES: dict[str, dict[str, Any]] = {
+    "wasi:random/random": {"get-random-bytes": _bytes, "get-random-u64": _word},
+    "wasi:random/insecure": {"get-insecure-random-bytes": _bytes, "get-insecure-random-u64": _word},
+    "wasi:random/insecure-seed": {"insecure-seed": _seed},
+}
