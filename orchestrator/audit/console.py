@@ -22,6 +22,8 @@ _LONGEST = 160
 """Characters of a name or of a line that a guest printed."""
 _PRINTED = 10
 """Lines shown of what a node printed."""
+_TOLD = ("storage ", "http ", "secret ")
+"""The powers whose use is shown where it was allowed."""
 
 
 def tree(events: Iterable[Event], paint: Paint = plain) -> list[str]:
@@ -114,11 +116,17 @@ def _within(events: list[Event]) -> dict[int, list[Event]]:
     places = {key_of(event): event.parent for event in events if event.kind != "rest" or event.span > 0}
     within: dict[int, list[Event]] = defaultdict(list)
     for event in events:
-        if event.kind not in ("run", "start"):
+        if event.kind not in ("run", "start") and not _is_quiet(event):
             spread = event.kind == "rest" and event.parent == 1
             parent = places.get(key_of(event), 1) if spread else event.parent or 1
             within[parent].append(event)
     return within
+
+
+def _is_quiet(event: Event) -> bool:
+    """Whether it is an access that shows nothing of the host's and was allowed: of the clock, of what was printed."""
+    key = key_of(event)
+    return key[0] == "access" and event.decision == "allowed" and not key[3].startswith(_TOLD)
 
 
 def _head(run: str, own: Event | None) -> _Line:
@@ -157,6 +165,8 @@ def _group(group: list[Event], within: dict[int, list[Event]], gutter: str, belo
     kind = key_of(first)[0]
     if kind == "output":
         yield from _output(group, gutter, below)
+    elif kind == "access" and first.decision != "allowed":
+        yield _Line(gutter, (("error", _denied(first)), *_times(total)))
     elif kind in ("violation", "limit", "retry", "fallback"):
         yield _Line(gutter, (("error", _trouble(first, kind)), *_times(total)))
     elif total.fused:
@@ -170,6 +180,8 @@ def _group(group: list[Event], within: dict[int, list[Event]], gutter: str, belo
 
 
 def _name(event: Event, kind: str) -> tuple[tuple[str, str], ...]:
+    if kind == "access":
+        return (("call", _cut(event.function)),)
     if kind == "data":
         return (("data", _cut(event.edge)),)
     node = (("node", _cut(event.node)),) if event.node else ()
@@ -195,6 +207,11 @@ def _trouble(event: Event, kind: str) -> str:
         what = f"{what} to {detail.get('to')}"
     message = str(detail.get("message") or detail.get("limit") or detail.get("because") or "")
     return _cut(f"! {what}" + (f": {message}" if message else ""))
+
+
+def _denied(event: Event) -> str:
+    subject = str((event.detail or {}).get("subject") or "")
+    return _cut(f"! denied {event.function}" + (f" {subject}" if subject else "") + f": {event.rule}")
 
 
 def _output(group: list[Event], gutter: str, below: str) -> Iterator[_Line]:

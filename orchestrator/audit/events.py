@@ -16,6 +16,9 @@ Kind = Literal[
     "data",  # a value over a data edge
     "violation",  # a contract's rule was broken; parent is the crossing
     "limit",  # a limit was hit: memory, timeout, stack, calls
+    "access",  # the host used a power for a guest, or refused to: `function` is the power and what was done with it
+    # (`storage open`), `rule` the grant that allows it or what denies it, `detail` has subject; one that takes time
+    # (`http GET`) lasts
     "start",  # a run or a node began (for live views; it becomes no span)
     "retry",  # a node is run again after a failure; `detail` has because, left
     "fallback",  # another node stands in for one that failed; `detail` has to, because

@@ -29,7 +29,7 @@ MOMENTS = {
     "retry": names.RETRY_EVENT,
     "fallback": names.FALLBACK_EVENT,
 }
-"""The kinds of events that become events of a span, and their names."""
+"""The kinds of events that become events of a span, and their names; of accesses those that take no time do too."""
 _DETAILS = {
     "caller": names.CALLER,
     "digest": names.DIGEST,
@@ -44,6 +44,7 @@ _DETAILS = {
     "limit": names.LIMIT_NAME,
     "asked": names.LIMIT_ASKED,
     "allowed": names.LIMIT_ALLOWED,
+    "subject": names.SUBJECT,
     "message": names.MESSAGE,
     "stream": names.STREAM,
     "text": names.TEXT,
@@ -80,7 +81,7 @@ class SpanMaker:
         """The spans that these events complete."""
         made = []
         for event in events:
-            if event.kind in MOMENTS:
+            if event.kind in MOMENTS or (event.kind == "access" and not event.duration):
                 within = self._moments.setdefault(event.run, {})
                 within.setdefault(event.parent, []).append(_moment(event))
             elif event.kind != "start":
@@ -226,6 +227,7 @@ _NAMES: dict[str, Callable[[Event], str]] = {
     "node": lambda event: f"{names.INVOKE_AGENT} {event.node}",
     "call": _call_name,
     "data": lambda event: f"{names.DATA} {event.edge}",
+    "access": lambda event: event.function,
     "rest": lambda event: f"{_rest_name(event)} {event.edge or event.function or event.node}".rstrip(),
 }
 _OPERATIONS: dict[str, Callable[[Event], Attributes]] = {
@@ -238,7 +240,8 @@ _OPERATIONS: dict[str, Callable[[Event], Attributes]] = {
 def _moment(event: Event) -> SpanEvent:
     from opentelemetry.sdk.trace import Event as SpanEvent
 
-    return SpanEvent(MOMENTS[event.kind], attributes(event), event.start)
+    decided = names.ALLOWED_EVENT if event.decision == "allowed" else names.DENIED_EVENT
+    return SpanEvent(MOMENTS.get(event.kind, decided), attributes(event), event.start)
 
 
 def _kind(event: Event) -> SpanKind:
@@ -246,7 +249,7 @@ def _kind(event: Event) -> SpanKind:
 
     # A provider is somewhere else; a model without one is a component in this process.
     remote = event.kind == "call" and _model_operation(event) and (event.detail or {}).get("provider")
-    return SpanKind.CLIENT if remote else SpanKind.INTERNAL
+    return SpanKind.CLIENT if remote or event.kind == "access" else SpanKind.INTERNAL
 
 
 def _status(event: Event) -> Status:

@@ -43,7 +43,8 @@ class Linker:
         self.engine, self.component = engine, component
         self.code = engine.code(component)
         self.resources: dict[Resource, int] = resource_numbers(component.world)
-        self._callbacks: dict[tuple[Name | None, str], Any] = {}
+        self._callbacks: dict[tuple[Name | None, str], tuple[Any, int | None]] = {}
+        """By import the callback, and the number that it is given."""
         self._native: _Native | None = None
 
     def forward(
@@ -83,20 +84,23 @@ class Linker:
         Arguments:
             function: takes what `wanted` says; nothing checks that.
         """
-        from orchestrator.engine._serve_host import serve_host
+        from orchestrator.engine._serve_host import as_host_function, served, served_number
 
-        self._answer(interface, wanted, serve_host(wanted, function))
+        if self._number(interface, wanted) is None:
+            self._answer(interface, wanted, served, served_number(wanted, function))
+        else:
+            self.define(interface, wanted, as_host_function(wanted, function))
 
     def _number(self, interface: Name | None, wanted: Function) -> int | None:
         """The number of the function of the shim that an import goes through; None where it goes through none."""
         shim = self.code.shim
         return None if shim is None else shim.imports.get(function_key(interface, wanted.name))
 
-    def _answer(self, interface: Name | None, wanted: Function, callback: Any) -> None:
+    def _answer(self, interface: Name | None, wanted: Function, callback: Any, number: int | None = None) -> None:
         """Notes a callback; it is kept for good, since the native linker holds its address."""
         if (interface, wanted.name) in self._callbacks:
             raise ComponentError(f"the import {_path(interface, wanted)} has two answers")
-        self._callbacks[interface, wanted.name] = callback
+        self._callbacks[interface, wanted.name] = callback, number
 
     def instantiate(self, frame: Frame, settings: InstanceSettings | None = None) -> Instance:
         """A fresh instance: its own store, memory, limits and WASI state. The caller closes it.
@@ -170,18 +174,18 @@ class Linker:
         try:
             for key, number in numbers.items():
                 text = f"f{number}".encode()
-                _check(c.linker_add_function(inner.value or 0, text, len(text), by_key[key], None, None))
+                _check(c.linker_add_function(inner.value or 0, text, len(text), *by_key[key], None))
         finally:
             c.linker_instance_delete(inner)
 
     def _add(self, place: int, interface: Name | None, function: Function) -> None:
-        callback = self._callbacks.get((interface, function.name))
-        if callback is None:
+        answer = self._callbacks.get((interface, function.name))
+        if answer is None:
             raise ComponentError(f"nothing answers the import {_path(interface, function)} of {self.component.name}")
         if self._number(interface, function) is not None:
-            callback = unused  # it is imported all the same, and the shim answers it
+            answer = unused, None  # it is imported all the same, and the shim answers it
         name = function.name.encode()
-        _check(c.linker_add_function(place, name, len(name), callback, None, None))
+        _check(c.linker_add_function(place, name, len(name), *answer, None))
 
     def _add_resource(self, place: int, name: str, resource: Resource) -> None:
         type_ = c.resource_type_new(self.resources[resource])

@@ -13,7 +13,9 @@ from orchestrator.link.report import place_of_edge, place_of_node
 
 TOOLS = "agent:core/tools"
 CONFIG = "wasi:config/store"
-_ENGINES_OWN = (TOOLS, CONFIG)
+WEB = "agent:api/web"
+"""Answered by the host where no edge does."""
+_ENGINES_OWN = (TOOLS, CONFIG, WEB)
 
 
 def imports_interface(draft: Draft, base: str) -> bool:
@@ -28,6 +30,11 @@ def engine_answers(work: Work, item: Item) -> tuple[str, ...] | None:
     return work.host(item)
 
 
+def edges_answer(work: Work, item: Item) -> bool:
+    """Whether an edge may answer an import."""
+    return engine_answers(work, item) is None or (isinstance(item, Interface) and item.name.base == WEB)
+
+
 def _own(work: Work, item: Interface) -> tuple[str, ...]:
     try:
         ours = work.packages.interface(item.name.base)
@@ -37,8 +44,8 @@ def _own(work: Work, item: Interface) -> tuple[str, ...]:
 
 
 def open_imports(work: Work, draft: Draft) -> list[Item]:
-    """The imports that only an edge can answer."""
-    return [item for item in draft.imports if needs_answer(item) and engine_answers(work, item) is None]
+    """The imports that an edge can answer."""
+    return [item for item in draft.imports if needs_answer(item) and edges_answer(work, item)]
 
 
 def check_answers(work: Work) -> None:
@@ -53,13 +60,15 @@ def check_answers(work: Work) -> None:
 def _check(work: Work, draft: Draft, item: Item, edge: LinkedCall | None) -> None:
     answer = engine_answers(work, item)
     replaced = isinstance(item, Interface) and item.name.base == TOOLS and not draft.tools
-    if edge and answer is not None and not replaced:
+    if edge and (replaced or edges_answer(work, item)):
+        return
+    if edge and answer is not None:
         message = f"`{item_name(item)}` of `{draft.name}` is answered twice"
         causes = (f"by the edge `{edge.id}`", "by the engine itself")
         at = edge.where.at("call")
         help_: tuple[str, ...] = ("remove the edge",)
         work.report.error("doubled-import", message, at, place_of_edge(edge.id), causes=causes, help=help_)
-    elif edge or item_name(item) in draft.excused or (answer is None and work.lost_edges):
+    elif item_name(item) in draft.excused or (answer is None and work.lost_edges):
         return
     elif answer is None:
         _unanswered(work, draft, item)

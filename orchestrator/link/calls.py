@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.interface.types import Interface
-from orchestrator.link.answers import engine_answers, open_imports
+from orchestrator.link.answers import edges_answer, open_imports
 from orchestrator.link.carried import resources_in, unsupported_in
 from orchestrator.link.contracts import checks_of_functions
 from orchestrator.link.draft import Draft, Item, Work, unique
@@ -91,7 +91,7 @@ def _choose(work: Work, edge: CallEdge, ports: Ports, caller: Draft, callee: Dra
 
 
 def _no_import(work: Work, edge: CallEdge, ports: Ports, caller: Draft) -> None:
-    known = [item_name(item) for item in caller.imports if engine_answers(work, item) is None]
+    known = [item_name(item) for item in caller.imports if edges_answer(work, item)]
     where = _end(edge, "source") if edge.caller.name else edge.where.at("interface")
     message = f"`{caller.name}` does not import `{ports.wanted}`"
     help_ = work.report.suggest(ports.wanted, known, "it imports")

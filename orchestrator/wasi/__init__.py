@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk", "Session", "answers", "config_store", "is_config_store", "is_served", "serve"]
 
+WEB = "agent:api/web"
+"""HTTP for who wants it simple; answered by the host where no edge does."""
 _SERVED = "WASI 0.2's cli, clocks, filesystem, http, io, random and sockets are served, and wasi:config/store"
 _UNGRANTED = {"nn": "no grant for `wasi:nn` exists in this version"}
 
@@ -44,8 +46,8 @@ def answers(item: Interface | Function) -> tuple[str, ...] | None:
 
 
 def is_served(item: Interface | Function) -> bool:
-    """Whether an import is of WASI 0.2: its signature is looked at when the component is compiled."""
-    return is_wasi(item)
+    """Whether an import is one of WASI 0.2, or of the host's own interfaces."""
+    return is_wasi(item) or (isinstance(item, Interface) and item.name.base == WEB)
 
 
 def is_config_store(item: Interface | Function) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.engine._live import _OUTPUTS, LIVE
+from orchestrator.engine._live import LIVE
 
 _before: set[object] = set()
 
@@ -10,9 +10,9 @@ _before: set[object] = set()
 def remember() -> None:
     """What is alive now is not the coming test's."""
     _before.clear()
-    _before.update(LIVE.values(), _OUTPUTS.values())
+    _before.update(LIVE.values())
 
 
 def left_alive() -> list[object]:
-    """Instances and captured outputs that began since and did not end."""
-    return [each for each in (*LIVE.values(), *_OUTPUTS.values()) if each not in _before]
+    """Instances that began since and did not end."""
+    return [each for each in LIVE.values() if each not in _before]
