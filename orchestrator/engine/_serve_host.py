@@ -1,8 +1,9 @@
-"""What a guest's import runs into that the host serves: a function written for the types of the one that is served.
+"""What a guest's import runs into that the host serves: a function written for the types of the served one.
 
-One callback serves them all, in every linker: the C API hands it the number of the function, which is written when it is
-first called. The host is trusted to give what the type says, so that nothing is checked on the way out; what does not fit fails in a
-lowerer and ends the guest. See `host` for what is called, and `_serve` for what callbacks must not do.
+One callback serves them all, in every linker: the C API hands it the number of the function, which is written when it
+is first called. The host is trusted to give what the type says, so that nothing is checked on the way out; what does
+not fit fails in a lowerer and ends the guest. See `host` for what is called, and `_serve` for what callbacks must not
+do.
 """
 
 from __future__ import annotations
