@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine import Engine, Folder, Frame, InstanceSettings, WasiSettings
+from orchestrator.capability import Authority
+from orchestrator.capability.storage import Preopen
+from orchestrator.engine import Engine, Frame, InstanceSettings
 from orchestrator.errors import ComponentError
 from orchestrator.interface import types as t
 from orchestrator.interface.packages import Packages
 from orchestrator.interface.show import show_type
+from orchestrator.wasi import Session, is_served, serve
 from tests.wasm.engine_calls import function
 
 _ROOT = Path(__file__).parents[2]
@@ -93,10 +96,7 @@ def test_an_async_function_does_not_compile(engine: Engine) -> None:
 
 _ERROR = """(component (import "wasi:io/error@0.2.0" (instance $io (export "error" (type (sub resource)))))
   (alias export $io "error" (type $e)) {})"""
-_ASKS = (
-    "imports something of WASI that is not served as it asks: component imports instance `wasi:cli/environment@0.2.0`, "
-)
-_NO_MATCH = "but a matching implementation was not found in the linker; "
+_ASKS = "imports `wasi:cli/environment@0.2.0` with another signature than WASI 0.2.12: "
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,23 @@ _NO_MATCH = "but a matching implementation was not found in the linker; "
         (
             '(component (import "wasi:cli/environment@0.2.0"'
             ' (instance (export "get-environment" (func (result u32))))))',
-            _ASKS + _NO_MATCH + "instance export `get-environment` has the wrong type; type mismatch with results; "
-            "expected `list` found `u32`",
+            _ASKS
+            + "function `get-environment`; result: `component` expects u32, `host` returns list<tuple<string, string>>",
         ),
         (
             '(component (import "wasi:cli/environment@0.2.0" (instance (export "nonsense" (func)))))',
-            _ASKS + _NO_MATCH + "instance export `nonsense` has the wrong type; function implementation is missing",
+            _ASKS + "`host` does not have function `nonsense`; it has `get-environment`, `get-arguments`, `initial-cwd`",
+        ),
+        (
+            '(component (import "wasi:cli/nonsense@0.2.0" (instance)))',
+            "imports `wasi:cli/nonsense@0.2.0`, which the host does not serve: it is no part of WASI 0.2.12",
+        ),
+        (
+            '(component (import "wasi:io/poll@0.2.0" (instance (export "pollable" (type $p (sub resource)))'
+            ' (export "poll" (func (param "in" (list (own $p))) (result (list u32)))))))',
+            "imports `wasi:io/poll@0.2.0` with another signature than WASI 0.2.12: function `poll`; parameter `in`: "
+            "`component` passes list<own<pollable>>, `host` takes list<borrow<pollable>>; "
+            "element: `component` has own<pollable>, `host` has borrow<pollable>",
         ),
         (
             _ERROR.format(
@@ -191,8 +202,11 @@ def test_a_component_built_from_python_is_what_its_wit_says(engine: Engine, tmp_
     linker = engine.linker(component)
     for wanted in store.functions:
         linker.define(store.name, wanted, _no_settings if wanted.name == "get-all" else _no_setting)
-    wasi = WasiSettings(folders=(Folder(str(tmp_path), "/docs"),))
-    instance = linker.instantiate(Frame(), InstanceSettings(wasi=wasi))
+    for item in component.world.imports:
+        if isinstance(item, t.Interface) and is_served(item):
+            serve(linker, item)
+    authority = Authority(preopens=(Preopen(str(tmp_path), "/docs", False),))
+    instance = linker.instantiate(Frame(), InstanceSettings(host=Session(authority)))
     with instance.entered(Frame()):
         found = instance.call(api.name, api.functions[0], ["**/*.md"])
     instance.close()

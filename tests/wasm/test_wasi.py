@@ -1,4 +1,4 @@
-"""What wasmtime's own WASI gives a guest: what was granted, and nothing around it."""
+"""What WASI gives a guest: what was granted, and nothing around it. Guests in WAT; others are in tests/security."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine import Engine, InstanceSettings
-from orchestrator.errors import ComponentError, Trapped
+from orchestrator.capability import Authority
+from orchestrator.capability.storage import Preopen
+from orchestrator.engine import Engine
+from orchestrator.errors import Trapped
+from tests.support.hosted import hosted
 from tests.support.leftovers import left_alive
 from tests.support.wasi_guests import CLI, CREATE, FILES, READ, TRUNCATE, WRITE, said
-from tests.wasm.engine_calls import call, instance
+from tests.wasm.engine_calls import call
 
 
 @pytest.fixture
@@ -31,13 +34,13 @@ def shared(tmp_path: Path) -> Path:
     return folder
 
 
-def _granted(folder: Path, *, writable: bool = False) -> InstanceSettings:
-    return InstanceSettings(wasi=WasiSettings(folders=(Folder(str(folder), "/data", writable),)))
+def _granted(folder: Path, *, writable: bool = False) -> Authority:
+    return Authority(preopens=(Preopen(str(folder), "/data", writable),))
 
 
 @pytest.mark.parametrize("path", ["text", "in/deep", "./text", "in/../text", "near"])
 def test_what_is_in_the_folder_can_be_read(engine: Engine, shared: Path, path: str) -> None:
-    with instance(engine, FILES, _granted(shared)) as made:
+    with hosted(engine, FILES, _granted(shared)) as made:
         assert said(call(made, "open", path, 1, 0, READ)) == "ok"
 
 
@@ -51,7 +54,7 @@ def test_what_is_in_the_folder_can_be_read(engine: Engine, shared: Path, path: s
 def test_nothing_outside_the_folder_can_be_opened(
     engine: Engine, shared: Path, path: str, follow: int, writable: bool
 ) -> None:
-    with instance(engine, FILES, _granted(shared, writable=writable)) as made:
+    with hosted(engine, FILES, _granted(shared, writable=writable)) as made:
         for how, flags in ((0, READ), (0, READ | WRITE), (CREATE, WRITE), (2, READ), (TRUNCATE, WRITE)):
             assert said(call(made, "open", path, follow, how, flags)) != "ok"
         for name in ("../secret", "up/secret", "round/../secret", "/etc/passwd"):
@@ -61,13 +64,13 @@ def test_nothing_outside_the_folder_can_be_opened(
 
 @pytest.mark.parametrize("path", ["te\0xt", "\0", "", "x" * 300, "x/" * 3000, "text/", "ä\U0001f600"])
 def test_strange_paths_are_errors_and_nothing_else(engine: Engine, shared: Path, path: str) -> None:
-    with instance(engine, FILES, _granted(shared, writable=True)) as made:
+    with hosted(engine, FILES, _granted(shared, writable=True)) as made:
         assert said(call(made, "open", path, 1, 0, READ)) != "ok"
         assert not made.ended
 
 
 def test_a_folder_that_is_not_writable(engine: Engine, shared: Path) -> None:
-    with instance(engine, FILES, _granted(shared)) as made:
+    with hosted(engine, FILES, _granted(shared)) as made:
         for path, how, flags in (
             ("new", CREATE, WRITE),
             ("text", 0, WRITE),
@@ -80,7 +83,7 @@ def test_a_folder_that_is_not_writable(engine: Engine, shared: Path) -> None:
 
 
 def test_a_folder_that_is_writable(engine: Engine, shared: Path) -> None:
-    with instance(engine, FILES, _granted(shared, writable=True)) as made:
+    with hosted(engine, FILES, _granted(shared, writable=True)) as made:
         assert said(call(made, "open", "new", 1, CREATE, WRITE)) == "ok"
         assert said(call(made, "open", "text", 1, TRUNCATE, WRITE)) == "ok"
         assert said(call(made, "unlink", "near")) == "ok"
@@ -91,51 +94,25 @@ def test_a_folder_that_is_writable(engine: Engine, shared: Path) -> None:
 
 
 def test_without_a_grant_there_is_no_folder(engine: Engine) -> None:
-    with instance(engine, FILES) as made:
+    with hosted(engine, FILES) as made:
         assert call(made, "count") == 0
-
-
-def test_a_folder_that_cannot_be_opened_is_told_and_leaves_nothing(engine: Engine, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    for path in (tmp_path / "none", tmp_path / "file"):
-        with pytest.raises(ComponentError) as caught, instance(engine, FILES, _granted(path)):
-            pass
-        assert str(caught.value) == f"cannot open the folder {path}, granted at /data"
-    assert not left_alive()
-
-
-@pytest.mark.parametrize(("path", "at"), [("/tmp\0/x", "/data"), ("/tmp", "/da\0ta"), ("/tmp/\udcff", "/data")])
-def test_folders_with_strange_names_are_refused(engine: Engine, path: str, at: str) -> None:
-    settings = InstanceSettings(wasi=WasiSettings(folders=(Folder(path, at),)))
-    with pytest.raises(ComponentError), instance(engine, FILES, settings):
-        pass
-    assert not left_alive()
 
 
 def test_a_guest_sees_the_environment_it_is_given_and_no_other(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_OF_THE_HOST", "1")
-    with instance(engine, CLI) as made:
+    with hosted(engine, CLI) as made:
         assert call(made, "environment") == []
     given = (("A", "1"), ("EMPTY", ""), ("TEXT", "ä = \U0001f600\n"))
-    with instance(engine, CLI, InstanceSettings(wasi=WasiSettings(environment=given))) as made:
+    with hosted(engine, CLI, Authority(environment=given)) as made:
         assert call(made, "environment") == list(given)
-
-
-@pytest.mark.parametrize("pair", [("A", "x\0y"), ("A\0", "x"), ("A", "\ud800")])
-def test_an_environment_that_is_no_text_is_refused(engine: Engine, pair: tuple[str, str]) -> None:
-    settings = InstanceSettings(wasi=WasiSettings(environment=(pair,)))
-    with pytest.raises(ComponentError) as caught, instance(engine, CLI, settings):
-        pass
-    assert str(caught.value) == "cannot set the environment: a name or a value has a NUL or is not Unicode"
-    assert not left_alive()
 
 
 def test_what_a_guest_prints_is_captured_for_its_own_instance(engine: Engine) -> None:
     first: list[tuple[str, bytes]] = []
     second: list[tuple[str, bytes]] = []
     with (
-        instance(engine, CLI, InstanceSettings(output=lambda *what: first.append(what))) as one,
-        instance(engine, CLI, InstanceSettings(output=lambda *what: second.append(what))) as two,
+        hosted(engine, CLI, output=lambda *what: first.append(what)) as one,
+        hosted(engine, CLI, output=lambda *what: second.append(what)) as two,
     ):
         assert not call(one, "print", False, b"out\0\xff")
         assert not call(two, "print", True, b"err")
@@ -146,15 +123,14 @@ def test_what_a_guest_prints_is_captured_for_its_own_instance(engine: Engine) ->
 
 @pytest.mark.parametrize("stdio", ["none", "captured"])
 def test_what_nobody_takes_goes_nowhere(engine: Engine, capfd: pytest.CaptureFixture[str], stdio: str) -> None:
-    settings = InstanceSettings(wasi=WasiSettings(stdio=stdio))  # type: ignore[arg-type]
-    with instance(engine, CLI, settings) as made:
+    with hosted(engine, CLI, Authority(stdio=stdio)) as made:  # type: ignore[arg-type]
         call(made, "print", False, b"out")
         call(made, "print", True, b"err")
     assert capfd.readouterr() == ("", "")
 
 
 def test_inherited_output_is_the_process_s_own(engine: Engine, capfd: pytest.CaptureFixture[str]) -> None:
-    with instance(engine, CLI, InstanceSettings(wasi=WasiSettings(stdio="inherit"))) as made:
+    with hosted(engine, CLI, Authority(stdio="inherit")) as made:
         call(made, "print", False, b"out")
         call(made, "print", True, b"err")
     assert capfd.readouterr() == ("out", "err")
@@ -164,21 +140,21 @@ def test_an_output_that_raises_does_not_disturb_the_guest(engine: Engine) -> Non
     def full(*_: object) -> None:
         raise OSError("full")
 
-    with instance(engine, CLI, InstanceSettings(output=full)) as made:
+    with hosted(engine, CLI, output=full) as made:
         assert not call(made, "print", False, b"out")
         assert not made.ended
 
 
 @pytest.mark.parametrize(("failed", "code"), [(False, 0), (True, 1)])
 def test_a_guest_that_exits_ends_itself_alone(engine: Engine, failed: bool, code: int) -> None:
-    with instance(engine, CLI) as made:
+    with hosted(engine, CLI) as made:
         with pytest.raises(Trapped) as caught:
             call(made, "exit", failed)
         assert caught.value.message == f"the guest ended itself with exit code {code}"
 
 
 def test_a_folder_taken_away_later_is_an_error_of_the_guest(engine: Engine, shared: Path) -> None:
-    with instance(engine, FILES, _granted(shared)) as made:
+    with hosted(engine, FILES, _granted(shared)) as made:
         moved = shared.rename(shared.parent / "moved")
         assert said(call(made, "open", "text", 1, 0, READ)) == "ok"
         (moved / "text").unlink()
