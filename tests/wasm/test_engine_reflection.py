@@ -121,7 +121,8 @@ _ASKS = "imports `wasi:cli/environment@0.2.0` with another signature than WASI 0
         ),
         (
             '(component (import "wasi:cli/environment@0.2.0" (instance (export "nonsense" (func)))))',
-            _ASKS + "`host` does not have function `nonsense`; it has `get-environment`, `get-arguments`, `initial-cwd`",
+            _ASKS
+            + "`host` does not have function `nonsense`; it has `get-environment`, `get-arguments`, `initial-cwd`",
         ),
         (
             '(component (import "wasi:cli/nonsense@0.2.0" (instance)))',

@@ -1,0 +1,105 @@
+"""`clock`: what a guest learns of the time, and that its waiting ends when it is told to."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from orchestrator.capability import Authority
+from orchestrator.capability.clock import Time
+from orchestrator.engine import Stop
+from orchestrator.errors import Cancelled, TimedOut
+from tests.security.conftest import Attack
+
+WALL = Authority(clock=Time("wall"))
+MONOTONIC = Authority(clock=Time("monotonic"))
+
+
+def test_without_a_grant_it_is_1970_and_a_sleep_takes_no_time(attack: Attack) -> None:
+    guest, before = attack(), time.monotonic()
+    told = guest.run("before = time.time(); time.sleep(86400 * 365); result = [before, time.time(), time.monotonic()]")
+    assert time.monotonic() - before < 60
+    assert 0 <= told[0] < 60
+    assert told[1] - told[0] == pytest.approx(86400 * 365, abs=1)
+    assert told[2] == pytest.approx(86400 * 365, abs=60)
+
+
+def test_no_function_of_the_guest_tells_the_real_time_without_a_grant(attack: Attack) -> None:
+    code = """
+from wit_world.imports import wall_clock, monotonic_clock
+result = [time.time_ns(), time.monotonic_ns(), time.perf_counter_ns(), wall_clock.now().seconds, monotonic_clock.now(),
+          datetime.datetime.now().year, os.times()[4], uuid.uuid1().time - 0x01b21dd213814000, time.localtime().tm_year]
+"""
+    found = attack().run(code)
+    assert found[5] == found[8] == 1970
+    for number in (*found[:5], found[6], found[7]):
+        assert 0 <= number < 3600e9
+
+
+def test_two_instances_without_a_grant_see_the_same_time(attack: Attack) -> None:
+    code = "result = [time.time_ns(), time.monotonic_ns()]"
+    assert attack().run(code) == attack().run(code)
+
+
+def test_a_fixed_clock_stands_where_it_was_put(attack: Attack) -> None:
+    guest = attack(Authority(clock=Time("fixed", 1_700_000_000.5)))
+    found = guest.run("a = time.time(); time.sleep(5); result = [a, time.time(), time.monotonic() >= 5]")
+    assert found == [1_700_000_000.5, 1_700_000_000.5, True]
+
+
+def test_a_fixed_clock_without_a_time_stands_at_the_begin_of_its_run(attack: Attack) -> None:
+    guest = attack(Authority(clock=Time("fixed")))
+    guest.desk.start = 1_600_000_000 * 10**9
+    assert guest.run("result = time.time()") == 1_600_000_000
+
+
+def test_a_monotonic_clock_measures_and_does_not_tell_the_time_of_day(attack: Attack) -> None:
+    found = attack(MONOTONIC).run(
+        "a = time.monotonic(); time.sleep(0.05); result = [time.monotonic() - a, time.time()]"
+    )
+    assert 0.04 < found[0] < 20
+    assert found[1] < 3600
+
+
+def test_a_wall_clock_tells_the_time(attack: Attack) -> None:
+    assert attack(WALL).run("result = time.time()") == pytest.approx(time.time(), abs=30)
+
+
+def test_what_was_told_of_the_time_is_an_event(attack: Attack) -> None:
+    guest = attack(WALL)
+    guest.desk.decisions.clear()
+    guest.run("time.time()")
+    assert ("clock read", "wall-clock", "grants.clock: wall", True) in guest.desk.decisions
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "time.sleep(3600)",
+        """
+from wit_world.imports import monotonic_clock, poll
+with monotonic_clock.subscribe_duration(3600 * 10**9) as p: p.block()
+""",
+        """
+from wit_world.imports import monotonic_clock, poll
+while True: poll.poll([monotonic_clock.subscribe_duration(50_000_000)])
+""",
+        "while True: time.sleep(0)",
+    ],
+)
+def test_a_guest_that_waits_ends_with_its_deadline(attack: Attack, code: str) -> None:
+    before = time.monotonic()
+    with pytest.raises(TimedOut):
+        attack(WALL).run(code, seconds=0.3)
+    assert time.monotonic() - before < 30
+
+
+def test_a_guest_that_sleeps_ends_with_its_run(attack: Attack) -> None:
+    stop = Stop()
+    timer = threading.Timer(0.2, lambda: stop.set(Cancelled("enough")))
+    timer.start()
+    with pytest.raises(Cancelled):
+        attack(WALL).run("time.sleep(3600)", stop=stop, seconds=300)
+    timer.join()
