@@ -38,11 +38,22 @@ class GrantInput(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Preopen:
-    """A folder of the host (absolute, symbolic links resolved) and the guest's path for it."""
+    """A folder of the host (absolute, symbolic links resolved) and the guest's path for it.
+
+    Arguments:
+        quota: bytes that may be added to it; None for no bound.
+        files: entries that may be added to it; None for no bound.
+        hidden: whether names that begin with a dot are there.
+        place: where it is granted.
+    """
 
     host: str
     guest: str
     writable: bool
+    quota: int | None = None
+    files: int | None = None
+    hidden: bool = False
+    place: str = "grants.storage"
 
 
 class NotGranted(Exception):

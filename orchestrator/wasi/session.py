@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.capability import Authority
     from orchestrator.engine import Frame, Instance
     from orchestrator.errors import RunError
+    from orchestrator.wasi.filesystem import Files
 
 _CONSTANT = 0x5EED
 """The seed of the numbers that everyone gets who was granted none."""
@@ -75,6 +76,8 @@ class Session:
         self.say: Callable[[str, bytes], None] = instance.say
         self.exited: Callable[[int], RunError] = instance.exited
         """What a guest ends with that ended itself with a code."""
+        if self.authority.preopens:
+            self.files.open_roots()
 
     @cached_property
     def clock(self) -> Clock:
@@ -96,6 +99,13 @@ class Session:
         """The guest's waits."""
         assert self._instance is not None
         return Waiting(self.clock, self._instance.check, self._remaining)
+
+    @cached_property
+    def files(self) -> Files:
+        """What the guest has of the host's files."""
+        from orchestrator.wasi.filesystem import Files
+
+        return Files(self)
 
     @property
     def frame(self) -> Frame | None:
