@@ -10,9 +10,9 @@ from typing import Any
 from benchmarks._guests import echo, text
 from benchmarks._ways import Missing, say
 from orchestrator.engine import Component, Engine, Linker
-from orchestrator.engine.imports import is_wasi
 from orchestrator.errors import BuildError
-from orchestrator.interface.types import Function
+from orchestrator.interface.types import Function, Interface
+from orchestrator.wasi import is_served, serve
 
 PYTHON = Path(__file__).parent.parent / "components" / "embedder-hashing"
 BUILDER = "@bytecodealliance/componentize-js@0.23.0"
@@ -98,7 +98,8 @@ def linked(engine: Engine, component: Component) -> Linker:
 
     linker = engine.linker(component)
     for item in component.world.imports:
-        if is_wasi(item):
+        if isinstance(item, Interface) and is_served(item):
+            serve(linker, item)
             continue
         if isinstance(item, Function):
             linker.define(None, item, never)
