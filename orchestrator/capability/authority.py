@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.capability import environment, stdio, storage
+from orchestrator.capability import environment, http, secrets, stdio, storage
+from orchestrator.capability.addresses import Network
 from orchestrator.capability.clock import Time
 from orchestrator.capability.random import Numbers
 from orchestrator.capability.storage import GrantInput, Preopen
@@ -23,6 +24,9 @@ class Authority:
     Arguments:
         preopens: folders of the host, and where the guest sees them.
         environment: names and values of the guest's environment, sorted by name.
+        http: requests that it may send.
+        secrets: what the host adds to them.
+        networks: addresses that the operator lets them go to, beside public ones.
         clock: what it is told of the time.
         random: which random numbers it gets.
         stdio: where the guest's standard output and error go.
@@ -30,6 +34,9 @@ class Authority:
 
     preopens: tuple[Preopen, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    http: tuple[http.Rule, ...] = ()
+    secrets: tuple[secrets.Rule, ...] = ()
+    networks: tuple[Network, ...] = ()
     clock: Time = Time()
     random: Numbers = Numbers()
     stdio: Stdio = "captured"
@@ -69,6 +76,9 @@ def prepare(grants: Grants, inputs: Mapping[str, Any], folder: Path, node: str =
     return Authority(
         preopens,
         environment.prepare(grants.environment),
+        http.prepare(grants.http, inputs),
+        (),
+        (),
         Time(grants.clock, grants.clock_at),
         Numbers(grants.random, grants.random_seed),
         grants.stdio,

@@ -130,6 +130,8 @@ class Cover:
         self._pattern = re.compile(b"|".join(map(re.escape, longest))) if longest else None
         self._longest = len(longest[0]) if longest else 0
         self._held = b""
+        self.is_needed = self._pattern is not None
+        """Whether there is anything to cover."""
 
     def text(self, text: str) -> str:
         """A whole text, covered."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from orchestrator.audit import traceparent
 from orchestrator.contract.redact import HIDDEN
 from orchestrator.runtime.visit import Visit
 
@@ -29,6 +30,30 @@ class _Desk:
                 operation, -1, -1, "allowed" if allowed else "denied", rule, {"subject": subject},
             )
         )  # fmt: skip
+
+    @staticmethod
+    def exchanged(
+        frame: Frame | None, operation: str, subject: str, rule: str, began: int, detail: dict[str, Any]
+    ) -> None:
+        """Records what was allowed and took time."""
+        if not isinstance(frame, Visit):
+            return
+        run = frame.run
+        if run.program.hushed and frame.node in run.program.hushed:
+            subject = HIDDEN
+        took = max(1, time.perf_counter_ns() - began)
+        run.record(
+            (
+                "access", run.epoch + began, took, run.id, run.span(), frame.span, frame.node, "", operation,
+                detail.pop("sent", -1), detail.pop("received", -1), "failed" if "error" in detail else "allowed", rule,
+                {"subject": subject, **detail},
+            )
+        )  # fmt: skip
+
+    @staticmethod
+    def traceparent(frame: Frame | None) -> str:
+        """The stay's own span, in the run's trace."""
+        return traceparent(frame.run.id, frame.span) if isinstance(frame, Visit) else ""
 
     @staticmethod
     def began(frame: Frame | None) -> int:

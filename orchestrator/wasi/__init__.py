@@ -66,9 +66,9 @@ def _tables() -> dict[str, dict[str, Any]]:
     """What is served: by interface, by the name of the function."""
     global _TABLES
     if not _TABLES:
-        from orchestrator.wasi import cli, clocks, filesystem, random, sockets, streams
+        from orchestrator.wasi import cli, clocks, filesystem, http, random, sockets, streams, web
 
-        for module in (streams, clocks, random, cli, filesystem, sockets):
+        for module in (streams, clocks, random, cli, filesystem, sockets, http, web):
             _TABLES |= module.INTERFACES
     return _TABLES
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.wasi.clocks import Clock
 from orchestrator.wasi.random import Numbers
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.capability import Authority
     from orchestrator.engine import Frame, Instance
     from orchestrator.errors import RunError
+    from orchestrator.wasi._exchange import Exchange
     from orchestrator.wasi.filesystem import Files
 
 _CONSTANT = 0x5EED
@@ -38,8 +39,21 @@ class Desk(Protocol):
             rule: the grant that allows it, or what denies it.
         """
 
+    def exchanged(
+        self, frame: Frame | None, operation: str, subject: str, rule: str, began: int, detail: dict[str, Any]
+    ) -> None:
+        """What was allowed, and took time, is over; arguments as for `decided`.
+
+        Arguments:
+            began: `time.perf_counter_ns()`.
+            detail: what came of it.
+        """
+
     def began(self, frame: Frame | None) -> int:
         """When the run began that the stay is part of, nanoseconds since the epoch."""
+
+    def traceparent(self, frame: Frame | None) -> str:
+        """The W3C header by which what is asked of others is part of the trace; empty where there is none."""
 
 
 class Nobody:
@@ -48,9 +62,18 @@ class Nobody:
     def decided(self, frame: Frame | None, operation: str, subject: str, rule: str, allowed: bool) -> None:
         """Says nothing to anybody."""
 
+    def exchanged(
+        self, frame: Frame | None, operation: str, subject: str, rule: str, began: int, detail: dict[str, Any]
+    ) -> None:
+        """Says nothing to anybody."""
+
     def began(self, frame: Frame | None) -> int:
         """The epoch."""
         return 0
+
+    def traceparent(self, frame: Frame | None) -> str:
+        """None."""
+        return ""
 
 
 class Session:
@@ -63,8 +86,10 @@ class Session:
 
     def __init__(self, authority: Authority, desk: Desk | None = None) -> None:
         self.authority, self.stdio = authority, authority.stdio
-        self._desk: Desk = desk or Nobody()
-        self._decided = self._desk.decided
+        self.desk: Desk = desk or Nobody()
+        self._decided = self.desk.decided
+        self.exchanges: list[Exchange] = []
+        """What it asks of others over HTTP; those that are over may still stand there."""
         self._instance: Instance | None = None
         self.clock_rule = f"grants.clock: {authority.clock.mode}"
         self.random_rule = f"grants.random: {authority.random.mode}"
@@ -85,7 +110,7 @@ class Session:
         time = self.authority.clock
         if time.mode != "fixed":
             return Clock(time.mode, 0)
-        at = self._desk.began(self.frame) if time.at is None else round(time.at * 1e9)
+        at = self.desk.began(self.frame) if time.at is None else round(time.at * 1e9)
         return Clock(time.mode, at)
 
     @cached_property

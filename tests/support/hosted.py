@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from orchestrator.capability import Authority
 from orchestrator.engine import Component, Engine, Frame, Instance, InstanceSettings
@@ -20,10 +21,21 @@ class Notes:
     """A desk that keeps what it is told."""
 
     decisions: list[tuple[str, str, str, bool]] = field(default_factory=list)
+    exchanges: list[dict[str, Any]] = field(default_factory=list)
     start: int = 0
+    parent: str = ""
 
     def decided(self, frame: Frame | None, operation: str, subject: str, rule: str, allowed: bool) -> None:
         self.decisions.append((operation, subject, rule, allowed))
+
+    def exchanged(
+        self, frame: Frame | None, operation: str, subject: str, rule: str, began: int, detail: dict[str, Any]
+    ) -> None:
+        self.decisions.append((operation, subject, rule, True))
+        self.exchanges.append({"operation": operation, "subject": subject, "rule": rule, **detail})
+
+    def traceparent(self, frame: Frame | None) -> str:
+        return self.parent
 
     def began(self, frame: Frame | None) -> int:
         return self.start

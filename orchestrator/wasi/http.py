@@ -1,0 +1,520 @@
+"""`wasi:http`: requests of a guest, and the answers to them.
+
+A request is looked at when it is handed over (`outgoing-handler.handle`): its address in one form, its grant, its
+secrets. No redirect is followed: the guest sees it, and asks again. Incoming requests do not exist here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.capability import url as urls
+from orchestrator.capability.url import NotAnAddress
+from orchestrator.engine.host import HostResource, Refused
+from orchestrator.errors import Trapped
+from orchestrator.interface.values import Variant
+from orchestrator.wasi._fields import Fields, received
+from orchestrator.wasi._requests import NotAllowed, Running, Times, TooMany, begin, error_of
+from orchestrator.wasi.streams import Error, InputStream, OutputStream, closed, failed
+from orchestrator.wasi.waiting import Pollable
+
+if TYPE_CHECKING:
+    from orchestrator.engine.frame import Frame
+    from orchestrator.wasi._pipe import Pipe
+    from orchestrator.wasi.session import Session
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+_TARGET = re.compile(r"[^\x00-\x20\x7f#]{0,8192}")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}")
+_METHODS = ("get", "head", "post", "put", "delete", "connect", "options", "trace", "patch")
+_SECOND = 1_000_000_000
+
+
+def _once(taken: bool) -> None:
+    """Refuses what may be asked for once, by an error that says nothing."""
+    if taken:
+        raise Refused(None)
+
+
+# Requests
+
+
+class Request(HostResource):
+    """A request that is being put together."""
+
+    __slots__ = ("authority", "body", "body_taken", "headers", "method", "scheme", "target")
+
+    def __init__(self, headers: Fields) -> None:
+        self.headers = headers
+        headers.is_fixed = True
+        self.method = Variant("get")
+        self.scheme: Variant | None = None
+        self.authority: str | None = None
+        self.target: str | None = None
+        self.body = Body(_length(headers))
+        self.body_taken = False
+
+
+class Body(HostResource):
+    """A body that a guest writes: into a pipe, once its request was handed over.
+
+    Arguments:
+        length: bytes that it is to have, where a header says so.
+    """
+
+    __slots__ = ("error", "finished", "length", "most", "pipe", "running", "stream", "trailers", "waits", "written")
+
+    def __init__(self, length: int | None) -> None:
+        self.length, self.written = length, 0
+        self.most: int | None = None
+        self.pipe: Pipe | None = None
+        self.running: Running | None = None
+        self.waits: list[bytes] = []
+        """What was written before the request was handed over."""
+        self.stream: _BodyStream | None = None
+        self.finished = False
+        self.trailers: Any = None
+        self.error: Variant | None = None
+        """How it ended before its request was handed over."""
+
+    def take(self, data: bytes) -> None:
+        """Takes a part of it."""
+        self.written += len(data)
+        if self.length is not None and self.written > self.length:
+            raise failed("more was written than content-length says", Variant("HTTP-request-body-size", self.written))
+        if self.most is not None and self.written > self.most:
+            self.abort(Variant("HTTP-request-body-size", self.written))
+            raise failed(f"the body is larger than {self.most} bytes", Variant("HTTP-request-body-size", self.written))
+        if self.pipe is None:
+            self.waits.append(data)
+        else:
+            self.pipe.put(data)
+
+    def room(self) -> int:
+        """Bytes that it takes now."""
+        if self.pipe is None:
+            return max(0, _EARLY - sum(map(len, self.waits)))
+        return self.pipe.room
+
+    def begin(self, running: Running) -> None:
+        """The request was handed over: what was written goes on its way."""
+        exchange = running.exchange
+        self.running, self.pipe, self.most = running, exchange.outgoing, exchange.request.rule.max_request
+        waits, self.waits = self.waits, []
+        for data in waits:
+            self.pipe.put(data)
+
+    def abort(self, error: Variant) -> None:
+        """It will not be finished."""
+        if self.finished:
+            return
+        self.finished, self.error = True, error
+        if self.pipe is not None:
+            self.pipe.end(error=error)
+
+    def drop(self, frame: Frame | None = None) -> None:
+        """A body that is dropped was not finished."""
+        self.abort(Variant("HTTP-protocol-error"))
+
+
+_EARLY = 64 << 10
+"""Bytes of a body that are kept until its request is handed over."""
+
+
+class _BodyStream(OutputStream):
+    __slots__ = ("_body",)
+
+    def __init__(self, body: Body) -> None:
+        super().__init__()
+        self._body = body
+
+    def _open(self) -> None:
+        pipe = self._body.pipe
+        if self._body.finished:
+            raise closed()
+        if pipe is not None and pipe.abandoned:
+            running = self._body.running
+            error = running.exchange.error if running is not None else None
+            raise failed("the other side takes no more of the body", error) if error else closed()
+
+    def room(self, session: Session) -> int:
+        """What the pipe takes."""
+        self._open()
+        return self._body.room()
+
+    def write(self, session: Session, data: bytes) -> None:
+        """Into the pipe."""
+        self._open()
+        if data:
+            self._body.take(data)
+
+    def flush(self, session: Session) -> bool:
+        """Whether the network took all of it; what is not handed over yet cannot be waited for."""
+        self._open()
+        return self._body.pipe is None or self._body.pipe.is_drained
+
+    def pollable(self) -> Pollable:
+        """Ready when there is room, or when there will be none any more."""
+        return Pollable(self._is_ready)
+
+    def _is_ready(self) -> bool:
+        pipe = self._body.pipe
+        if pipe is None or pipe.abandoned or self._body.finished:
+            return True
+        return pipe.is_drained if self.flushing else pipe.room > 0
+
+
+class Options(HostResource):
+    """Timeouts that a guest asks for, nanoseconds."""
+
+    __slots__ = ("between_bytes", "connect", "first_byte")
+
+    def __init__(self) -> None:
+        self.connect: int | None = None
+        self.first_byte: int | None = None
+        self.between_bytes: int | None = None
+
+    def times(self) -> Times:
+        """As seconds, no longer than the host's own."""
+        own = Times()
+        return Times(
+            _seconds(self.connect, own.connect),
+            _seconds(self.first_byte, own.first_byte),
+            _seconds(self.between_bytes, own.between_bytes),
+        )
+
+
+def _seconds(asked: int | None, otherwise: float) -> float:
+    return otherwise if asked is None else min(asked / _SECOND, otherwise)
+
+
+def _length(headers: Fields) -> int | None:
+    """The length of a body that headers tell; None where they do not, or nonsense."""
+    values = headers.get("content-length")
+    if len(values) != 1 or not values[0].isdigit() or len(values[0]) > 15:
+        return None
+    return int(values[0])
+
+
+def _handle(session: Session, request: Request, options: Options | None) -> Future:
+    method = request.method.value if request.method.case == "other" else request.method.case.upper()
+    url = _address(session, method, request)
+    lengths = request.headers.get("content-length")
+    if lengths and (len(lengths) > 1 or request.body.length is None):
+        raise Refused(Variant("HTTP-protocol-error"))
+    headers = [pair for pair in request.headers.sent() if pair[0] != b"content-length"]
+    body = request.body
+    streams = request.body_taken and body.length is None
+    length = body.length if request.body_taken or body.length == 0 else None if method in ("GET", "HEAD") else 0
+    try:
+        running = begin(session, method, url, headers, length, streams, (options or Options()).times())
+    except (NotAllowed, TooMany) as problem:
+        raise Refused(error_of(problem)) from None
+    most = running.exchange.request.rule.max_request
+    if (body.length or 0) > most or body.written > most:
+        running.cancel()
+        raise Refused(Variant("HTTP-request-body-size", most))
+    body.begin(running)
+    if body.finished or not request.body_taken:
+        running.exchange.outgoing.end(trailers=body.trailers, error=body.error)
+        body.finished = True
+    return Future(running)
+
+
+def _address(session: Session, method: str, request: Request) -> urls.Url:
+    scheme = request.scheme
+    name = "https" if scheme is None else scheme.value if scheme.case == "other" else scheme.case.lower()
+    if not request.authority:
+        raise Refused(Variant("HTTP-request-URI-invalid"))
+    try:
+        return urls.of_parts(name, request.authority, request.target or "/")
+    except NotAnAddress as problem:
+        shown = f"{name}://{request.authority}"[:200]
+        session.told(f"http {method}", shown, f"grants.http: no address that can be granted: {problem}", False)
+        code = "HTTP-request-denied" if name not in urls.PORTS else "HTTP-request-URI-invalid"
+        raise Refused(Variant(code)) from None
+
+
+# Answers
+
+
+class Future(HostResource):
+    """An answer that is on its way."""
+
+    __slots__ = ("running", "taken")
+
+    def __init__(self, running: Running) -> None:
+        self.running, self.taken = running, False
+
+    def get(self) -> dict[str, Any] | None:
+        """None while there is none; then it, once."""
+        exchange = self.running.exchange
+        if not exchange.is_answered:
+            return None
+        if self.taken:
+            return {"err": None}
+        self.taken = True
+        if exchange.answer is None:
+            self.running.told()
+            return {"ok": {"err": exchange.error}}
+        return {"ok": {"ok": Response(self.running)}}
+
+    def drop(self, frame: Frame | None = None) -> None:
+        """An answer that nobody took is not waited for."""
+        if not self.taken:
+            self.running.cancel()
+
+
+class Response(HostResource):
+    """An answer whose head has come."""
+
+    __slots__ = ("answer", "consumed", "running")
+
+    def __init__(self, running: Running) -> None:
+        answer = running.exchange.answer
+        assert answer is not None
+        self.running, self.answer, self.consumed = running, answer, False
+
+    def consume(self) -> Incoming:
+        """Its body, once."""
+        _once(self.consumed)
+        self.consumed = True
+        return Incoming(self.running)
+
+    def drop(self, frame: Frame | None = None) -> None:
+        """A body that nobody asked for is not read."""
+        if not self.consumed:
+            self.running.cancel()
+
+
+class Incoming(HostResource):
+    """The body of an answer."""
+
+    __slots__ = ("finished", "running", "stream_taken")
+
+    def __init__(self, running: Running) -> None:
+        self.running, self.stream_taken, self.finished = running, False, False
+
+    def stream(self) -> InputStream:
+        """Its bytes, once."""
+        _once(self.stream_taken)
+        self.stream_taken = True
+        return _IncomingStream(self.running)
+
+    def drop(self, frame: Frame | None = None) -> None:
+        """What was not read is not wanted."""
+        if not self.finished:
+            self.running.cancel()
+
+
+class _IncomingStream(InputStream):
+    __slots__ = ("_pipe",)
+
+    def __init__(self, running: Running) -> None:
+        self._pipe = running.exchange.incoming
+
+    def read(self, session: Session, size: int) -> bytes:
+        """What has come."""
+        data = self._pipe.take(size)
+        if data or not self._pipe.ended:
+            return data
+        if not self._pipe.is_drained:
+            return self._pipe.take(size)
+        if self._pipe.error is not None:
+            raise failed("the answer ended before its end", self._pipe.error)
+        raise closed()
+
+    def pollable(self) -> Pollable:
+        """Ready when something came, or nothing will."""
+        pipe = self._pipe
+        return Pollable(lambda: pipe.is_ready)
+
+
+class Trailers(HostResource):
+    """What comes behind a body."""
+
+    __slots__ = ("running", "taken")
+
+    def __init__(self, running: Running) -> None:
+        self.running, self.taken = running, False
+
+    def get(self) -> dict[str, Any] | None:
+        """None while the body has not ended; then them, once."""
+        pipe = self.running.exchange.incoming
+        if not pipe.ended:
+            while pipe.take(1 << 20):  # what is left of the body is not wanted, and in the way
+                pass
+            return None
+        if self.taken:
+            return {"err": None}
+        self.taken = True
+        self.running.told()
+        if pipe.error is not None:
+            return {"ok": {"err": pipe.error}}
+        return {"ok": {"ok": received(pipe.trailers) if pipe.trailers else None}}
+
+    def is_ready(self) -> bool:
+        """Whether `get` gives something; what is left of the body is passed over."""
+        pipe = self.running.exchange.incoming
+        while not pipe.ended and pipe.take(1 << 20):
+            pass
+        return pipe.ended
+
+    def drop(self, frame: Frame | None = None) -> None:
+        """Nobody waits for them any more."""
+        self.running.cancel()
+
+
+class OutgoingResponse(HostResource):
+    """An answer of the guest's own, which nobody asks for here."""
+
+    __slots__ = ("body", "body_taken", "headers", "status")
+
+    def __init__(self, headers: Fields) -> None:
+        self.headers, self.status = headers, 200
+        headers.is_fixed = True
+        self.body, self.body_taken = Body(None), False
+
+
+# Functions
+
+
+def _set_method(_session: Session, request: Request, method: Variant) -> None:
+    if method.case == "other" and not _TOKEN.fullmatch(method.value):
+        raise Refused(None)
+    if method.case == "other" and method.value.lower() in _METHODS:
+        method = Variant(method.value.lower())
+    request.method = method
+
+
+def _set_target(_session: Session, request: Request, target: str | None) -> None:
+    if target is not None and not _TARGET.fullmatch(target):
+        raise Refused(None)
+    request.target = target
+
+
+def _set_scheme(_session: Session, request: Request, scheme: Variant | None) -> None:
+    if scheme is not None and scheme.case == "other" and not _SCHEME.fullmatch(scheme.value):
+        raise Refused(None)
+    request.scheme = scheme
+
+
+def _set_authority(_session: Session, request: Request, authority: str | None) -> None:
+    if authority is not None:
+        try:
+            urls.of_parts("http", authority, "/")
+        except NotAnAddress:
+            raise Refused(None) from None
+    request.authority = authority
+
+
+def _body(_session: Session, request: Request | OutgoingResponse) -> Body:
+    _once(request.body_taken)
+    request.body_taken = True
+    return request.body
+
+
+def _body_write(_session: Session, body: Body) -> OutputStream:
+    _once(body.stream is not None)
+    body.stream = _BodyStream(body)
+    return body.stream
+
+
+def _body_finish(_session: Session, body: Body, trailers: Fields | None) -> None:
+    if body.length is not None and body.written != body.length:
+        body.abort(Variant("HTTP-request-body-size", body.written))
+        raise Refused(Variant("HTTP-request-body-size", body.written))
+    sent = trailers.sent() if trailers is not None else None
+    if body.pipe is None:
+        body.trailers = sent
+    elif not body.finished:
+        body.pipe.end(trailers=sent)
+    body.finished = True
+
+
+def _finish(_session: Session, body: Incoming) -> Trailers:
+    body.finished = True
+    return Trailers(body.running)
+
+
+def _set_status(_session: Session, response: OutgoingResponse, status: int) -> None:
+    if not 100 <= status <= 599:
+        raise Refused(None)
+    response.status = status
+
+
+def _option(name: str) -> dict[str, Any]:
+    field = name.removesuffix("-timeout").replace("-", "_")
+
+    def put(_session: Session, options: Options, duration: int | None) -> None:
+        setattr(options, field, duration)
+
+    return {
+        f"[method]request-options.{name}": lambda _session, options: getattr(options, field),
+        f"[method]request-options.set-{name}": put,
+    }
+
+
+def _impossible(_session: Session, *_values: object) -> None:
+    raise Trapped("the guest calls a function of an incoming request, and has none")
+
+
+def _none_of(resource: str, *functions: str) -> dict[str, Any]:
+    return {f"[method]{resource}.{name}": _impossible for name in functions}
+
+
+def _error_code(_session: Session, error: Error) -> Variant | None:
+    return error.cause if isinstance(error.cause, Variant) else None
+
+
+INTERFACES: dict[str, dict[str, Any]] = {
+    "wasi:http/types": {
+        "[constructor]fields": lambda _session: Fields(),
+        "[static]fields.from-list": lambda _session, entries: Fields.checked(entries),
+        "[method]fields.get": lambda _session, fields, name: fields.get(name),
+        "[method]fields.has": lambda _session, fields, name: bool(fields.get(name)),
+        "[method]fields.set": lambda _session, fields, name, values: fields.set(name, values),
+        "[method]fields.delete": lambda _session, fields, name: fields.delete(name),
+        "[method]fields.append": lambda _session, fields, name, value: fields.append(name, value),
+        "[method]fields.entries": lambda _session, fields: fields.pairs,
+        "[method]fields.clone": lambda _session, fields: Fields(fields.pairs),
+        **_none_of("incoming-request", "method", "path-with-query", "scheme", "authority", "headers", "consume"),
+        "[constructor]outgoing-request": lambda _session, headers: Request(headers),
+        "[method]outgoing-request.body": _body,
+        "[method]outgoing-request.method": lambda _session, request: request.method,
+        "[method]outgoing-request.set-method": _set_method,
+        "[method]outgoing-request.path-with-query": lambda _session, request: request.target,
+        "[method]outgoing-request.set-path-with-query": _set_target,
+        "[method]outgoing-request.scheme": lambda _session, request: request.scheme,
+        "[method]outgoing-request.set-scheme": _set_scheme,
+        "[method]outgoing-request.authority": lambda _session, request: request.authority,
+        "[method]outgoing-request.set-authority": _set_authority,
+        "[method]outgoing-request.headers": lambda _session, request: Fields(request.headers.pairs, is_fixed=True),
+        "[constructor]request-options": lambda _session: Options(),
+        **_option("connect-timeout"),
+        **_option("first-byte-timeout"),
+        **_option("between-bytes-timeout"),
+        "[static]response-outparam.set": _impossible,
+        "[method]incoming-response.status": lambda _session, response: response.answer.status,
+        "[method]incoming-response.headers": lambda _session, response: received(response.answer.headers),
+        "[method]incoming-response.consume": lambda _session, response: response.consume(),
+        "[method]incoming-body.stream": lambda _session, body: body.stream(),
+        "[static]incoming-body.finish": _finish,
+        "[method]future-trailers.subscribe": lambda _session, trailers: Pollable(trailers.is_ready),
+        "[method]future-trailers.get": lambda _session, trailers: trailers.get(),
+        "[constructor]outgoing-response": lambda _session, headers: OutgoingResponse(headers),
+        "[method]outgoing-response.status-code": lambda _session, response: response.status,
+        "[method]outgoing-response.set-status-code": _set_status,
+        "[method]outgoing-response.headers": lambda _session, response: Fields(response.headers.pairs, is_fixed=True),
+        "[method]outgoing-response.body": _body,
+        "[method]outgoing-body.write": _body_write,
+        "[static]outgoing-body.finish": _body_finish,
+        "[method]future-incoming-response.subscribe": lambda _session, future: Pollable(
+            lambda: future.running.exchange.is_answered
+        ),
+        "[method]future-incoming-response.get": lambda _session, future: future.get(),
+        "http-error-code": _error_code,
+    },
+    "wasi:http/outgoing-handler": {"handle": _handle},
+}
