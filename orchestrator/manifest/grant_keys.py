@@ -102,8 +102,8 @@ HTTP = Object(
         Key(
             "url",
             URL,
-            "Which addresses, `scheme://host[:port]/path`: `*` stands for one label of the host or one part of the path,"
-            " `**` at the end of the path for any number of parts; `${inputs.x}` is an input of an enum type.",
+            "Which addresses, `scheme://host[:port]/path`: `*` stands for one label of the host or one part of the"
+            " path, `**` at the end of the path for any number of parts; `${inputs.x}` is an input of an enum type.",
             required=True,
             enforced="capability, at each request",
             proof=_HTTP,

@@ -1,7 +1,7 @@
 """From what was read under each key to the model of a pipeline, with the rules that hold between keys.
 
-Each function here is the `build` or `parse` of one shape in `pipeline_keys`; `grant_build` has those of grants. What needs another node, a type or a
-component is left to `link`.
+Each function here is the `build` or `parse` of one shape in `pipeline_keys`; `grant_build` has those of grants. What
+needs another node, a type or a component is left to `link`.
 """
 
 from __future__ import annotations

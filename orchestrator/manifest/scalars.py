@@ -1,4 +1,4 @@
-"""Scalars: JSON's rules for what is a number, and the language's durations, sizes, rates and times, read and written."""
+"""Scalars: JSON's rules for what is a number, and the language's durations, sizes, rates, times, read and written."""
 
 from __future__ import annotations
 
