@@ -40,7 +40,18 @@ if TYPE_CHECKING:
         WitError,
     )
     from orchestrator.interface.values import Variant
-    from orchestrator.manifest.model import Contract, Each, Grants, Limits, Reject, Repeat, Retry, Storage
+    from orchestrator.manifest.model import (
+        Contract,
+        Each,
+        Grants,
+        Http,
+        Limits,
+        Reject,
+        Repeat,
+        Retry,
+        Secret,
+        Storage,
+    )
     from orchestrator.pipeline import Execution, LinkedPipeline, Pipeline, Result
 
 __version__ = "0.1.0"
@@ -61,6 +72,7 @@ __all__ = [
     "Event",
     "Execution",
     "Grants",
+    "Http",
     "InvalidPipeline",
     "LimitExceeded",
     "Limits",
@@ -74,6 +86,7 @@ __all__ = [
     "Result",
     "Retry",
     "RunError",
+    "Secret",
     "Storage",
     "TimedOut",
     "TooLargeToDraw",
@@ -90,7 +103,18 @@ _HOMES = {
     "diagnostics": ["Diagnostic"],
     "engine": ["Component", "Engine"],
     "interface.values": ["Variant"],
-    "manifest.model": ["Contract", "Each", "Grants", "Limits", "Reject", "Repeat", "Retry", "Storage"],
+    "manifest.model": [
+        "Contract",
+        "Each",
+        "Grants",
+        "Http",
+        "Limits",
+        "Reject",
+        "Repeat",
+        "Retry",
+        "Secret",
+        "Storage",
+    ],
     "pipeline": ["Execution", "LinkedPipeline", "Pipeline", "Result"],
 }
 _ERRORS = {*__all__} - {"__version__"}.union(*_HOMES.values())

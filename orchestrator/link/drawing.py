@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from orchestrator.capability import limits
 from orchestrator.graph import Arc, Graph, Vertex, VertexKind
 from orchestrator.interface import show_type
 from orchestrator.link.draft import answering, unique
@@ -91,17 +92,25 @@ def _details(node: Node) -> Iterator[str]:
 def _grants(grants: Grants) -> Iterator[str]:
     for storage in grants.storage:
         yield f"storage {storage.path} at {storage.at}, {storage.access}"
+    for http in grants.http:
+        yield f"http {http.url}, {', '.join(http.methods)}"
+    for secret in grants.secrets:
+        yield f"secret {secret.name} to {secret.to}"
     if grants.environment:
         yield f"environment {', '.join(grants.environment)}"
+    if grants.clock != "none":
+        yield f"clock {grants.clock}"
+    if grants.random != "none":
+        yield f"random {grants.random}"
     if grants.stdio != "captured":
         yield f"stdio {grants.stdio}"
 
 
-def _limits(limits: Limits) -> Iterator[str]:
-    if limits.memory is not None:
-        yield f"memory {show_size(limits.memory)}"
-    if limits.timeout is not None:
-        yield f"timeout {limits.timeout:g}s"
+def _limits(stated: Limits) -> Iterator[str]:
+    for field, show in limits.SHOWN.items():
+        value = getattr(stated, field)
+        if value is not None:
+            yield f"{limits.key_of(field)} {f'{value:g}s' if field == 'timeout' else show(value)}"
 
 
 def _arcs(manifest: Manifest, linked: LinkedGraph | None) -> Iterator[Arc]:
@@ -200,10 +209,11 @@ def _sizes(contract: Contract) -> Iterator[tuple[str, int]]:
 def _granted(manifest: Manifest) -> Iterator[Arc]:
     """From an input to each node of which a grant uses it."""
     for node in manifest.nodes:
-        for storage in node.grants.storage:
-            for name in inputs_of(storage.path):
-                id_ = f"inputs.{name} -> {node.name} (storage at {storage.at})"
-                yield Arc(id_, f"inputs.{name}", node.name, "grant", f"storage at {storage.at}")
+        uses = [(f"storage at {storage.at}", storage.path) for storage in node.grants.storage]
+        uses += [(f"http {number}", http.url) for number, http in enumerate(node.grants.http, 1)]
+        for label, text in uses:
+            for name in inputs_of(text):
+                yield Arc(f"inputs.{name} -> {node.name} ({label})", f"inputs.{name}", node.name, "grant", label)
 
 
 def _implied(manifest: Manifest) -> Iterator[Arc]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from orchestrator.capability.limits import SHOWN, key_of
 from orchestrator.graph.order import clusters, cycles, topological_order
 from orchestrator.interface.compare import title
 from orchestrator.interface.types import Function, Interface
@@ -19,13 +20,11 @@ from orchestrator.link.draft import Draft, Work
 from orchestrator.link.items import functions_of
 from orchestrator.link.model import LinkedCall
 from orchestrator.link.report import place_of_edge, place_of_node
-from orchestrator.manifest.model import CallEdge, Contract, Grants, Limits, Storage, Where
-from orchestrator.manifest.scalars import show_duration, show_size
+from orchestrator.manifest.model import CallEdge, Contract, Grants, Http, Limits, Secret, Storage, Where
 from orchestrator.wording import listed
 
 _APART = "or remove `fuse`"
 _NO_RULES = Contract()
-_SHOWN: dict[str, Callable[[Any], str]] = {"memory": show_size, "timeout": show_duration}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,24 +159,31 @@ def _each(_edge: CallEdge, caller: Draft, _callee: Draft) -> Iterator[_Fault]:
 def _grants(_edge: CallEdge, caller: Draft, callee: Draft) -> Iterator[_Fault]:
     ours, theirs = caller.node.grants, callee.node.grants
     causes = (
-        *_other_folders(caller.name, ours, callee.name, theirs),
+        *_other_items(caller.name, ours, callee.name, theirs),
         *_other_variables(ours, theirs),
-        *_other_stdio(caller.name, ours, callee.name, theirs),
+        *_other_modes(caller.name, ours, callee.name, theirs),
     )
     if causes:
         message = f"`{caller.name}` and `{callee.name}` have different grants, and one store has one set of them"
         yield _Fault("fuse-node", message, causes, (f"give both the same grants, {_APART}",))
 
 
-def _other_folders(name: str, ours: Grants, other: str, theirs: Grants) -> Iterator[str]:
+def _other_items(name: str, ours: Grants, other: str, theirs: Grants) -> Iterator[str]:
     for holder, lacking, mine, its in ((name, other, ours, theirs), (other, name, theirs, ours)):
-        for storage in mine.storage:
-            if storage not in its.storage:
-                yield f"`{holder}` is granted {_folder(storage)}, `{lacking}` is not"
+        for key in ("storage", "http", "secrets"):
+            for item in getattr(mine, key):
+                if item not in getattr(its, key):
+                    yield f"`{holder}` is granted {_item(item)}, `{lacking}` is not"
 
 
-def _folder(storage: Storage) -> str:
-    return f"`{storage.path}` at `{storage.at}` to {storage.access}"
+def _item(item: Storage | Http | Secret) -> str:
+    match item:
+        case Storage():
+            return f"`{item.path}` at `{item.at}` to {item.access}"
+        case Http():
+            return f"`{item.url}` by {', '.join(item.methods)}"
+        case Secret():
+            return f"the secret `{item.name}` to `{item.to}`"
 
 
 def _other_variables(ours: Grants, theirs: Grants) -> Iterator[str]:
@@ -188,9 +194,13 @@ def _other_variables(ours: Grants, theirs: Grants) -> Iterator[str]:
         yield f"`environment` differs in {listed(differing)}"
 
 
-def _other_stdio(name: str, ours: Grants, other: str, theirs: Grants) -> Iterator[str]:
-    if ours.stdio != theirs.stdio:
-        yield f"`{name}` has `stdio: {ours.stdio}`, `{other}` has `stdio: {theirs.stdio}`"
+def _other_modes(name: str, ours: Grants, other: str, theirs: Grants) -> Iterator[str]:
+    for key, detail in (("clock", "clock_at"), ("random", "random_seed"), ("stdio", "stdio")):
+        mine, its = getattr(ours, key), getattr(theirs, key)
+        if mine != its:
+            yield f"`{name}` has `{key}: {mine}`, `{other}` has `{key}: {its}`"
+        elif getattr(ours, detail) != getattr(theirs, detail):
+            yield f"`{name}` and `{other}` have `{key}: {mine}` with different values"
 
 
 _RULES: tuple[_Rule, ...] = (_contract, _each)
@@ -229,9 +239,9 @@ def _counted_calls(work: Work, fused: Sequence[CallEdge]) -> None:
 def _limits(work: Work, group: Sequence[str]) -> Iterator[tuple[str, Limits]]:
     """The limits of each node of a group: the one that any of them states holds for all."""
     drafts = [work.drafts[name] for name in group]
-    memory, timeout = (_one_limit(work, drafts, key) for key in _SHOWN)
+    found = Limits(**{key: _one_limit(work, drafts, key) for key in SHOWN})
     for draft in drafts:
-        yield draft.name, Limits(memory, timeout)
+        yield draft.name, found
 
 
 def _one_limit(work: Work, drafts: Sequence[Draft], key: str) -> Any:
@@ -240,10 +250,10 @@ def _one_limit(work: Work, drafts: Sequence[Draft], key: str) -> Any:
     for other in stated[1:]:
         ours, theirs = (getattr(draft.node.limits, key) for draft in (stated[0], other))
         if ours != theirs and not work.partial:
-            show = _SHOWN[key]
-            message = f"`{stated[0].name}` and `{other.name}` are fused and have different limits of `{key}`"
+            show, written = SHOWN[key], key_of(key)
+            message = f"`{stated[0].name}` and `{other.name}` are fused and have different limits of `{written}`"
             causes = (f"`{stated[0].name}` has {show(ours)}, `{other.name}` has {show(theirs)}",)
             help_ = (f"state one for their store: the same, or with one of them; {_APART}",)
-            where, place = other.node.where.at("limits", key), place_of_node(other.name)
+            where, place = other.node.where.at("limits", written), place_of_node(other.name)
             work.report.error("fuse-node", message, where, place, causes=causes, help=help_)
     return None if first is None else getattr(first.node.limits, key)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.capability import validate
+from orchestrator.capability import limits, validate
 from orchestrator.interface.types import Interface
 from orchestrator.link.draft import Draft, Work
 from orchestrator.link.fusing import Groups
 from orchestrator.link.report import place_of_node
-from orchestrator.manifest.model import Limits, RunLimits
+from orchestrator.manifest.model import RunLimits
 
-PAGE = 65_536
-"""Bytes of the smallest memory that a component can have: a page of WebAssembly."""
 _NEEDS = (("storage", "wasi:filesystem/"), ("environment", "wasi:cli/environment"))
 
 
@@ -30,7 +28,7 @@ def check_grants(work: Work, groups: Groups) -> None:
             # Nodes that share a store have to have the same grants, so that one may have what only the other can use.
             if getattr(node.grants, key) and groups.store(draft.name) not in users[key]:
                 _unused(work, draft, key, prefix)
-        for key, message in _wrong_limits(node.limits):
+        for key, message in limits.wrong(node.limits):
             work.report.error("limit", f"`{key}` of `{node.name}` {message}", node.where.at("limits", key), place)
     for key, message in _wrong_run_limits(work.manifest.limits):
         where = work.manifest.where.at("limits", key)
@@ -53,15 +51,8 @@ def _unused(work: Work, draft: Draft, key: str, prefix: str) -> None:
     work.report.warn("unused-grant", message, where, place, help=("remove the grant",))
 
 
-def _wrong_limits(limits: Limits) -> Iterator[tuple[str, str]]:
-    if limits.memory is not None and limits.memory < PAGE:
-        yield "memory", f"is {limits.memory} bytes: no component runs in less than a page, {PAGE}"
-    if limits.timeout is not None and not 0 < limits.timeout < float("inf"):
-        yield "timeout", f"is {limits.timeout} seconds: expected more than 0"
-
-
-def _wrong_run_limits(limits: RunLimits) -> Iterator[tuple[str, str]]:
-    if limits.timeout is not None and not 0 < limits.timeout < float("inf"):
-        yield "timeout", f"is {limits.timeout} seconds: expected more than 0"
-    if limits.calls is not None and limits.calls < 0:
-        yield "calls", f"is {limits.calls}: expected at least 0"
+def _wrong_run_limits(run: RunLimits) -> Iterator[tuple[str, str]]:
+    if run.timeout is not None and not 0 < run.timeout < float("inf"):
+        yield "timeout", f"is {run.timeout} seconds: expected more than 0"
+    if run.calls is not None and run.calls < 0:
+        yield "calls", f"is {run.calls}: expected at least 0"

@@ -296,8 +296,8 @@ def _unused_inputs(work: Work) -> None:
     refs = [edge.source for _, edge in work.data_edges()] + [output.source for output in work.manifest.outputs]
     used = {ref.name for ref in refs if ref.kind == "input"}
     for node in work.manifest.nodes:
-        for grant in node.grants.storage:
-            used.update(inputs_of(grant.path))
+        for text in (*(one.path for one in node.grants.storage), *(one.url for one in node.grants.http)):
+            used.update(inputs_of(text))
     if used - work.inputs.keys():
         return
     for input_ in work.manifest.inputs:

@@ -3,8 +3,10 @@
     model.py             the data: Manifest, Node, the edges, Contract, Where
     reader.py            check, read, read_file, read_component
     pipeline_keys.py     every key of the language, once     component_keys.py    every key of component.yaml
+    node_keys.py, grant_keys.py, edge_keys.py                those of nodes, of grants and limits, of edges
     shapes.py            the forms a value can have          pipeline_build.py    from what was read to the model
-    document.py          YAML events -> tree.py              scalars.py           numbers, durations, sizes, rates
+    document.py          YAML events -> tree.py              grant_build.py       the same of grants and limits
+    scalars.py           numbers, durations, sizes, times
     paths.py             the small texts: `a.b -> c.d`       substitution.py      `${NAME}` and `${inputs.x}`
     report.py, context.py, offsets.py                        what was found wrong, and where
     schemas.py, pages.py                                     the JSON Schema and the reference page, made from the keys

@@ -148,7 +148,7 @@ class Context:
             "substitution",
             f"an input cannot be put into {spot}",
             place,
-            causes=("`${inputs.x}` is known in the `path` of a storage grant only",),
+            causes=("`${inputs.x}` is known in the `path` of a storage grant and the `url` of an http grant only",),
             help=f"to pass it to a node, use an edge: `data: inputs.{part.value} -> node.parameter`",
         )
 

@@ -35,6 +35,12 @@ SIZE = Quantity(
     "size", scalars.read_size, scalars.SIZE, "64MiB", "`B`, `KB`, `MB`, `GB`, `KiB`, `MiB`, `GiB`", scalars.LARGEST_SIZE
 )
 
+AMOUNT = Quantity(
+    "size", scalars.read_size, scalars.SIZE, "10MiB", "`B`, `KB`, `MB`, `GB`, `KiB`, `MiB`, `GiB`",
+    scalars.LARGEST_SIZE, zero=True,
+)  # fmt: skip
+"""A size that may be nothing."""
+
 RATE = Quantity("rate", scalars.read_rate, scalars.RATE, "10/s", "`/s`, `/min`, `/h`", scalars.LARGEST_RATE)
 
 TEXT = Text(empty=True)

@@ -62,6 +62,8 @@ Access = Literal["read", "write"]
 Clock = Literal["none", "fixed", "monotonic", "wall"]
 Random = Literal["none", "seeded", "secure"]
 Stdio = Literal["none", "captured", "inherit"]
+METHODS = ("GET", "HEAD")
+"""What an http grant allows where it does not say."""
 Violation = Literal["fail", "deny"]
 Cause = Literal["timeout", "trap", "err"]
 
@@ -182,7 +184,7 @@ class Http:
     """
 
     url: str
-    methods: tuple[str, ...] = ("GET", "HEAD")
+    methods: tuple[str, ...] = METHODS
     max_request: int | None = None
     max_response: int | None = None
     timeout: float | None = None

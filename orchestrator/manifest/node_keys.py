@@ -1,10 +1,11 @@
-"""Every key of a node, once: its component or function, grants, limits, lifetime, repeat, retry."""
+"""Every key of a node, once, but those of its grants and limits: its component or function, lifetime, repeat, retry."""
 
 from __future__ import annotations
 
 from orchestrator.manifest import pipeline_build as build
 from orchestrator.manifest.container_shapes import Anything, Either, Key, ListOf, MapOf, Object
-from orchestrator.manifest.forms import CEL, DURATION, MODULE_PATTERN, NODE_NAME, SIZE, STEPS, TEXT, WAIT
+from orchestrator.manifest.forms import CEL, MODULE_PATTERN, NODE_NAME, STEPS, TEXT, WAIT
+from orchestrator.manifest.grant_keys import GRANTS, LIMITS
 from orchestrator.manifest.paths import FUNCTION, LABEL
 from orchestrator.manifest.scalar_shapes import Choice, Parsed, Text, Whole
 
@@ -12,99 +13,6 @@ _CONTROL = "tests/behaviour/test_control.py"
 _GRANTS = "tests/unit/test_capability_grants.py"
 _LIMITS = "tests/behaviour/test_limits.py"
 _PYTHON = "tests/unit/test_link_python.py"
-
-STORAGE = Object(
-    "a storage grant",
-    (
-        Key(
-            "path",
-            Text("a path of the host", template=True),
-            "The folder of the host; `${inputs.x}` is an input of type `path` or an enum.",
-            required=True,
-            enforced="capability, for each run",
-            proof=_GRANTS,
-        ),
-        Key(
-            "at",
-            Text("a path in the guest, `/docs`"),
-            "Where the guest sees it.",
-            required=True,
-            enforced="capability",
-            proof=_GRANTS,
-        ),
-        Key(
-            "access",
-            Choice(("read", "write")),
-            "What the guest may do there.",
-            "`read`",
-            enforced="wasi",
-            proof=_GRANTS,
-        ),
-    ),
-    build.read_storage,
-    title="Storage grant",
-)
-
-GRANTS = Object(
-    "a node's grants",
-    (
-        Key(
-            "storage",
-            ListOf(STORAGE, "a list of storage grants"),
-            "Folders of the host that the guest sees.",
-            "none",
-            enforced="wasi",
-            proof=_GRANTS,
-        ),
-        Key(
-            "environment",
-            MapOf("a map of texts", Text("a variable's name"), TEXT),
-            "Variables that the guest finds in its environment.",
-            "none",
-            enforced="wasi",
-            proof=_GRANTS,
-        ),
-        Key(
-            "stdio",
-            Choice(("none", "captured", "inherit")),
-            "Where what the guest prints goes; `captured`: into the trace.",
-            "`captured`",
-            enforced="wasi",
-            proof=_GRANTS,
-        ),
-        *(
-            Key(name, Anything(), "", later=True)
-            for name in ("http", "secrets", "clock", "random", "models", "sockets")
-        ),
-    ),
-    build.read_grants,
-    title="Grants",
-)
-
-LIMITS = Object(
-    "a node's limits",
-    (
-        Key(
-            "memory",
-            SIZE,
-            "Of all its memories together.",
-            "the engine's",
-            enforced="engine",
-            proof=_LIMITS,
-        ),
-        Key(
-            "timeout",
-            DURATION,
-            "Of one call of it, what it calls included.",
-            "none",
-            enforced="runtime",
-            proof=_LIMITS,
-        ),
-        *(Key(name, Anything(), "", later=True) for name in ("fuel", "host-calls", "output")),
-    ),
-    build.read_limits,
-    title="Limits of a node",
-)
 
 REPEAT = Object(
     "`repeat`",

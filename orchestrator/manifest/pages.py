@@ -20,7 +20,9 @@ Scalars follow JSON: `true`, `false`, `null` and numbers are what they are in JS
 `10/s`, `5/min`, `100/h`. Whole numbers may have underscores: `1_000_000`.
 
 `${NAME}` in a value is a variable that whoever runs the pipeline allows (`--env NAME`); `$${` stands for `${`.
-`${inputs.name}` is known in the `path` of a storage grant. Names of nodes, inputs and outputs are in kebab-case.
+`${inputs.name}` is known in the `path` of a storage grant and the `url` of an http grant.
+
+Names of nodes, inputs and outputs are in kebab-case.
 """
 
 _COMPONENT = """\

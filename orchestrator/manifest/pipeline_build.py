@@ -1,7 +1,7 @@
 """From what was read under each key to the model of a pipeline, with the rules that hold between keys.
 
-Each function here is the `build` or `parse` of one shape in `pipeline_keys`. What needs another node, a type or a
-component is left to `link`.
+Each function here is the `build` or `parse` of one shape in `pipeline_keys`; `grant_build` has those of grants. What
+needs another node, a type or a component is left to `link`.
 """
 
 from __future__ import annotations
@@ -185,25 +185,6 @@ def read_python(context: Context, fields: Fields) -> Any:
             help="if you trust this file and that function, run it with `--allow-python`",
         )
     return BAD if target is None else model.PythonFunction(target, fields.get("signature", ""))
-
-
-def read_storage(_context: Context, fields: Fields) -> Any:
-    """A granted folder."""
-    if "path" not in fields.values or "at" not in fields.values:
-        return BAD
-    return model.Storage(fields.get("path"), fields.get("at"), fields.get("access", "read"))
-
-
-def read_grants(_context: Context, fields: Fields) -> model.Grants:
-    """The grants of a node."""
-    return model.Grants(
-        fields.get("storage", ()), fields.get("environment", model.EMPTY), fields.get("stdio", "captured")
-    )
-
-
-def read_limits(_context: Context, fields: Fields) -> model.Limits:
-    """The limits of a node."""
-    return model.Limits(fields.get("memory"), fields.get("timeout"))
 
 
 def read_run_limits(_context: Context, fields: Fields) -> model.RunLimits:

@@ -1,6 +1,6 @@
 """Every key of the pipeline language, once: the reader, the JSON Schema and the reference page are made from this.
 
-To add a key, add it here or in `node_keys` or `edge_keys`; to take one into force, drop its `later`.
+To add a key, add it here or in `node_keys`, `grant_keys` or `edge_keys`; to take one into force, drop its `later`.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from orchestrator.manifest.shapes import (
     text_schema,
 )
 from orchestrator.manifest.substitution import SUBSTITUTED
-from orchestrator.manifest.tree import Scalar, Tree
+from orchestrator.manifest.tree import Broken, Scalar, Tree
 
 LARGEST = (1 << 53) - 1
 """The largest whole number that JSON carries everywhere."""
@@ -140,6 +140,37 @@ class Choice:
     def show(self) -> str:
         """As `Shape.show`."""
         return joined(self.options)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Only:
+    """The one word that may stand where everything else asks for what does not exist.
+
+    Arguments:
+        word: the word.
+        message: what anything else is answered with.
+        help: what to do instead.
+    """
+
+    word: str
+    message: str
+    help: str
+
+    def read(self, context: Context, tree: Tree, _spot: Spot) -> str | Bad:
+        """The word."""
+        if isinstance(tree, Scalar) and tree.text == self.word:
+            return self.word
+        if isinstance(tree, Broken):
+            return BAD
+        return context.error("wrong-choice", self.message, tree, label=f"expected `{self.word}`", help=self.help)
+
+    def schema(self) -> Schema:
+        """As `Shape.schema`."""
+        return {"const": self.word}
+
+    def show(self) -> str:
+        """As `Shape.show`."""
+        return f"`{self.word}`"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -1,9 +1,10 @@
-"""Scalars: JSON's rules for what is a number, and the language's durations, sizes and rates, read and written."""
+"""Scalars: JSON's rules for what is a number, and the language's durations, sizes, rates, times, read and written."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -16,16 +17,19 @@ LONGEST_DURATION = 365 * 24 * 3600
 LARGEST_SIZE = 1 << 50
 """Bytes: 1 PiB."""
 LARGEST_RATE = 1_000_000_000
+LATEST = 253_402_300_799
+"""Seconds since the epoch of the last second of the year 9999."""
 
 INTEGER: Final = r"-?(?:0|[1-9][0-9]*)"
 GROUPED: Final = r"-?(?:0|[1-9][0-9]*(?:_[0-9]+)*)"
 DURATION: Final = r"[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:us|ms|s|m|h)"
 SIZE: Final = r"[0-9]+(?:_[0-9]+)*(?:B|KB|MB|GB|KiB|MiB|GiB)"
+TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 RATE: Final = r"[0-9]+(?:_[0-9]+)*/(?:s|min|h)"
 
 _NUMBER = re.compile(rf"({INTEGER})((?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)")
 _GROUPED = re.compile(GROUPED)
-_DURATION, _SIZE, _RATE = re.compile(DURATION), re.compile(SIZE), re.compile(RATE)
+_DURATION, _SIZE, _RATE, _TIME = re.compile(DURATION), re.compile(SIZE), re.compile(RATE), re.compile(TIME)
 _WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None, "": None}
 
 _SECONDS = {
@@ -106,6 +110,30 @@ def read_rate(text: str) -> tuple[int, float] | None:
         return None
     number, _, unit = text.partition("/")
     return int(number), _PERIODS[unit]
+
+
+def read_time(text: str) -> float | None:
+    """Seconds since the epoch of `2026-01-01T00:00:00Z` (RFC 3339, without leap seconds); None for another text."""
+    if not _TIME.fullmatch(text):
+        return None
+    whole = re.sub(r"\.[0-9]+", "", text)
+    fraction = re.search(r"\.[0-9]+", text)
+    try:
+        seconds = int(datetime.fromisoformat(whole).timestamp())
+    except (ValueError, OverflowError):
+        return None
+    return float(seconds + Decimal(fraction[0] if fraction else 0)) if 0 <= seconds <= LATEST else None
+
+
+def show_time(seconds: float) -> str:
+    """A text that `read_time` reads as exactly this time. Raises ValueError where there is none."""
+    if not 0 <= seconds < LATEST + 1:
+        raise ValueError(f"a time is from 1970 to 9999, not {seconds:g} seconds from 1970")
+    whole, fraction = divmod(Decimal(repr(float(seconds))), 1)
+    if fraction != round(fraction, 9):
+        raise ValueError("a time is exact to a nanosecond")
+    digits = f"{fraction.normalize():f}".removeprefix("0") if fraction else ""
+    return f"{datetime.fromtimestamp(int(whole), UTC):%Y-%m-%dT%H:%M:%S}{digits}Z"
 
 
 def show_duration(seconds: float) -> str:

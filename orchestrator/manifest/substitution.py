@@ -66,7 +66,7 @@ def fill(template: str, inputs: Mapping[str, str] | Callable[[str], str]) -> str
     """A grant's text with the values of the inputs put in, escapes undone.
 
     Arguments:
-        template: as `model.Storage.path` holds it; variables were put in when it was read.
+        template: as `model.Storage.path` and `model.Http.url` hold it; variables were put in when it was read.
         inputs: the text of each input, or a function that gives it.
     """
     value = inputs if callable(inputs) else inputs.__getitem__

@@ -15,7 +15,7 @@ from orchestrator.errors import InvalidPipeline
 from orchestrator.interface.values import Variant
 from orchestrator.manifest import model
 from orchestrator.manifest.model import MISSING
-from orchestrator.manifest.scalars import plain_value, show_duration, show_rate, show_size
+from orchestrator.manifest.scalars import plain_value, show_duration, show_rate, show_size, show_time
 from orchestrator.manifest.substitution import escape
 
 _WIDTH = 110
@@ -76,8 +76,8 @@ class _Writer:
         yield "run", node.run
         yield "args", self.map(node.args, place)
         yield "config", self.map(node.config, place)
-        yield "grants", _given(self.grants(node.grants))
-        yield "limits", _given([("memory", _size(node.limits.memory)), ("timeout", _duration(node.limits.timeout))])
+        yield "grants", _given(self.grants(node.grants, place))
+        yield "limits", _given(_limits(node.limits))
         yield "lifetime", None if node.lifetime == "run" else node.lifetime
         yield "bulk", None if node.bulk == "auto" else node.bulk
         yield "repeat", node.repeat and _given(self.repeat(node.repeat))
@@ -95,10 +95,24 @@ class _Writer:
             return None
         return {"function": function.target, "signature": function.signature} if function.signature else function.target
 
-    def grants(self, grants: model.Grants) -> Iterator[tuple[str, Any]]:
-        yield "storage", [{"path": one.path, "at": escape(one.at), "access": one.access} for one in grants.storage]
+    def grants(self, grants: model.Grants, place: str) -> Iterator[tuple[str, Any]]:
+        yield "storage", [_given(_storage(one)) for one in grants.storage]
+        yield "http", [_given(_http(one)) for one in grants.http]
+        yield "secrets", [_given(_secret(one)) for one in grants.secrets]
         yield "environment", {name: escape(value) for name, value in grants.environment.items()}
+        yield "clock", self.clock(grants, place)
+        yield "random", _random(grants)
         yield "stdio", None if grants.stdio == "captured" else grants.stdio
+        yield "optional", grants.optional or None
+
+    def clock(self, grants: model.Grants, place: str) -> Any:
+        if grants.clock_at is None or grants.clock != "fixed":
+            return None if grants.clock == "none" else grants.clock
+        try:
+            return {"fixed": show_time(grants.clock_at)}
+        except ValueError as error:
+            self.fault(place, f"the clock of {place} cannot be written as YAML: {error}")
+            return None
 
     def repeat(self, repeat: model.Repeat) -> Iterator[tuple[str, Any]]:
         yield "until", escape(repeat.until)
@@ -177,6 +191,48 @@ class _Writer:
                 return {str(key): self.value(inner, place) for key, inner in value.items()}
         self.fault(place, f"a value of type {type(value).__name__} cannot be written as YAML")
         return None
+
+
+def _storage(grant: model.Storage) -> Iterator[tuple[str, Any]]:
+    yield "path", grant.path
+    yield "at", escape(grant.at)
+    yield "access", grant.access
+    yield "quota", _size(grant.quota)
+    yield "files", grant.files
+    yield "hidden", grant.hidden or None
+    yield "optional", grant.optional or None
+
+
+def _http(grant: model.Http) -> Iterator[tuple[str, Any]]:
+    yield "url", grant.url
+    yield "methods", None if grant.methods == model.METHODS else list(grant.methods)
+    yield "max-request", _size(grant.max_request)
+    yield "max-response", _size(grant.max_response)
+    yield "timeout", _duration(grant.timeout)
+    yield "optional", grant.optional or None
+
+
+def _secret(grant: model.Secret) -> Iterator[tuple[str, Any]]:
+    yield "name", grant.name
+    yield "to", escape(grant.to)
+    yield "header", escape(grant.header)
+    yield "optional", grant.optional or None
+
+
+def _random(grants: model.Grants) -> Any:
+    if grants.random == "seeded" and grants.random_seed:
+        return {"seeded": grants.random_seed}
+    return None if grants.random == "none" else grants.random
+
+
+def _limits(limits: model.Limits) -> Iterator[tuple[str, Any]]:
+    yield "memory", _size(limits.memory)
+    yield "tables", limits.tables
+    yield "timeout", _duration(limits.timeout)
+    yield "fuel", limits.fuel
+    yield "host-calls", limits.host_calls
+    yield "output", _size(limits.output)
+    yield "handles", limits.handles
 
 
 class _Kept(list[Any]):

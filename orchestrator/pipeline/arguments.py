@@ -13,7 +13,20 @@ from typing import Any, TypeVar, get_args
 from orchestrator.diagnostics import Diagnostic, printable
 from orchestrator.errors import InvalidPipeline
 from orchestrator.interface.types import Type
-from orchestrator.manifest.model import Bulk, Contract, Each, Grants, Lifetime, Limits, Reject, Repeat, Retry, Storage
+from orchestrator.manifest.model import (
+    Bulk,
+    Contract,
+    Each,
+    Grants,
+    Http,
+    Lifetime,
+    Limits,
+    Reject,
+    Repeat,
+    Retry,
+    Secret,
+    Storage,
+)
 from orchestrator.manifest.paths import RESERVED, TextError, kebab, name_fault, read_path, whole
 from orchestrator.manifest.scalars import LONGEST_DURATION
 
@@ -110,8 +123,8 @@ def seconds(value: Any, what: str) -> float | None:
     return value
 
 
-def count(value: Any, what: str) -> int | None:
-    """A whole number above zero; None for no limit.
+def count(value: Any, what: str, *, zero: bool = False) -> int | None:
+    """A whole number above zero, or of zero itself where that means something; None for no limit.
 
     Raises:
         TypeError: it is no whole number.
@@ -121,8 +134,8 @@ def count(value: Any, what: str) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{what} is a whole number, not {_kind(value)}")
-    if value < 1:
-        raise ValueError(f"{what} is {_number(value)}; expected a number above zero")
+    if value < (0 if zero else 1):
+        raise ValueError(f"{what} is {_number(value)}; expected {'at least zero' if zero else 'a number above zero'}")
     return value
 
 
@@ -192,17 +205,60 @@ def _of_node(key: str, value: Any) -> Any:
         return _by_name(value, f"`{key}`")
     found: Any = instance(value, _NODE[key], f"`{key}`")
     if isinstance(found, Limits):
-        seconds(found.timeout, "the timeout of a node")
-        count(found.memory, "the memory of a node")
+        _limits(found)
     if key in _CHOICES and found not in _CHOICES[key]:
         raise ValueError(f"`{key}` is `{printable(found)}`; expected one of {', '.join(_CHOICES[key])}")
     if isinstance(found, Grants):
-        _row(found.storage, Storage, "`storage` of grants")
-        _by_name(found.environment, "`environment` of grants")
+        _grants(found)
     if isinstance(found, Retry):
         count(found.times, "`times` of a retry")
         seconds(found.wait or None, "`wait` of a retry")
     return _fed(found) if isinstance(found, Repeat) else found
+
+
+def _limits(given: Limits) -> None:
+    seconds(given.timeout, "the timeout of a node")
+    count(given.memory, "the memory of a node")
+    count(given.fuel, "the fuel of a node")
+    for field in ("tables", "host_calls", "output", "handles"):
+        count(getattr(given, field), f"`{field}` of a node", zero=True)
+
+
+def _grants(given: Grants) -> None:
+    _row(given.storage, Storage, "`storage` of grants")
+    _row(given.http, Http, "`http` of grants")
+    _row(given.secrets, Secret, "`secrets` of grants")
+    _by_name(given.environment, "`environment` of grants")
+    _texts(given, "grants", "clock", "random", "stdio")
+    _time(given.clock_at)
+    count(given.random_seed, "`random_seed` of grants", zero=True)
+    instance(given.optional, bool, "`optional` of grants")
+    for folder in given.storage:
+        _texts(folder, "a folder", "path", "at", "access")
+        count(folder.quota, "`quota` of a folder", zero=True)
+        count(folder.files, "`files` of a folder", zero=True)
+        instance(folder.hidden, bool, "`hidden` of a folder")
+        instance(folder.optional, bool, "`optional` of a folder")
+    for http in given.http:
+        _texts(http, "an http grant", "url")
+        _row(http.methods, str, "`methods` of an http grant")
+        count(http.max_request, "`max_request` of an http grant")
+        count(http.max_response, "`max_response` of an http grant")
+        seconds(http.timeout, "the timeout of an http grant")
+        instance(http.optional, bool, "`optional` of an http grant")
+    for secret in given.secrets:
+        _texts(secret, "a secret", "name", "to", "header")
+        instance(secret.optional, bool, "`optional` of a secret")
+
+
+def _time(value: Any) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise TypeError(f"`clock_at` of grants is a number of seconds since 1970, not {_kind(value)}")
+
+
+def _texts(value: Any, what: str, *fields: str) -> None:
+    for field in fields:
+        text(getattr(value, field), f"`{field}` of {what}")
 
 
 def _by_name(value: Any, what: str) -> dict[str, Any]:

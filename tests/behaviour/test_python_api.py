@@ -102,10 +102,10 @@ def by_hand(folder: Path) -> Pipeline:
         .output("out", "caller")
         .output("spread", "each")
         .limit(timeout=30, calls=100)
-        .node("caller", "caller.wat", run=f"{A}.go", limits=Limits(1 << 20, 5.0),
+        .node("caller", "caller.wat", run=f"{A}.go", limits=Limits(1 << 20, timeout=5.0),
               retry=Retry(2, 0.01, ("trap",)), fallback="spare")
         .node("numbers", "numbers.wat", lifetime="session",
-              grants=Grants((storage,), {"A": "b"}, "none"))
+              grants=Grants((storage,), environment={"A": "b"}, stdio="none"))
         .node("spare", "numbers.wat", run=f"{NUM}.double", args={"n": 4})
         .node("each", "numbers.wat", run=f"{NUM}.double", repeat=Repeat("value > 100u", {"n": ()}, 20))
         .node("list", python="os.path:basename", signature="func(a: string) -> string", description="Not used.")

@@ -9,7 +9,21 @@ from typing import Any
 
 import pytest
 
-from orchestrator import ClosedError, Contract, Each, Engine, Grants, InvalidPipeline, Limits, Pipeline, Repeat, Retry
+from orchestrator import (
+    ClosedError,
+    Contract,
+    Each,
+    Engine,
+    Grants,
+    Http,
+    InvalidPipeline,
+    Limits,
+    Pipeline,
+    Repeat,
+    Retry,
+    Secret,
+    Storage,
+)
 from orchestrator.engine import Component
 from tests.support.parts import NUM, NUMBERS
 
@@ -21,6 +35,16 @@ NUMBER: Any = 5
 def empty() -> Any:
     """A pipeline to be told wrong: of no type, so that a type checker lets it."""
     return Pipeline("p")
+
+
+def folder(**changes: Any) -> Grants:
+    """A folder that is granted."""
+    return Grants((Storage(**{"path": "data", "at": "/data", **changes}),))
+
+
+def http(**changes: Any) -> Grants:
+    """An address that is granted."""
+    return Grants(http=(Http("https://example.com/**", **changes),))
 
 
 def echo() -> Pipeline:
@@ -112,6 +136,37 @@ def test_no_node_is_called_inputs() -> None:
         (lambda p: p.node("x", "x.wasm", grants=Grants(NUMBER)), "`storage` of grants is a tuple, not of type int"),
         (lambda p: p.node("x", "x.wasm", grants=Grants((WORD,))), "what stands in `storage` of grants is a Storage, "
                                                                   "not of type str"),
+        (lambda p: p.node("x", "x.wasm", grants=Grants(http=(WORD,))), "what stands in `http` of grants is a Http, not "
+                                                                       "of type str"),
+        (lambda p: p.node("x", "x.wasm", grants=Grants(secrets=WORD)), "`secrets` of grants is a tuple, not of type "
+                                                                       "str"),
+        (lambda p: p.node("x", "x.wasm", grants=Grants(clock=NUMBER)), "`clock` of grants is a text, not of type int"),
+        (lambda p: p.node("x", "x.wasm", grants=Grants(clock_at=WORD)), "`clock_at` of grants is a number of seconds "
+                                                                        "since 1970, not of type str"),
+        (lambda p: p.node("x", "x.wasm", grants=Grants(random_seed=WORD)), "`random_seed` of grants is a whole number, "
+                                                                           "not of type str"),
+        (lambda p: p.node("x", "x.wasm", grants=Grants(optional=NUMBER)), "`optional` of grants is True or False, not "
+                                                                          "of type int"),
+        (lambda p: p.node("x", "x.wasm", grants=folder(quota=WORD)), "`quota` of a folder is a whole number, not of "
+                                                                     "type str"),
+        (lambda p: p.node("x", "x.wasm", grants=folder(files=True)), "`files` of a folder is a whole number, not of "
+                                                                     "type bool"),
+        (lambda p: p.node("x", "x.wasm", grants=folder(hidden=NUMBER)), "`hidden` of a folder is True or False, not of "
+                                                                        "type int"),
+        (lambda p: p.node("x", "x.wasm", grants=folder(path=Path("x"))), "`path` of a folder is a text, not of type "
+                                                                         f"{type(Path()).__name__}"),
+        (lambda p: p.node("x", "x.wasm", grants=http(methods=WORD)), "`methods` of an http grant is a tuple, not of "
+                                                                     "type str"),
+        (lambda p: p.node("x", "x.wasm", grants=http(timeout=WORD)), "the timeout of an http grant is a number of "
+                                                                     "seconds, not of type str"),
+        (lambda p: p.node("x", "x.wasm", grants=http(max_request=2.5)), "`max_request` of an http grant is a whole "
+                                                                        "number, not of type float"),
+        (lambda p: p.node("x", "x.wasm", grants=Grants(secrets=(Secret(NUMBER, "", ""),))), "`name` of a secret is a "
+                                                                                            "text, not of type int"),
+        (lambda p: p.node("x", "x.wasm", limits=Limits(fuel=WORD)), "the fuel of a node is a whole number, not of type "
+                                                                    "str"),
+        (lambda p: p.node("x", "x.wasm", limits=Limits(host_calls=WORD)), "`host_calls` of a node is a whole number, "
+                                                                          "not of type str"),
         (lambda p: p.data("a", "b", contract=Contract(require=WORD)), "`require` of a contract is a tuple, not of type "
                                                                       "str"),
         (lambda p: p.data("a", "b", contract=Contract(functions=WORD)), "`functions` of a contract is a tuple, not of "

@@ -26,7 +26,7 @@ def chain(engine: Engine, numbers: Component) -> Pipeline:
     return (
         Pipeline("chain")
         .input("n", "u32")
-        .node("one", engine.from_text(relay(A, B, "go"), "one"), run=f"{A}.go", limits=Limits(1 << 20, 5.0))
+        .node("one", engine.from_text(relay(A, B, "go"), "one"), run=f"{A}.go", limits=Limits(1 << 20, timeout=5.0))
         .node("two", engine.from_text(relay(B, NUM, "double", 2), "two"))
         .node("three", numbers)
         .data("inputs.n", "one")

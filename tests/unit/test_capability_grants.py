@@ -141,7 +141,7 @@ def test_a_reason_stands_where_the_value_does() -> None:
 
 
 def test_nothing_granted_is_nothing() -> None:
-    assert prepare(Grants(), {}, Path("/")) == Authority((), (), "captured")
+    assert prepare(Grants(), {}, Path("/")) == Authority()
 
 
 def test_a_relative_path_starts_from_the_folder_of_the_manifest(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_linked_folder_is_opened_where_it_really_is(tmp_path: Path) -> None:
 
 def test_environment_and_stdio_are_handed_on_in_order() -> None:
     found = prepare(Grants(environment={"B": "2", "A": "1"}, stdio="none"), {}, Path())
-    assert found == Authority((), (("A", "1"), ("B", "2")), "none")
+    assert found == Authority(environment=(("A", "1"), ("B", "2")), stdio="none")
 
 
 def failure(grants: Grants, inputs: dict[str, Any], folder: Path) -> str:

@@ -55,7 +55,7 @@ def test_a_group_is_what_fused_edges_join_with_callees_before_callers() -> None:
 
 def test_a_limit_that_one_of_a_group_states_holds_for_its_store() -> None:
     found = graph(THREE)
-    assert {found.nodes[name].limits for name in "abc"} == {Limits(64 << 20, 5.0)}
+    assert {found.nodes[name].limits for name in "abc"} == {Limits(64 << 20, timeout=5.0)}
     assert {found.nodes[name].limits for name in "def"} == {Limits()}
 
 

@@ -137,3 +137,55 @@ def test_a_flag_may_be_put_in(text: str) -> None:
     (edge,) = manifest.read(pipeline, "p.yaml", Path(), env={"FUSE": text}).edges
     assert isinstance(edge, CallEdge)
     assert edge.fuse is (text == "true")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1970-01-01T00:00:00Z", 0.0),
+        ("2026-01-01T00:00:00Z", 1767225600.0),
+        ("2026-01-01T01:00:00+01:00", 1767225600.0),
+        ("2025-12-31T19:00:00-05:00", 1767225600.0),
+        ("2026-01-01T00:00:00.5Z", 1767225600.5),
+        ("2026-01-01T00:00:00.000001Z", 1767225600.000001),
+        ("9999-12-31T23:59:59Z", 253402300799.0),
+    ],
+)
+def test_a_time_is_in_seconds_since_the_epoch(text: str, seconds: float) -> None:
+    assert scalars.read_time(text) == seconds
+    assert scalars.read_time(scalars.show_time(seconds)) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "now",
+        "2026-01-01",
+        "2026-01-01T00:00:00",
+        "2026-01-01 00:00:00Z",
+        "2026-01-01t00:00:00z",
+        "2026-02-29T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "2026-01-01T24:00:00Z",
+        "2026-01-01T23:59:60Z",
+        "2026-01-01T00:00:00+25:00",
+        "2026-01-01T00:00:00.Z",
+        "2026-01-01T00:00:00.1234567890Z",
+        "1969-12-31T23:59:59Z",
+        "1970-01-01T00:00:00+01:00",
+        "0000-01-01T00:00:00Z",
+        "10000-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-01:00",
+        "\u0662026-01-01T00:00:00Z",
+        "2026-01-01T00:00:00Z\n",
+    ],
+)
+def test_what_is_no_time_of_rfc_3339_from_1970_on(text: str) -> None:
+    assert scalars.read_time(text) is None
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 253402300800.0, float("inf"), float("nan"), 1e-10])
+def test_a_time_that_has_no_text(seconds: float) -> None:
+    with pytest.raises(ValueError):
+        scalars.show_time(seconds)

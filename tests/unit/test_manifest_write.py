@@ -14,7 +14,7 @@ from orchestrator.errors import InvalidPipeline
 from orchestrator.interface.types import STRING, U32, List
 from orchestrator.interface.values import Variant
 from orchestrator.manifest import model
-from orchestrator.manifest.scalars import read_duration, read_size, show_duration, show_size
+from orchestrator.manifest.scalars import read_duration, read_size, read_time, show_duration, show_size, show_time
 from tests.support.goldens import cases
 
 NODE = model.Node("a", component="a.wasm", run="run")
@@ -69,6 +69,60 @@ def test_a_duration_is_written_exactly(seconds: float) -> None:
 @given(st.integers(0, 1 << 50))
 def test_a_size_is_written_exactly(size: int) -> None:
     assert read_size(show_size(size)) == size
+
+
+@given(st.floats(0, 253_402_300_799).map(lambda seconds: round(seconds, 6)))
+def test_a_time_is_written_exactly(seconds: float) -> None:
+    assert read_time(show_time(seconds)) == seconds
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(str.strip)
+COUNTS = st.none() | st.integers(0, (1 << 53) - 1)
+SIZES = st.none() | st.integers(1, 1 << 50)
+SECONDS = st.none() | st.floats(1e-6, 31_536_000)
+METHODS = st.lists(st.from_regex(r"[A-Z][A-Z0-9_-]{0,20}", fullmatch=True), min_size=1, max_size=4, unique=True)
+CLOCKS = st.sampled_from([("none", None), ("wall", None), ("fixed", None), ("fixed", 0.0), ("fixed", 1767225600.25)])
+NUMBERS = st.sampled_from([("none", 0), ("secure", 0), ("seeded", 0), ("seeded", 42)])
+STORAGES = st.builds(
+    model.Storage, WORDS.map(manifest.substitution.escape), WORDS, st.sampled_from(["read", "write"]), SIZES, COUNTS,
+    st.booleans(), st.booleans(),
+)  # fmt: skip
+HTTPS = st.builds(
+    model.Http, WORDS.map(manifest.substitution.escape), METHODS.map(tuple), SIZES, SIZES, SECONDS, st.booleans()
+)
+SECRETS = st.builds(model.Secret, st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True), WORDS, WORDS)
+GRANTS = st.builds(
+    lambda clock, random, **keys: model.Grants(
+        clock=clock[0], clock_at=clock[1], random=random[0], random_seed=random[1], **keys
+    ),
+    CLOCKS, NUMBERS,
+    storage=st.lists(STORAGES, max_size=3).map(tuple),
+    http=st.lists(HTTPS, max_size=3).map(tuple),
+    secrets=st.lists(SECRETS, max_size=3).map(tuple),
+    environment=st.dictionaries(WORDS, TEXTS.filter(lambda text: "\0" not in text), max_size=3),
+    stdio=st.sampled_from(["none", "captured", "inherit"]),
+    optional=st.booleans(),
+)  # fmt: skip
+LIMITS = st.builds(
+    model.Limits, memory=SIZES, tables=COUNTS, timeout=SECONDS, fuel=st.none() | st.integers(1, (1 << 53) - 1),
+    host_calls=COUNTS, output=st.none() | st.integers(0, 1 << 50), handles=COUNTS,
+)  # fmt: skip
+
+
+@given(GRANTS, LIMITS)
+def test_any_grants_and_limits_are_read_back(grants: model.Grants, limits: model.Limits) -> None:
+    pipeline = model.Manifest("p", nodes=(model.Node("a", component="a.wasm", grants=grants, limits=limits),))
+    assert again(pipeline) == pipeline
+
+
+def test_a_clock_that_has_no_text_is_refused() -> None:
+    node = model.Node("a", component="a.wasm", grants=model.Grants(clock="fixed", clock_at=-1.0))
+    with pytest.raises(InvalidPipeline) as caught:
+        manifest.write(model.Manifest("p", nodes=(node,)))
+    assert str(caught.value) == (
+        "error[not-writable]: the clock of node `a` cannot be written as YAML: a time is from 1970 to 9999, not -1"
+        " seconds from 1970\n --> node `a`"
+    )
 
 
 def test_units_are_the_largest_that_fit() -> None:
