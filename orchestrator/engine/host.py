@@ -25,6 +25,9 @@ class Host(Protocol):
     def attach(self, instance: Instance) -> None:
         """The instance is being made; called once, before its guest's first instruction."""
 
+    def close(self) -> None:
+        """The instance has ended, and its resources were dropped; called once."""
+
 
 class HostResource:
     """What the host made and a guest knows by a handle. A subclass says what becomes of it when the handle is gone."""

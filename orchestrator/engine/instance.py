@@ -447,6 +447,8 @@ class Instance:
             c.resource_delete(self.drops.pop())
         LIVE.pop(self.context, None)
         c.store_delete(self._store)
+        if self.host is not None:
+            self.host.close()
 
 
 def _unheard(_stream: str, _data: bytes) -> None:

@@ -56,7 +56,14 @@ class Files:
 
     def open_roots(self) -> None:
         """Opens what was granted; what becomes of its paths later changes nothing."""
-        self.roots = [Root(self, preopen) for preopen in self.session.authority.preopens]
+        for preopen in self.session.authority.preopens:
+            self.roots.append(Root(self, preopen))
+
+    def close(self) -> None:
+        """Closes them."""
+        for root in self.roots:
+            os.close(root.fd)
+        self.roots = []
 
     def number(self, found: os.stat_result) -> int:
         """A number for a file that says nothing of the host: in the order in which the guest saw them."""
@@ -77,11 +84,6 @@ class Root:
         except OSError as problem:
             why = problem.strerror or "it cannot be opened"
             raise RunError(f"the folder granted at `{grant.guest}` cannot be opened: {grant.host}: {why}") from None
-
-    def __del__(self) -> None:
-        fd = getattr(self, "fd", None)
-        if fd is not None:
-            os.close(fd)
 
     def deny(self, operation: str, path: str, code: str, why: str) -> Refused:
         """Tells of a denial; the error for it."""

@@ -104,6 +104,13 @@ class Session:
         if self.authority.preopens:
             self.files.open_roots()
 
+    def close(self) -> None:
+        """See `engine.host.Host`."""
+        for exchange in self.exchanges:
+            exchange.cancel()
+        if self.authority.preopens:
+            self.files.close()
+
     @cached_property
     def clock(self) -> Clock:
         """The guest's clock."""

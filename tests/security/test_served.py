@@ -1,4 +1,4 @@
-"""What the linker can define, all of it: each function is behind a grant or a limit, or is harmless for a stated reason.
+"""All that the linker can define: each function is behind a grant or a limit, or is harmless for a stated reason.
 
 A new function in the WIT that ships, or in a table of the host, fails here until it is listed.
 """

@@ -45,9 +45,9 @@ class WitWorld(wit_world.WitWorld):
             exec(compile(code, "<attack>", "exec"), scope)
             return json.dumps(scope["result"], default=_plain)
         except Err as refused:
-            raise Err(f"Err: {refused.value!r}")
+            raise Err(f"Err: {refused.value!r}") from None
         except Exception:
-            raise Err(traceback.format_exc().strip().splitlines()[-1])
+            raise Err(traceback.format_exc().strip().splitlines()[-1]) from None
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
