@@ -244,10 +244,10 @@ class Exchange:
         """Connects to an address that was looked at."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         plain = socket.socket(family, socket.SOCK_STREAM)
+        wire = _Wire(plain, self._wake)
         try:
             plain.setblocking(False)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            wire = _Wire(plain, self._wake)
             code = plain.connect_ex((address, url.port))
             while code:
                 if code not in _UNDER_WAY:
@@ -257,7 +257,7 @@ class Exchange:
             if url.scheme == "https":
                 wire.encrypt(_context(), url.host, lambda: self._until(until))
         except BaseException:
-            plain.close()
+            wire.close()
             raise
         return wire
 
@@ -479,6 +479,8 @@ class _Talk:
     def _look_at(self, event: Any) -> None:
         """Refuses an answer that says that it is larger than it may be, or in which a secret could not be seen."""
         most = self._request.rule.max_response
+        if sum(len(name) + len(value) for name, value in event.headers) > HEADERS:
+            raise Failed(Variant("HTTP-response-header-section-size", HEADERS), "the head of the answer is too large")
         for name, value in event.headers:
             if name == b"content-length" and self._request.method != "HEAD" and int(value) > most:
                 raise Failed(Variant("HTTP-response-body-size", int(value)), f"the answer is larger than {most} bytes")
