@@ -8,7 +8,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 QUESTION ?= What is a contract?
 
-.PHONY: setup demo test lint peers bench bless build lock clean
+.PHONY: setup demo test fuzz lint peers bench bless build lock clean
 
 setup: $(STAMP)
 
@@ -28,6 +28,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest $(ARGS)
+
+# What the tests try briefly, for longer: readers, matchers and codecs with what nobody wrote. FUZZ=500 tries harder.
+fuzz: $(STAMP)
+	@FUZZ=$(or $(FUZZ),50) $(BIN)/python -m pytest -q --timeout 7200 tests/fuzz $(ARGS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

@@ -75,6 +75,17 @@ def test_every_package_that_ships_is_served_or_of_the_project() -> None:
     assert {name.partition(":")[0] for name in left} == {"agent"}
 
 
+def test_the_guide_names_every_interface_and_what_becomes_of_it() -> None:
+    guide = (resources.wit().parent / "docs" / "guide" / "wasi.md").read_text()
+    rows = [row.split("|") for row in guide.splitlines() if row.startswith("| `")]
+    told = {name: row[2].strip() for row in rows for name in re.findall(r"`([^`]+)`", row[1])}
+    not_served = {name for name, what in told.items() if what.startswith("no")}
+    assert set(told) - not_served == {item.name.base for item in _served()} | {"wasi:config/store"}
+    assert not_served == {"wasi:clocks/timezone", "wasi:http/incoming-handler"}
+    refused = {name for name, what in told.items() if what == "refused"}
+    assert refused == {item.name.base for item in _served() if item.name.package == "sockets"}
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_function_is_gated_or_harmless(function: str) -> None:
     gates = [gate for pattern, gate in GATED.items() if re.fullmatch(pattern, function)]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from orchestrator import manifest
 from orchestrator.errors import InvalidPipeline
 from orchestrator.manifest.scalars import plain_value, read_duration, read_integer, read_rate, read_size
+from tests.support.fuzzing import examples
 from tests.support.goldens import cases
 
 SEEDS = [path.read_text(encoding="utf-8-sig") for path in cases("valid")]
@@ -93,13 +94,13 @@ def test_any_text(text: str) -> None:
     holds(text)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(mutated(SEEDS))
 def test_a_mutated_pipeline(text: str) -> None:
     holds(text)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.binary(max_size=200) | mutated(COMPONENTS).map(lambda text: text.encode("utf-8", errors="surrogatepass")))
 def test_any_file(data: bytes) -> None:
     reading = manifest.check_file(write(data))
