@@ -80,12 +80,14 @@ def play(pipeline: Pipeline, engine: Engine, values: dict[str, Any] | None = Non
 def story(events: list[Event], *, ordered: bool = True) -> list[str]:
     """The events of one run as a tree of lines: kind, what it is about, and how it ended where not well.
 
+    What the host served a guest is left out, but for what it refused.
+
     Arguments:
         ordered: siblings in the order in which they began; else by their text, for branches that run at once.
     """
     within: dict[int, list[Event]] = defaultdict(list)
     for event in events:
-        if event.kind != "start":
+        if event.kind != "start" and (event.kind, event.decision) != ("access", "allowed"):
             within[event.parent].append(event)
 
     def lines(parent: int, depth: int) -> Iterator[list[str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import Contract, Engine, Limits, Pipeline
+from orchestrator import Contract, Engine, Grants, Limits, Pipeline
 from orchestrator.audit import JsonLines, Recorder
 from orchestrator.engine import Component
 from orchestrator.manifest.model import Reject
@@ -237,13 +237,12 @@ def test_a_denied_timeout_leaves_the_caller_alive(engine: Engine, numbers: Compo
             assert went.outputs == {"why": "timeout: the call took longer than the 0.1 s that its edge allows"}
 
 
-def test_a_call_that_comes_back_too_late_is_refused(engine: Engine, sleeper: Component) -> None:
-    """The guest is blocked in the host when its time is over, and returns before it is looked at."""
+def test_a_call_that_sleeps_too_long_is_refused(engine: Engine, sleeper: Component) -> None:
     caller = engine.from_text(relay(A, SLEEP, "sleep"), "caller")
     pipeline = (
         Pipeline("late")
         .node("caller", caller, run=f"{A}.go", args={"n": 100})
-        .node("sleeper", sleeper)
+        .node("sleeper", sleeper, grants=Grants(clock="monotonic"))
         .call("caller", "sleeper", contract=Contract(timeout=0.02))
         .output("out", "caller")
     )

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import Cancelled, ClosedError, Contract, Engine, Limits, Pipeline, TimedOut
+from orchestrator import Cancelled, ClosedError, Contract, Engine, Grants, Limits, Pipeline, TimedOut
 from orchestrator.engine import Component
 from orchestrator.manifest.model import Each, Lifetime, Retry
 from tests.behaviour.stories import play, staged
@@ -27,6 +27,8 @@ from tests.support.parts import NUM, NUMBERS, SLEEP, SLEEPER, relay
 
 A = "test:a/a"
 HOUR = 3_600_000
+AWAKE = Grants(clock="monotonic")
+"""Without a clock a sleep takes no time."""
 
 
 def one(component: Component, run: str, **more: Any) -> Pipeline:
@@ -115,30 +117,32 @@ def test_the_timeout_of_a_run_ends_every_branch(engine: Engine, numbers: Compone
     )
 
 
-# Guests that are blocked in the host
+# Guests that wait in the host
 
 
 @pytest.mark.parametrize("lifetime", ["run", "session", "call"])
-def test_the_timeout_of_a_run_returns_while_a_guest_is_blocked(
-    engine: Engine, sleeper: Component, lifetime: Lifetime
-) -> None:
-    pipeline = one(sleeper, f"{SLEEP}.sleep", lifetime=lifetime)
+def test_the_timeout_of_a_run_ends_a_guest_that_sleeps(engine: Engine, sleeper: Component, lifetime: Lifetime) -> None:
+    pipeline = one(sleeper, f"{SLEEP}.sleep", lifetime=lifetime, grants=AWAKE)
     with staged(pipeline, engine) as stage:
         went = stage.run({"n": HOUR}, timeout=0.1)
         assert went.message == "the run took longer than its timeout, 0.1 s"
         assert went.story == ["run failed", "  data inputs.n -> it", "  node it cancelled", "  limit failed"]
-        assert (went.of("node")[0].detail or {})["error"] == "the run ended while it was blocked"
-        # What was left behind is in nobody's way, not even in a session's.
+        assert (went.of("node")[0].detail or {})["error"] == "the run took longer than its timeout, 0.1 s"
         assert stage.run(n=1).outputs == {"out": 1}
 
 
-def test_an_element_that_is_blocked_does_not_hold_up_anothers_error(engine: Engine, sleeper: Component) -> None:
+def test_a_timeout_of_a_node_ends_a_guest_that_sleeps(engine: Engine, sleeper: Component, nothing_left: None) -> None:
+    went = play(one(sleeper, f"{SLEEP}.sleep", grants=AWAKE, limits=Limits(timeout=0.05)), engine, n=HOUR)
+    assert (type(went.error), went.message) == (TimedOut, "node `it` took longer than its timeout, 0.05 s")
+
+
+def test_an_element_that_sleeps_does_not_hold_up_anothers_error(engine: Engine, sleeper: Component) -> None:
     caller = engine.from_text(relay(A, SLEEP, "sleep"), "caller")
     pipeline = (
         Pipeline("each")
         .input("list", "list<u32>")
         .node("it", caller, run=f"{A}.go")
-        .node("sleeper", sleeper, lifetime="call")
+        .node("sleeper", sleeper, lifetime="call", grants=AWAKE)
         .data("inputs.list", "it", each=Each(2))
         .call("it", "sleeper", contract=Contract(require=("args.n != 5",)))
         .output("out", "it")
@@ -147,13 +151,14 @@ def test_an_element_that_is_blocked_does_not_hold_up_anothers_error(engine: Engi
     assert getattr(went.error, "rule", "") == "require"
 
 
-def test_a_process_ends_while_a_guest_is_blocked(tmp_path: Path) -> None:
+def test_a_process_ends_while_a_guest_sleeps(tmp_path: Path) -> None:
     code = f"""
-from orchestrator import Engine, Pipeline, TimedOut
+from orchestrator import Engine, Grants, Pipeline, TimedOut
 from tests.support.parts import SLEEP, SLEEPER
 from pathlib import Path
 engine = Engine(Path({str(tmp_path)!r}))
-pipeline = Pipeline("one").node("it", engine.from_text(SLEEPER), run=f"{{SLEEP}}.sleep", args={{"n": {HOUR}}})
+pipeline = Pipeline("one").node("it", engine.from_text(SLEEPER), run=f"{{SLEEP}}.sleep", args={{"n": {HOUR}}},
+    grants=Grants(clock="monotonic"))
 linked = pipeline.output("out", "it").link(engine)
 try:
     linked.run(timeout=0.1)
@@ -220,8 +225,8 @@ def test_closing_a_pipeline_ends_its_runs(engine: Engine, numbers: Component, no
     linked.close()
 
 
-def test_closing_does_not_wait_for_a_guest_that_is_blocked(engine: Engine, sleeper: Component) -> None:
-    linked = one(sleeper, f"{SLEEP}.sleep", lifetime="session").link(engine)
+def test_closing_does_not_wait_for_a_guest_that_sleeps(engine: Engine, sleeper: Component) -> None:
+    linked = one(sleeper, f"{SLEEP}.sleep", lifetime="session", grants=AWAKE).link(engine)
     execution = linked.start(n=HOUR)
     next(event for event in execution if event.kind == "start" and event.node == "it")
     linked.close()
@@ -234,7 +239,7 @@ def test_closing_does_not_wait_for_a_guest_that_is_blocked(engine: Engine, sleep
 PIPELINE = """
 pipeline: interrupted
 nodes:
-  it: {{component: part.wat, run: "{run}", args: {{n: {n}}}}}
+  it: {{component: part.wat, run: "{run}", args: {{n: {n}}}, grants: {{clock: monotonic}}}}
 outputs: {{out: it}}
 """
 

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from orchestrator.capability import Authority
+from orchestrator.capability.clock import Time
 from orchestrator.engine import Component, Engine, Frame, Instance, InstanceSettings, Linker
 from orchestrator.interface.types import Function, Interface, Name, World
+from orchestrator.wasi import Session, is_served, serve
 from tests.support.gates import Pass
 
 COMPONENTS = Path(__file__).resolve().parent.parent / "components"
@@ -46,9 +49,15 @@ class Guest:
 def make(engine: Engine, component: Component, answers: Guest | None = None) -> Guest:
     """An instance whose imports another one answers, where there is one."""
     linker, printed = engine.linker(component), list[tuple[str, str]]()
+    for item in component.world.imports:
+        if isinstance(item, Interface) and is_served(item):
+            serve(linker, item)
     if answers is not None:
         _answer(linker, answers)
-    settings = InstanceSettings(output=lambda stream, data: printed.append((stream, data.decode())))
+    settings = InstanceSettings(
+        host=Session(Authority(clock=Time("monotonic"))),
+        output=lambda stream, data: printed.append((stream, data.decode())),
+    )
     return Guest(linker.instantiate(Frame(), settings), printed)
 
 

@@ -14,7 +14,8 @@ from tests.support.fuzzing import examples
 
 PIECES = [
     "http://", "https://", "//", "/", "..", ".", "%2e", "%2F", "%5c", "%00", "%41", "%zz", "@", ":", "80", "0x7f",
-    "127.1", "[::1]", "[", "]", "a", "b.c", "*", "**", "?", "#", "\\", " ", "\r\n", "\t", "\0", "é", "%C3%A9", "xn--a", "1", "~",
+    "127.1", "[::1]", "[", "]", "a", "b.c", "*", "**", "?", "#", "\\", " ", "\r\n", "\t", "\0", "é", "%C3%A9", "xn--a",
+    "1", "~",
 ]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=12).map("".join)
 LABELS = st.sampled_from(["a", "b", "api", "example"])
