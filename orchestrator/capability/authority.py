@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.capability import environment, http, secrets, stdio, storage
-from orchestrator.capability.addresses import Network
+from orchestrator.capability import clock, environment, random, stdio, storage
+from orchestrator.capability._place import refuse
 from orchestrator.capability.clock import Time
+from orchestrator.capability.operator import NOBODY, Operator
 from orchestrator.capability.random import Numbers
 from orchestrator.capability.storage import GrantInput, Preopen
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.errors import RunError
-from orchestrator.manifest.model import Grants, Stdio, Where
+from orchestrator.manifest.model import EMPTY, Grants, Stdio, Where
+from orchestrator.manifest.substitution import inputs_of
+
+if TYPE_CHECKING:
+    from orchestrator.capability import http, secrets
+    from orchestrator.capability.addresses import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +58,54 @@ def validate(grants: Grants, node: str, where: Where, inputs: Mapping[str, Grant
     """
     return (
         *storage.validate(grants.storage, node, where.at("storage"), inputs),
+        *_validate_requests(grants, node, where, inputs),
         *environment.validate(grants.environment, node, where.at("environment")),
+        *clock.validate(grants.clock, grants.clock_at, node, where.at("clock")),
+        *random.validate(grants.random, grants.random_seed, node, where.at("random")),
         *stdio.validate(grants.stdio, node, where.at("stdio")),
     )
 
 
-def prepare(grants: Grants, inputs: Mapping[str, Any], folder: Path, node: str = "") -> Authority:
+def _validate_requests(
+    grants: Grants, node: str, where: Where, inputs: Mapping[str, GrantInput]
+) -> tuple[Diagnostic, ...]:
+    """Those of `http` and `secrets`, which most pipelines do without: nothing of them is imported then."""
+    found: tuple[Diagnostic, ...] = ()
+    if grants.http:
+        from orchestrator.capability import http
+
+        found += http.validate(grants.http, node, where.at("http"), inputs)
+    if grants.secrets:
+        from orchestrator.capability import secrets
+
+        found += secrets.validate(grants.secrets, node, where.at("secrets"))
+        found += found or tuple(_astray(grants, node, where.at("secrets")))
+    return found
+
+
+def _astray(grants: Grants, node: str, where: Where) -> Iterator[Diagnostic]:
+    """Refuses a secret for where no request may go: its address or that of the grant is a mistake."""
+    from orchestrator.capability import http
+    from orchestrator.capability.url import parse
+
+    if any(inputs_of(grant.url) for grant in grants.http):
+        return
+    rules = [replace(http.rule_of(grant), methods=frozenset({""}), segments=(), deep=True) for grant in grants.http]
+    for index, secret in enumerate(grants.secrets):
+        origin = parse(secret.to)
+        if not any(rule.admits("", origin) for rule in rules):
+            message = f"the secret `{secret.name}` goes to `{secret.to}`, where no request of `{node}` may go"
+            help_ = f'grant `http: [{{url: "{origin.origin}/**"}}]`, or remove the secret'
+            yield refuse(message, node, where.at(index, "to"), help_)
+
+
+def prepare(
+    grants: Grants,
+    inputs: Mapping[str, Any],
+    folder: Path,
+    node: str = "",
+    operator: Operator = NOBODY,
+) -> Authority:
     """The authority of an instance for one run.
 
     Arguments:
@@ -66,20 +114,49 @@ def prepare(grants: Grants, inputs: Mapping[str, Any], folder: Path, node: str =
             line, a caller) makes it absolute first.
         folder: where relative paths of the manifest start.
         node: the node, for the error.
+        operator: what whoever runs it says.
 
-    Raises RunError for a folder that is missing, is no directory or may not be read or written.
+    Raises RunError for a folder that is missing, is no directory or may not be read or written, for an address that an
+    input makes none of, and for a secret that has no value.
     """
     try:
-        preopens = tuple(storage.prepare(grant, inputs, folder) for grant in grants.storage)
+        preopens = tuple(
+            storage.prepare(grant, inputs, folder, f"grants.storage[{index}]")
+            for index, grant in enumerate(grants.storage)
+        )
     except storage.NotGranted as error:
         raise RunError(str(error), node=node) from None
-    return Authority(
+    found = Authority(
         preopens,
         environment.prepare(grants.environment),
-        http.prepare(grants.http, inputs),
-        (),
-        (),
-        Time(grants.clock, grants.clock_at),
-        Numbers(grants.random, grants.random_seed),
-        grants.stdio,
+        clock=Time(grants.clock, grants.clock_at),
+        random=Numbers(grants.random, grants.random_seed),
+        stdio=grants.stdio,
     )
+    return _with_requests(found, grants, inputs, node, operator) if grants.http or grants.secrets else found
+
+
+def _with_requests(
+    found: Authority, grants: Grants, inputs: Mapping[str, Any], node: str, operator: Operator
+) -> Authority:
+    from orchestrator.capability import http, secrets
+    from orchestrator.capability.url import NotAnAddress
+
+    try:
+        rules, added = http.prepare(grants.http, inputs), secrets.prepare(grants.secrets, operator.secrets)
+    except (NotAnAddress, secrets.NotGiven) as error:
+        raise RunError(str(error), node=node) from None
+    return replace(found, http=rules, secrets=added, networks=operator.networks)
+
+
+def prepare_once(grants: Grants, node: str = "", operator: Operator = NOBODY) -> Authority | None:
+    """The authority where it is the same in every run; None where a run has to be there: no folder is looked for.
+
+    What keeps it from being prepared at all (a secret that has no value) is for the run to say.
+    """
+    if grants.storage or any(inputs_of(grant.url) for grant in grants.http):
+        return None
+    try:
+        return prepare(grants, EMPTY, Path(), node, operator)
+    except RunError:
+        return None

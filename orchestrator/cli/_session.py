@@ -16,6 +16,7 @@ from orchestrator.diagnostics import printable
 
 if TYPE_CHECKING:
     from orchestrator.audit import Subscription
+    from orchestrator.capability.addresses import Network
     from orchestrator.diagnostics import Paint
     from orchestrator.engine import Engine
     from orchestrator.graph import Graph
@@ -58,9 +59,18 @@ def progress(line: str) -> None:
 
 
 def link(
-    engine: Engine, path: str, env: Mapping[str, str] | None = None, *, allow_python: bool = False
+    engine: Engine,
+    path: str,
+    env: Mapping[str, str] | None = None,
+    *,
+    allow_python: bool = False,
+    secrets: Mapping[str, str] | None = None,
+    addresses: Sequence[Network] = (),
 ) -> LinkedPipeline:
     """The pipeline of a file, checked and linked.
+
+    Arguments:
+        secrets, addresses: as of `Pipeline.link`.
 
     Raises:
         InvalidPipeline: it is refused.
@@ -68,7 +78,8 @@ def link(
     """
     from orchestrator.pipeline import Pipeline
 
-    return Pipeline.load(path, env=env or {}, allow_python=allow_python).link(engine)
+    loaded = Pipeline.load(path, env=env or {}, allow_python=allow_python)
+    return loaded.link(engine, secrets=secrets, addresses=addresses)
 
 
 def check(

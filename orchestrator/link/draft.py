@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.capability import Operator
 from orchestrator.engine.component import Component
 from orchestrator.interface import Packages
 from orchestrator.interface.types import Function, Interface, Result, Type
@@ -91,6 +92,7 @@ class Work:
     host: HostImports
     python_nodes: bool
     stack_budget: int
+    operator: Operator
     partial: bool = False
     """The manifest has errors of its own: what is written and not in it was faulty."""
     report: Report = field(default_factory=Report)

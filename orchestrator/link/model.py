@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.capability import NOBODY, Operator
 from orchestrator.contract import Checks
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.engine.component import Component
@@ -197,6 +198,7 @@ class LinkedGraph:
         order: the nodes that run, each after what it needs.
         depth: how many stores the longest chain of calls enters.
         groups: the nodes that share a store, by fused edges; in each a callee stands before its callers.
+        operator: what whoever runs it says.
     """
 
     name: str
@@ -208,6 +210,7 @@ class LinkedGraph:
     limits: RunLimits
     depth: int
     groups: tuple[tuple[str, ...], ...] = ()
+    operator: Operator = field(default=NOBODY, compare=False, repr=False)
     warnings: tuple[Diagnostic, ...] = ()
 
     @property

@@ -37,7 +37,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "rate": "Not a rate: a whole number and `/s`, `/min` or `/h`.",
         "time": "Not a time of RFC 3339 from 1970 on: `2026-01-01T00:00:00Z`.",
         "method": "Not a method of HTTP in capitals.",
-        "secret-name": "Not the name of a secret: letters, digits and `_`.",
+        "secret-name": "Not the name of a secret: letters, digits, `_` and `-`.",
         "name": "A name that is not in kebab-case.",
         "reserved-name": "A name that the language keeps for itself.",
         "wit-type": "A text is not a WIT type, or one that this version does not carry.",

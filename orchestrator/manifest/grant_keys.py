@@ -17,10 +17,11 @@ _CEILING = "tests/security/test_ceiling.py"
 _BOUNDS = "tests/security/test_limits.py"
 
 SECRET_NAME = Text(
-    "the name of a secret, `API_KEY`", r"[A-Za-z_][A-Za-z0-9_]*", "secret-name", "letters, digits and `_`", longest=128
-)
+    "the name of a secret, `API_KEY`", r"[A-Za-z_][A-Za-z0-9_-]*", "secret-name", "letters, digits, `_` and `-`",
+    longest=128,
+)  # fmt: skip
 
-METHOD = Text("a method in capitals, `GET`", r"[A-Z][A-Z0-9_-]*", "method", "write it in capitals: `POST`", longest=32)
+METHOD = Text("a method in capitals, `GET`", r"[A-Z][A-Z0-9-]*", "method", "write it in capitals: `POST`", longest=32)
 
 URL = Text("an address, `https://api.example.com/v1/**`", template=True)
 

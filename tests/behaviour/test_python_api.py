@@ -92,6 +92,16 @@ def folder_of(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_what_is_said_of_secrets_and_addresses_holds_for_what_is_linked_anew(engine: Engine) -> None:
+    pipeline = Pipeline("p").input("n", "u32").output("n", "inputs.n")
+    with pipeline.link(engine, secrets={"KEY": "hunter2-hunter2"}, addresses=["127.0.0.0/8"]) as linked:
+        with linked.relink() as again:
+            assert again.model.operator == linked.model.operator
+        assert linked.model.operator.secrets == {"KEY": "hunter2-hunter2"}
+        assert [str(network) for network in linked.model.operator.networks] == ["127.0.0.0/8"]
+        assert "hunter2" not in repr(linked.model) + repr(linked)
+
+
 def by_hand(folder: Path) -> Pipeline:
     storage = Storage("${inputs.folder}", "/data")
     return (
