@@ -1,4 +1,4 @@
-"""What whoever runs a pipeline says of it: values of secrets, and addresses that are no public ones."""
+"""What whoever runs a pipeline says of it: ceilings, values of secrets, and addresses that are no public ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.manifest.model import EMPTY
+from orchestrator.manifest.model import EMPTY, Ceiling
 
 if TYPE_CHECKING:
     from orchestrator.capability.addresses import Network
@@ -19,10 +19,12 @@ class Operator:
     Arguments:
         secrets: the value of each secret, by its name; never shown.
         networks: addresses of the network that are no public ones and that a granted request may go to.
+        ceilings: what no node gets past; all of them hold.
     """
 
     secrets: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
     networks: tuple[Network, ...] = ()
+    ceilings: tuple[Ceiling, ...] = ()
 
 
 NOBODY = Operator()

@@ -57,7 +57,7 @@ class Preopen:
 
 
 class NotGranted(Exception):
-    """A folder that was granted cannot be; the message says which and why."""
+    """What was granted cannot be in this run; the message says what and why."""
 
 
 def validate(

@@ -1,4 +1,4 @@
-"""What the command line says of a pipeline as the one who runs it: values of secrets, addresses beside public ones.
+"""What the command line says of a pipeline as the one who runs it: secrets, addresses beside public ones, ceilings.
 
 A value is read from a variable or a file, never from the command line itself, which other users of the machine see; no
 message has it in it.
@@ -39,6 +39,14 @@ def address_option(body: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--allow-address", "addresses", multiple=True, metavar="RANGE",
         help="Allow requests to addresses that are no public ones: 127.0.0.0/8.",
+    )(body)  # fmt: skip
+
+
+def ceiling_option(body: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--ceiling` to a command."""
+    return click.option(
+        "--ceiling", "ceilings", multiple=True, metavar="FILE", type=click.Path(dir_okay=False),
+        help="Allow no node more than this ceiling does; ORCHESTRATOR_CEILING names another that holds too.",
     )(body)  # fmt: skip
 
 

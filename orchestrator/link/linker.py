@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from orchestrator.capability import NOBODY, Operator
+from orchestrator.capability.ceiling import networks
+from orchestrator.capability.narrowing import Narrowed
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.errors import InvalidPipeline
 from orchestrator.interface import Packages
@@ -123,16 +125,16 @@ def _graph(work: Work, shape: Shape, groups: Groups, outputs: tuple[LinkedOutput
         outputs=outputs,
         nodes=MappingProxyType(nodes),
         order=shape.order,
-        limits=work.manifest.limits,
+        limits=work.limits,
         depth=max(shape.depths.values(), default=1),
         groups=groups.members,
-        operator=work.operator,
+        operator=replace(work.operator, networks=networks(work.operator)),
         warnings=work.report.diagnostics(),
     )
 
 
 def _node(draft: Draft, shape: Shape, groups: Groups) -> LinkedNode:
-    node = draft.node
+    node, within = draft.node, draft.within or Narrowed(draft.node.grants, draft.node.limits)
     return LinkedNode(
         name=node.name,
         component=draft.component,
@@ -143,8 +145,11 @@ def _node(draft: Draft, shape: Shape, groups: Groups) -> LinkedNode:
         after=shape.after[node.name],
         calls=tuple(draft.calls),
         tools=tuple(draft.tools),
-        grants=node.grants,
-        limits=groups.limits.get(node.name, node.limits),
+        grants=within.grants,
+        limits=within.limits,
+        places=within.places,
+        bounds=draft.bounds,
+        cuts=within.cuts,
         lifetime=node.lifetime,
         bulk=node.bulk,
         repeat=node.repeat,

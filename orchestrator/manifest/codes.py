@@ -37,6 +37,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "rate": "Not a rate: a whole number and `/s`, `/min` or `/h`.",
         "time": "Not a time of RFC 3339 from 1970 on: `2026-01-01T00:00:00Z`.",
         "method": "Not a method of HTTP in capitals.",
+        "variable": "Not the name of a variable, nor the beginning of one and `*`.",
+        "address-range": "Not a range of addresses: `127.0.0.0/8`.",
         "secret-name": "Not the name of a secret: letters, digits, `_` and `-`.",
         "name": "A name that is not in kebab-case.",
         "reserved-name": "A name that the language keeps for itself.",

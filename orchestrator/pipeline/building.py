@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from orchestrator.interface.types import Type
     from orchestrator.link.model import LinkedGraph
     from orchestrator.pipeline.linked import LinkedPipeline
+    from orchestrator.pipeline.operating import Given
 
 
 class Pipeline:
@@ -367,6 +368,7 @@ class Pipeline:
         recorder: Recorder | None = None,
         secrets: Mapping[str, str] | None = None,
         addresses: Iterable[str | Network] = (),
+        ceiling: Given | Iterable[Given] | None = None,
     ) -> LinkedPipeline:
         """Checks everything that can be checked, and gives what can be run. The pipeline may be changed after it.
 
@@ -375,6 +377,8 @@ class Pipeline:
             recorder: takes the events; by default one with the exporters of the OTEL_* variables, closed likewise.
             secrets: the values of the secrets that are granted, by name. One that is lacking ends the run, not this.
             addresses: ranges of addresses, `127.0.0.0/8`, that are no public ones and that requests may go to.
+            ceiling: what no node gets past, as a `Ceiling` or its file, or several; that of the variable
+                ORCHESTRATOR_CEILING holds too.
 
         Raises:
             InvalidPipeline: every reason why not.
@@ -391,12 +395,12 @@ class Pipeline:
             arguments.instance(engine, Engine, "`engine`")
         if recorder is not None:
             arguments.instance(recorder, Recorder, "`recorder`")
-        said = operator(secrets, addresses)
+        said = operator(secrets, addresses, ceiling)
         return LinkedPipeline(self, Base(engine, recorder), said)
 
     def linked(self, engine: Engine, operator: Operator | None = None) -> LinkedGraph:
-        """The linked graph: what `link` checks, without anything that runs."""
-        from orchestrator.capability import NOBODY
+        """The linked graph: what `link` checks, without anything that runs; `operator` as `operating` makes it."""
+        from orchestrator.pipeline import operating
         from orchestrator.pipeline.linking import linked
 
         return linked(
@@ -405,7 +409,7 @@ class Pipeline:
             self._components,
             engine,
             python_nodes=self._allow_python,
-            operator=operator or NOBODY,
+            operator=operator or operating.operator(),
         )
 
 

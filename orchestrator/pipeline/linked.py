@@ -126,8 +126,8 @@ class LinkedPipeline:
     def relink(self, pipeline: Pipeline | None = None) -> LinkedPipeline:
         """The pipeline as it is now, linked anew; unchanged nodes with `lifetime: session` keep their instances.
 
-        What `link` was told of secrets and addresses holds for it too. This one stays as it was and can still be run;
-        instances that both have are closed with the last of them.
+        What `link` was told of secrets, addresses and ceilings holds for it too. This one stays as it was and can still
+        be run; instances that both have are closed with the last of them.
 
         Raises:
             InvalidPipeline: every reason why not.

@@ -39,7 +39,7 @@ class Home:
         self.store, self.linker = store, linker
         self.node = node = store.nodes[-1]
         self.lifetime = node.lifetime
-        self.authority = prepare_once(node.grants, node.name, operator)
+        self.authority = prepare_once(node.grants, node.name, operator, node.bounds, node.places)
         """What the node may reach, where that is the same in every run."""
         self._names = [node.name for node in store.nodes]
         # An instance that a run could tell apart, or that uses the terminal before there is a run, is not made ahead.
@@ -248,8 +248,8 @@ class Rooms:
         found = self._authorities.get(home)
         if found is None:
             graph, node = self._program.graph, home.node
-            found = prepare(node.grants, self._inputs, graph.manifest.folder, node.name, graph.operator)
-            self._authorities[home] = found
+            folder, bound = graph.manifest.folder, (graph.operator, node.bounds, node.places)
+            found = self._authorities[home] = prepare(node.grants, self._inputs, folder, node.name, *bound)
         return found
 
     def _make(self, visit: Visit, home: Home) -> Instance:

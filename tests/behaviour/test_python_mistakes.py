@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from orchestrator import (
+    Ceiling,
     ClosedError,
     Contract,
     Each,
@@ -129,6 +130,11 @@ def test_no_node_is_called_inputs() -> None:
         (lambda p: p.link(secrets={"KEY": b"hunter2"}), "the secret `KEY` is a text, not of type bytes"),
         (lambda p: p.link(addresses="127.0.0.0/8"), "`addresses` is a row of ranges, not of type str"),
         (lambda p: p.link(addresses=[3]), "a range of addresses is a text, not of type int"),
+        (lambda p: p.link(ceiling=3), "a ceiling is a path or a Ceiling, not of type int"),
+        (lambda p: p.link(ceiling=[None]), "a ceiling is a path or a Ceiling, not None"),
+        (lambda p: p.link(ceiling=Ceiling(NUMBER)), "the name of a ceiling is a text, not of type int"),
+        (lambda p: p.link(ceiling=Ceiling("c", NUMBER)), "`grants` of a ceiling is an Allowed, not of type int"),
+        (lambda p: p.link(ceiling=Ceiling("c", limits=NUMBER)), "`limits` of a ceiling is a Limits, not of type int"),
         (lambda p: p.node("x", "x.wasm", repeat=Repeat(NUMBER)), "`until` of a repeat is a text, not of type int"),
         (lambda p: p.node("x", "x.wasm", repeat=Repeat("true", NUMBER)), "`feed` of a repeat is a mapping, not of type "
                                                                          "int"),

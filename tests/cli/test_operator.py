@@ -1,4 +1,4 @@
-"""What the command line says as the one who runs a pipeline: `--secret`, `--secret-file`, `--allow-address`."""
+"""What the command line says as the one who runs a pipeline: `--secret`, `--allow-address`, `--ceiling`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ VALUE = "hunter2-hunter2"
 
 ONES = """
 (component
+  (import "wasi:http/types@0.2.0" (instance))
   (core module $m (func (export "one") (result i32) (i32.const 1)))
   (core instance $i (instantiate $m))
   (func $one (result u32) (canon lift (core func $i "one")))
@@ -115,3 +116,82 @@ def test_what_cannot_be_read_is_wrong_usage(
 ) -> None:
     done = command("run", pipeline, *arguments)
     assert (done.code, done.out, done.err.splitlines()[0]) == (2, "", f"error: {message}")
+
+
+# Ceilings
+
+
+@pytest.fixture
+def ceilings(pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the pipeline, with two ceilings: `wide` allows what it asks, `tight` less memory and no secrets."""
+    monkeypatch.setenv("API_KEY", VALUE)
+    monkeypatch.delenv("ORCHESTRATOR_CEILING", raising=False)
+    folder = pipeline.parent
+    http = 'http: [{url: "http://127.0.0.1:1/**"}]'
+    (folder / "wide.yaml").write_text(
+        f'ceiling: wide\ngrants: {{{http}, secrets: [{{name: API_KEY, to: "http://127.0.0.1:1"}}]}}\n'
+    )
+    (folder / "tight.yaml").write_text(f"ceiling: tight\ngrants: {{{http}}}\naddresses: [127.0.0.1/32]\n")
+    return folder
+
+
+TOO_MUCH = "error[ceiling]: `a` is granted more `secrets` than the ceiling `tight` allows: `API_KEY` to `http://127.0."
+
+
+def test_a_ceiling_holds_for_a_run_and_a_check(command: Command, ceilings: Path) -> None:
+    wide, tight = ("--ceiling", ceilings / "wide.yaml"), ("--ceiling", ceilings / "tight.yaml")
+    asks = ceilings / "asks.yaml"
+    assert ran(command("run", asks, "-q", "--secret", "API_KEY", *wide))
+    assert command("validate", asks, *wide).code == 0
+    for given in (tight, (*wide, *tight)):
+        done = command("run", asks, "-q", "--secret", "API_KEY", *given)
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith(TOO_MUCH)
+        assert f"\n  = the ceiling `tight` allows nothing ({ceilings}/tight.yaml:2:9)\n" in done.err.replace(
+            "   =", "  ="
+        )
+        checked = command("validate", asks, *given)
+        assert checked.code == 1
+        assert TOO_MUCH in checked.err
+    assert ran(command("run", ceilings / "may.yaml", "-q", *tight))
+
+
+def test_the_ceiling_of_the_environment_holds_beside_the_one_that_is_given(
+    command: Command, ceilings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = ceilings / "asks.yaml"
+    monkeypatch.setenv("ORCHESTRATOR_CEILING", str(ceilings / "tight.yaml"))
+    assert command("run", asks, "-q", "--secret", "API_KEY").err.startswith(TOO_MUCH)
+    done = command("run", asks, "-q", "--secret", "API_KEY", "--ceiling", ceilings / "wide.yaml")
+    assert done.err.startswith(TOO_MUCH)
+    assert done.err.count("error[ceiling]") == 1
+    assert command("graph", asks).code == 1
+    monkeypatch.setenv("ORCHESTRATOR_CEILING", "")
+    assert ran(command("run", asks, "-q", "--secret", "API_KEY"))
+    monkeypatch.setenv("ORCHESTRATOR_CEILING", str(ceilings / "none.yaml"))
+    assert command("run", asks, "-q").err.startswith("error[file]: cannot read the file: there is no such file\n")
+
+
+def test_no_address_is_allowed_beyond_the_ceiling(command: Command, ceilings: Path) -> None:
+    tight, may = ("--ceiling", ceilings / "tight.yaml"), ceilings / "may.yaml"
+    assert ran(command("run", may, "-q", *tight, "--allow-address", "127.0.0.1/32"))
+    done = command("run", may, "-q", *tight, "--allow-address", "127.0.0.0/8")
+    assert done.code == 1
+    assert done.err.startswith(
+        "error[ceiling]: `127.0.0.0/8` is allowed to requests, and the ceiling `tight` does not list it\n"
+    )
+
+
+def test_a_ceiling_that_is_wrong_is_told_with_its_places(command: Command, ceilings: Path) -> None:
+    (ceilings / "wrong.yaml").write_text("ceiling: wrong\ngrant: {}\nlimits: {memory: 5}\n")
+    done = command("run", ceilings / "may.yaml", "--ceiling", ceilings / "wrong.yaml")
+    assert done.code == 1
+    assert f"error[unknown-key]: the document has no key `grant`\n --> {ceilings}/wrong.yaml:2:1\n" in done.err
+    assert f"error[size]: `limits.memory` must be a size (`64MiB`), not the number 5\n --> {ceilings}" in done.err
+    as_json = command("validate", ceilings / "may.yaml", "--ceiling", ceilings / "wrong.yaml", "--json")
+    assert (as_json.code, as_json.json["error"]["type"]) == (1, "InvalidPipeline")
+
+
+def test_the_schema_of_a_ceiling(command: Command) -> None:
+    done = command("schema", "ceiling")
+    assert (done.code, done.json["title"], "addresses" in done.json["properties"]) == (0, "Ceiling", True)

@@ -23,7 +23,9 @@ await writeFile(OUT, component);
 """
 
 
-def javascript(engine: Engine, source: str, wit: str, world: str, packages: tuple[str, ...] = (), off: str = "") -> Component:
+def javascript(
+    engine: Engine, source: str, wit: str, world: str, packages: tuple[str, ...] = (), off: str = ""
+) -> Component:
     """A component of JavaScript source; skips the test, saying so, where it cannot be built.
 
     Arguments:
