@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     )
     from orchestrator.interface.values import Variant
     from orchestrator.manifest.model import (
+        Allowed,
+        Ceiling,
         Contract,
         Each,
         Grants,
@@ -57,8 +59,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Allowed",
     "BuildError",
     "Cancelled",
+    "Ceiling",
     "ClosedError",
     "Component",
     "ComponentError",
@@ -104,6 +108,8 @@ _HOMES = {
     "engine": ["Component", "Engine"],
     "interface.values": ["Variant"],
     "manifest.model": [
+        "Allowed",
+        "Ceiling",
         "Contract",
         "Each",
         "Grants",

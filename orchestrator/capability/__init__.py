@@ -3,7 +3,8 @@
 Not for how a power is served to the guest: that is `wasi`. Nothing is granted by default.
 """
 
-from orchestrator.capability.authority import Authority, prepare, validate
+from orchestrator.capability.authority import Authority, prepare, prepare_once, validate
+from orchestrator.capability.operator import NOBODY, Operator
 from orchestrator.capability.storage import GrantInput, Preopen
 
-__all__ = ["Authority", "GrantInput", "Preopen", "prepare", "validate"]
+__all__ = ["NOBODY", "Authority", "GrantInput", "Operator", "Preopen", "prepare", "prepare_once", "validate"]

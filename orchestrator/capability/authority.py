@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from orchestrator.capability import environment, http, secrets, stdio, storage
-from orchestrator.capability.addresses import Network
+from orchestrator.capability import clock, environment, random, stdio, storage
+from orchestrator.capability._place import refuse
 from orchestrator.capability.clock import Time
+from orchestrator.capability.operator import NOBODY, Operator
 from orchestrator.capability.random import Numbers
-from orchestrator.capability.storage import GrantInput, Preopen
+from orchestrator.capability.storage import GrantInput, NotGranted, Preopen
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.errors import RunError
-from orchestrator.manifest.model import Grants, Stdio, Where
+from orchestrator.manifest.model import EMPTY, Grants, Http, Limits, Secret, Stdio, Storage, Where
+from orchestrator.manifest.substitution import escape, fill, inputs_of
+
+if TYPE_CHECKING:
+    from orchestrator.capability import http, secrets
+    from orchestrator.capability.addresses import Network
+    from orchestrator.capability.bounds import Bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +59,56 @@ def validate(grants: Grants, node: str, where: Where, inputs: Mapping[str, Grant
     """
     return (
         *storage.validate(grants.storage, node, where.at("storage"), inputs),
+        *_validate_requests(grants, node, where, inputs),
         *environment.validate(grants.environment, node, where.at("environment")),
+        *clock.validate(grants.clock, grants.clock_at, node, where.at("clock")),
+        *random.validate(grants.random, grants.random_seed, node, where.at("random")),
         *stdio.validate(grants.stdio, node, where.at("stdio")),
     )
 
 
-def prepare(grants: Grants, inputs: Mapping[str, Any], folder: Path, node: str = "") -> Authority:
+def _validate_requests(
+    grants: Grants, node: str, where: Where, inputs: Mapping[str, GrantInput]
+) -> tuple[Diagnostic, ...]:
+    """Those of `http` and `secrets`, which most pipelines do without: nothing of them is imported then."""
+    found: tuple[Diagnostic, ...] = ()
+    if grants.http:
+        from orchestrator.capability import http
+
+        found += http.validate(grants.http, node, where.at("http"), inputs)
+    if grants.secrets:
+        from orchestrator.capability import secrets
+
+        found += secrets.validate(grants.secrets, node, where.at("secrets"))
+        found += found or tuple(_astray(grants, node, where.at("secrets")))
+    return found
+
+
+def _astray(grants: Grants, node: str, where: Where) -> Iterator[Diagnostic]:
+    """Refuses a secret for where no request may go: its address or that of the grant is a mistake."""
+    from orchestrator.capability import http
+    from orchestrator.capability.url import parse
+
+    if any(inputs_of(grant.url) for grant in grants.http):
+        return
+    rules = [replace(http.rule_of(grant), methods=frozenset({""}), segments=(), deep=True) for grant in grants.http]
+    for index, secret in enumerate(grants.secrets):
+        origin = parse(secret.to)
+        if not any(rule.admits("", origin) for rule in rules):
+            message = f"the secret `{secret.name}` goes to `{secret.to}`, where no request of `{node}` may go"
+            help_ = f'grant `http: [{{url: "{origin.origin}/**"}}]`, or remove the secret'
+            yield refuse(message, node, where.at(index, "to"), help_)
+
+
+def prepare(
+    grants: Grants,
+    inputs: Mapping[str, Any],
+    folder: Path,
+    node: str = "",
+    operator: Operator = NOBODY,
+    bounds: Sequence[Bound] = (),
+    places: Mapping[str, Sequence[int]] = EMPTY,
+) -> Authority:
     """The authority of an instance for one run.
 
     Arguments:
@@ -66,20 +117,130 @@ def prepare(grants: Grants, inputs: Mapping[str, Any], folder: Path, node: str =
             line, a caller) makes it absolute first.
         folder: where relative paths of the manifest start.
         node: the node, for the error.
+        operator: what whoever runs it says.
+        bounds: what the node gets past in no run: folders are asked as they are now, and what has an input in it.
+        places: by `storage`, `http` and `secrets`, for each of those grants its number in the pipeline.
 
-    Raises RunError for a folder that is missing, is no directory or may not be read or written.
+    Raises RunError for a folder that is missing, is no directory or may not be read or written, for an address that an
+    input makes none of, for what a bound does not allow, and for a secret that has no value.
     """
     try:
-        preopens = tuple(storage.prepare(grant, inputs, folder) for grant in grants.storage)
-    except storage.NotGranted as error:
+        return _prepared(grants, inputs, folder, operator, bounds, places)
+    except NotGranted as error:
         raise RunError(str(error), node=node) from None
-    return Authority(
+
+
+def prepare_once(
+    grants: Grants,
+    node: str = "",
+    operator: Operator = NOBODY,
+    bounds: Sequence[Bound] = (),
+    places: Mapping[str, Sequence[int]] = EMPTY,
+) -> Authority | None:
+    """The authority where it is the same in every run; None where a run has to be there: no folder is looked for.
+
+    What keeps it from being prepared at all (a secret that has no value) is for the run to say. Arguments as of
+    `prepare`.
+    """
+    if grants.storage or any(inputs_of(grant.url) for grant in grants.http):
+        return None
+    try:
+        return prepare(grants, EMPTY, Path(), node, operator, bounds, places)
+    except RunError:
+        return None
+
+
+def _prepared(
+    grants: Grants,
+    inputs: Mapping[str, Any],
+    folder: Path,
+    operator: Operator,
+    bounds: Sequence[Bound],
+    places: Mapping[str, Sequence[int]],
+) -> Authority:
+    preopens = tuple(
+        kept
+        for grant, place in _placed(grants.storage, "storage", places)
+        if (kept := _folder(grant, inputs, folder, bounds, place, grants.optional)) is not None
+    )
+    found = Authority(
         preopens,
         environment.prepare(grants.environment),
-        http.prepare(grants.http, inputs),
-        (),
-        (),
-        Time(grants.clock, grants.clock_at),
-        Numbers(grants.random, grants.random_seed),
-        grants.stdio,
+        clock=Time(grants.clock, grants.clock_at),
+        random=Numbers(grants.random, grants.random_seed),
+        stdio=grants.stdio,
     )
+    return _with_requests(found, grants, inputs, operator, bounds, places) if grants.http or grants.secrets else found
+
+
+_Grant = TypeVar("_Grant", Storage, Http, Secret)
+
+
+def _placed(row: Sequence[_Grant], key: str, places: Mapping[str, Sequence[int]]) -> Iterator[tuple[_Grant, str]]:
+    numbers = places.get(key) or range(len(row))
+    return ((grant, f"grants.{key}[{number}]") for grant, number in zip(row, numbers, strict=True))
+
+
+def _folder(
+    grant: Storage, inputs: Mapping[str, Any], folder: Path, bounds: Sequence[Bound], place: str, optional: bool
+) -> Preopen | None:
+    """A folder, as far as every bound allows it where it is now; None where one forbids it and the node can do without.
+
+    Raises NotGranted.
+    """
+    found = storage.prepare(grant, inputs, folder, place)
+    for bound in bounds:
+        most = bound.access(Path(found.host))
+        if most == "write" or (most == "read" and not found.writable):
+            continue
+        if not (grant.optional or optional):
+            asked = "written" if found.writable else "read"
+            message = f"the folder granted at `{grant.at}` may not be {asked}: {found.host}: {bound.says('storage')}"
+            raise NotGranted(message)
+        if most is None:
+            return None
+        found = replace(found, writable=False, quota=None, files=None)
+    return found
+
+
+def _with_requests(
+    found: Authority,
+    grants: Grants,
+    inputs: Mapping[str, Any],
+    operator: Operator,
+    bounds: Sequence[Bound],
+    places: Mapping[str, Sequence[int]],
+) -> Authority:
+    """With what it may send requests to, and what is added to them. Raises NotGranted."""
+    from orchestrator.capability import http, secrets
+    from orchestrator.capability.url import NotAnAddress
+
+    try:
+        rules = tuple(
+            http.rule_of(grant, f"{place}: {grant.url}")
+            for asked, place in _placed(grants.http, "http", places)
+            for grant in _addresses(asked, inputs, bounds, grants.optional)
+        )
+        added = tuple(
+            replace(rule, place=place)
+            for grant, place in _placed(grants.secrets, "secrets", places)
+            for rule in secrets.prepare((grant,), operator.secrets)
+        )
+    except (NotAnAddress, secrets.NotGiven) as error:
+        raise NotGranted(str(error)) from None
+    return replace(found, http=rules, secrets=added, networks=operator.networks)
+
+
+def _addresses(grant: Http, inputs: Mapping[str, Any], bounds: Sequence[Bound], optional: bool) -> tuple[Http, ...]:
+    """The addresses of a grant, its inputs put in; what they say is held against the bounds. Raises NotGranted."""
+    filled = replace(grant, url=fill(grant.url, lambda name: str(inputs[name])))
+    if not bounds or not inputs_of(grant.url):
+        return (filled,)
+    from orchestrator.capability.narrowing import narrow
+
+    asked = Grants(http=(replace(filled, url=escape(filled.url)),), optional=optional)
+    within = narrow(asked, Limits(), bounds, Path())
+    refused = next((cut for cut in within.cuts if not cut.optional), None)
+    if refused is not None:
+        raise NotGranted(f"no request may be sent as granted: {refused.asked}: {refused.bound.says('http')}")
+    return tuple(replace(kept, url=fill(kept.url, EMPTY)) for kept in within.grants.http)

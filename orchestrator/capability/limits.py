@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from orchestrator.manifest.model import Limits
+from orchestrator.manifest.model import Limits, RunLimits
 from orchestrator.manifest.scalars import show_duration, show_size
 
 PAGE = 65_536
@@ -42,6 +42,14 @@ def wrong(limits: Limits) -> Iterator[tuple[str, str]]:
         value = getattr(limits, field)
         if value is not None and (message := _wrong(field, value)):
             yield key_of(field), message
+
+
+def wrong_of_run(limits: RunLimits) -> Iterator[tuple[str, str]]:
+    """Each limit of a run that nothing could run under."""
+    if limits.timeout is not None and not 0 < limits.timeout < math.inf:
+        yield "timeout", f"is {limits.timeout} seconds: expected more than 0"
+    if limits.calls is not None and limits.calls < 0:
+        yield "calls", f"is {limits.calls}: expected at least 0"
 
 
 def _wrong(field: str, value: Any) -> str:

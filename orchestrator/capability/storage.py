@@ -57,7 +57,7 @@ class Preopen:
 
 
 class NotGranted(Exception):
-    """A folder that was granted cannot be; the message says which and why."""
+    """What was granted cannot be in this run; the message says what and why."""
 
 
 def validate(
@@ -73,11 +73,12 @@ def validate(
         if grant.access not in _ACCESS:
             message = f"`access` is `{grant.access}`, expected {' or '.join(_ACCESS)}"
             found.append(refuse(message, node, here.at("access")))
+        found += [refuse(message, node, here.at(key), *help_) for key, message, *help_ in _bounds(grant)]
     return tuple(found)
 
 
-def prepare(grant: Storage, inputs: Mapping[str, Any], folder: Path) -> Preopen:
-    """The folder to open for one run. Raises NotGranted."""
+def prepare(grant: Storage, inputs: Mapping[str, Any], folder: Path, place: str = "grants.storage") -> Preopen:
+    """The folder to open for one run; `place` is where it is granted. Raises NotGranted."""
     text = fill(grant.path, lambda name: _given(name, inputs))
     if "\0" in text or not text:
         raise NotGranted(f"the folder granted at `{grant.at}` has no usable path: {text!r:.80}")
@@ -85,7 +86,7 @@ def prepare(grant: Storage, inputs: Mapping[str, Any], folder: Path) -> Preopen:
     writable = grant.access == "write"
     if not os.access(host, os.R_OK | os.X_OK | (os.W_OK if writable else 0)):
         raise NotGranted(f"the folder granted at `{grant.at}` may not be {'written' if writable else 'read'}: {host}")
-    return Preopen(str(host), grant.at, writable)
+    return Preopen(str(host), grant.at, writable, grant.quota, grant.files, grant.hidden, place)
 
 
 def _resolved(path: Path, at: str) -> Path:
@@ -145,6 +146,16 @@ def _guest(at: str) -> Iterator[tuple[str, ...]]:
         plain = "/" + "/".join(part for part in at.split("/") if part not in ("", "."))
         help_ = () if ".." in plain else (f"write `{plain}`",)
         yield f"`at` is `{at}`, it may not have empty parts, `.` or `..`", *help_
+
+
+def _bounds(grant: Storage) -> Iterator[tuple[str, ...]]:
+    """What is wrong with how much may be added."""
+    for key, amount in (("quota", grant.quota), ("files", grant.files)):
+        if amount is not None and amount < 0:
+            yield key, f"`{key}` is {amount}: expected at least 0"
+        elif amount is not None and grant.access == "read":
+            message = f"`{key}` bounds what is added to a folder, and this one is granted to read"
+            yield key, message, f"remove `{key}`, or grant `access: write`"
 
 
 def _overlaps(at: str, others: tuple[Storage, ...]) -> Iterator[str]:

@@ -19,7 +19,7 @@ COMMANDS = {
     "inspect": "Show a component: its WIT, imports, exports, digest and size.",
     "build": "Build a component from its source folder.",
     "new": "Make a pipeline or a component, ready to run.",
-    "schema": "Print the JSON Schema of pipelines or components.",
+    "schema": "Print the JSON Schema of pipelines, components or ceilings.",
     "doctor": "Check this installation: versions, cache, kernel, advisories.",
     "completion": "Print the completion script for bash, zsh or fish.",
 }

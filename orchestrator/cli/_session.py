@@ -16,6 +16,8 @@ from orchestrator.diagnostics import printable
 
 if TYPE_CHECKING:
     from orchestrator.audit import Subscription
+    from orchestrator.capability import Operator
+    from orchestrator.capability.addresses import Network
     from orchestrator.diagnostics import Paint
     from orchestrator.engine import Engine
     from orchestrator.graph import Graph
@@ -57,8 +59,21 @@ def progress(line: str) -> None:
     terminal.say(terminal.paint_for(sys.stderr)("dim", printable(line)))
 
 
+def operator(
+    secrets: Mapping[str, str] | None = None, addresses: Sequence[Network] = (), ceilings: Sequence[str] = ()
+) -> Operator:
+    """What the command line says as the one who runs a pipeline; arguments as of `Pipeline.link`.
+
+    Raises:
+        InvalidPipeline: a ceiling is refused.
+    """
+    from orchestrator.pipeline.operating import operator
+
+    return operator(secrets, addresses, ceilings)
+
+
 def link(
-    engine: Engine, path: str, env: Mapping[str, str] | None = None, *, allow_python: bool = False
+    engine: Engine, path: str, env: Mapping[str, str], operator: Operator, *, allow_python: bool = False
 ) -> LinkedPipeline:
     """The pipeline of a file, checked and linked.
 
@@ -66,13 +81,19 @@ def link(
         InvalidPipeline: it is refused.
         ComponentError: a component cannot be loaded.
     """
-    from orchestrator.pipeline import Pipeline
+    from orchestrator.pipeline import LinkedPipeline, Pipeline
+    from orchestrator.pipeline.base import Base
 
-    return Pipeline.load(path, env=env or {}, allow_python=allow_python).link(engine)
+    return LinkedPipeline(Pipeline.load(path, env=env, allow_python=allow_python), Base(engine, None), operator)
 
 
 def check(
-    engine: Engine, path: str, env: Mapping[str, str] | None = None, *, allow_python: bool = False
+    engine: Engine,
+    path: str,
+    env: Mapping[str, str],
+    operator: Operator | None = None,
+    *,
+    allow_python: bool = False,
 ) -> LinkedGraph:
     """`link` for who does not run: checks as much, and makes nothing that runs.
 
@@ -82,7 +103,7 @@ def check(
     """
     from orchestrator.pipeline import Pipeline
 
-    return Pipeline.load(path, env=env or {}, allow_python=allow_python).linked(engine)
+    return Pipeline.load(path, env=env, allow_python=allow_python).linked(engine, operator)
 
 
 def drawing(linked: LinkedGraph) -> Graph:
@@ -101,10 +122,11 @@ def build(source: ComponentManifest) -> Path:
 
 
 def schema(kind: str) -> Mapping[str, Any]:
-    """The JSON Schema of `pipeline` or `component`."""
+    """The JSON Schema of `pipeline`, `component` or `ceiling`."""
     from orchestrator import manifest
 
-    return manifest.component_schema() if kind == "component" else manifest.schema()
+    schemas = {"component": manifest.component_schema, "ceiling": manifest.ceiling_schema}
+    return schemas.get(kind, manifest.schema)()
 
 
 def cache_folder() -> Path:

@@ -11,6 +11,7 @@ import click
 from orchestrator.cli import _session as session
 from orchestrator.cli import _terminal as terminal
 from orchestrator.cli._command import define
+from orchestrator.cli._operator import address_option, ceiling_option, read_addresses, read_secrets, secret_options
 from orchestrator.diagnostics import printable, render
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input; again for another.")
 @click.option("--env", "names", multiple=True, metavar="NAME", help="Allow ${NAME} in the pipeline.")
 @click.option("--allow-python", is_flag=True, help="Allow Python nodes: they run without a sandbox.")
+@ceiling_option
+@secret_options
+@address_option
 @click.option("--timeout", metavar="DURATION", help="End the run after so long: 30s, 500ms, 2m.")
 @click.option(
     "--trace", metavar="FILE", type=click.Path(dir_okay=False), help="Append the events to FILE as JSON lines."
@@ -41,6 +45,10 @@ def command(
     inputs: tuple[str, ...],
     names: tuple[str, ...],
     allow_python: bool,
+    ceilings: tuple[str, ...],
+    secrets: tuple[str, ...],
+    secret_files: tuple[str, ...],
+    addresses: tuple[str, ...],
     timeout: str | None,
     trace: str | None,
     tree: bool,
@@ -49,9 +57,10 @@ def command(
 ) -> None:
     """Runs the pipeline and prints its outputs."""
     env, seconds, silent = session.allowed(names), _seconds(timeout), quiet or as_json
+    operator = session.operator(read_secrets(secrets, secret_files), read_addresses(addresses), ceilings)
     drawn: list[str] = []
     with session.engine(quiet=silent) as engine, ExitStack() as after:
-        linked = session.link(engine, pipeline, env, allow_python=allow_python)
+        linked = session.link(engine, pipeline, env, operator, allow_python=allow_python)
         after.callback(_end, linked, drawn)
         _warn(linked, silent=silent)
         values = session.inputs(linked, inputs)

@@ -15,7 +15,7 @@ from orchestrator.cli._command import define
     "  # yaml-language-server: $schema=./pipeline.schema.json",
     epilog="Example: orchestrator schema > pipeline.schema.json",
 )
-@click.argument("kind", type=click.Choice(["pipeline", "component"]), default="pipeline")
+@click.argument("kind", type=click.Choice(["pipeline", "component", "ceiling"]), default="pipeline")
 def command(kind: str, as_json: bool) -> None:
     """Prints the schema; with or without `--json` it is JSON."""
     terminal.put_json(session.schema(kind))

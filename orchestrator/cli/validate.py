@@ -12,12 +12,14 @@ from orchestrator.cli import _failures as failures
 from orchestrator.cli import _session as session
 from orchestrator.cli import _terminal as terminal
 from orchestrator.cli._command import define
+from orchestrator.cli._operator import ceiling_option
 from orchestrator.diagnostics import printable, render
 from orchestrator.errors import InvalidPipeline, OrchestratorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from orchestrator.capability import Operator
     from orchestrator.diagnostics import Diagnostic
     from orchestrator.engine import Engine
 
@@ -30,23 +32,28 @@ if TYPE_CHECKING:
 @click.argument("pipelines", nargs=-1, required=True, metavar="PIPELINE...")
 @click.option("--env", "names", multiple=True, metavar="NAME", help="Allow ${NAME} in the pipelines.")
 @click.option("--allow-python", is_flag=True, help="Allow Python nodes: they run without a sandbox.")
-def command(pipelines: tuple[str, ...], names: tuple[str, ...], allow_python: bool, as_json: bool) -> int:
+@ceiling_option
+def command(
+    pipelines: tuple[str, ...], names: tuple[str, ...], allow_python: bool, ceilings: tuple[str, ...], as_json: bool
+) -> int:
     """Checks each pipeline, and fails if one of them is refused."""
-    env = session.allowed(names)
+    env, operator = session.allowed(names), session.operator(ceilings=ceilings)
     with session.engine(quiet=as_json) as engine:
-        found = [_check(engine, path, env, allow_python, silent=as_json) for path in pipelines]
+        found = [_check(engine, path, env, operator, allow_python, silent=as_json) for path in pipelines]
     if as_json:
         terminal.put_json({"ok": all(each["ok"] for each in found), "pipelines": found})
     return EXIT_OK if all(each["ok"] for each in found) else EXIT_FAILED
 
 
-def _check(engine: Engine, path: str, env: Mapping[str, str], allow_python: bool, *, silent: bool) -> dict[str, Any]:
+def _check(
+    engine: Engine, path: str, env: Mapping[str, str], operator: Operator, allow_python: bool, *, silent: bool
+) -> dict[str, Any]:
     """What was found in one pipeline, told on standard error unless `silent`."""
     shown = session.pipeline_file(path)
     diagnostics: tuple[Diagnostic, ...] = ()
     failure: OrchestratorError | None = None
     try:
-        diagnostics = session.check(engine, path, env, allow_python=allow_python).warnings
+        diagnostics = session.check(engine, path, env, operator, allow_python=allow_python).warnings
     except InvalidPipeline as problem:
         failure, diagnostics = problem, problem.diagnostics
     except OrchestratorError as problem:

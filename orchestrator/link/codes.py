@@ -10,6 +10,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "ambiguous-export": "A function's name fits several exports; its version must be written.",
         "ambiguous-interface": "A call edge could mean several imports or exports.",
         "argument": "A constant of `args` does not fit the parameter's type.",
+        "ceiling": "A node asks for more than a ceiling allows, or a ceiling cannot be understood.",
+        "claim": "A node is granted more than its component claims, or a claim cannot be understood.",
         "component": "A component cannot be found, built or loaded.",
         "config": "A configuration key is not declared, missing, or of another type; or the component reads none.",
         "conflicting-keys": "Two keys of which only one may be there.",

@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.capability import Operator
+from orchestrator.capability.bounds import Bound
+from orchestrator.capability.ceiling import run_limits
+from orchestrator.capability.narrowing import Narrowed
 from orchestrator.engine.component import Component
 from orchestrator.interface import Packages
 from orchestrator.interface.types import Function, Interface, Result, Type
 from orchestrator.link.model import Binding, Export, LinkedCall, LinkedData, LinkedInput, LinkedTool
 from orchestrator.link.report import Report, place_of_edge
-from orchestrator.manifest.model import CallEdge, DataEdge, Edge, Manifest, Node, ToolEdge, Where
+from orchestrator.manifest.model import CallEdge, DataEdge, Edge, Manifest, Node, RunLimits, ToolEdge, Where
 
 Item = Interface | Function
 """An import or an export of a world."""
@@ -35,6 +39,8 @@ class Draft:
         unread: what it runs is written and could not be read: nothing can be said of it.
         each: it runs once for each element of a list.
         excused: imports that an edge was meant to answer and failed to, by `item_name`: no second diagnostic.
+        bounds: what its component claims and the ceilings allow.
+        within: its grants and limits within those.
     """
 
     node: Node
@@ -53,6 +59,8 @@ class Draft:
     until: Callable[[Any], bool] | None = None
     config: Mapping[str, str] = field(default_factory=dict)
     excused: set[str] = field(default_factory=set)
+    bounds: tuple[Bound, ...] = ()
+    within: Narrowed | None = None
 
     @property
     def name(self) -> str:
@@ -91,6 +99,7 @@ class Work:
     host: HostImports
     python_nodes: bool
     stack_budget: int
+    operator: Operator
     partial: bool = False
     """The manifest has errors of its own: what is written and not in it was faulty."""
     report: Report = field(default_factory=Report)
@@ -99,6 +108,11 @@ class Work:
     ids: dict[int, str] = field(default_factory=dict)
     """The unique id of each edge, by its place in the manifest."""
     _filled: dict[str, set[str]] | None = None
+
+    @property
+    def limits(self) -> RunLimits:
+        """Of a run, beneath the ceilings."""
+        return run_limits(self.manifest.limits, self.operator.ceilings)[0]
 
     @property
     def lost_edges(self) -> bool:

@@ -228,7 +228,7 @@ def _foreign(function: Function, call: LinkedCall) -> Iterator[str]:
 
 def _counted_calls(work: Work, fused: Sequence[CallEdge]) -> None:
     """A bound on the calls of a run is asked at each call; those over a fused edge are counted when they are over."""
-    if work.manifest.limits.calls is None:
+    if work.limits.calls is None:
         return
     message = "`calls` of the run bounds every call, and calls over a fused edge do not stop to be counted"
     causes = (f"fused: {listed(fused)}",)
@@ -239,9 +239,18 @@ def _counted_calls(work: Work, fused: Sequence[CallEdge]) -> None:
 def _limits(work: Work, group: Sequence[str]) -> Iterator[tuple[str, Limits]]:
     """The limits of each node of a group: the one that any of them states holds for all."""
     drafts = [work.drafts[name] for name in group]
-    found = Limits(**{key: _one_limit(work, drafts, key) for key in SHOWN})
+    found = Limits(
+        **{key: _one_limit(work, drafts, key) for key in SHOWN},
+        optional=_can_do_with_less(drafts),
+    )
     for draft in drafts:
         yield draft.name, found
+
+
+def _can_do_with_less(drafts: Sequence[Draft]) -> bool:
+    """Whether all of a group that state limits can live with lower ones."""
+    stated = [draft.node.limits for draft in drafts if draft.node.limits != Limits()]
+    return bool(stated) and all(limits.optional for limits in stated)
 
 
 def _one_limit(work: Work, drafts: Sequence[Draft], key: str) -> Any:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from orchestrator.capability import NOBODY, Operator
+from orchestrator.capability.ceiling import networks
+from orchestrator.capability.narrowing import Narrowed
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.errors import InvalidPipeline
 from orchestrator.interface import Packages
@@ -45,6 +48,7 @@ def link(
     host: HostImports,
     python_nodes: bool = False,
     stack_budget: int = STACK_BUDGET,
+    operator: Operator = NOBODY,
 ) -> LinkedGraph:
     """The linked graph.
 
@@ -55,10 +59,14 @@ def link(
         host: whether the host answers an import: None when it is not the host's, `()` when it does, else why it cannot.
         python_nodes: whether nodes may be Python functions named by a text (a callable is always allowed).
         stack_budget: how many stores a chain of calls may enter.
+        operator: what whoever runs it says.
 
     Raises `InvalidPipeline` with every reason. Warnings stand in the graph.
     """
-    found = check(manifest, load, packages=packages, host=host, python_nodes=python_nodes, stack_budget=stack_budget)
+    found = check(
+        manifest, load, packages=packages, host=host, python_nodes=python_nodes, stack_budget=stack_budget,
+        operator=operator,
+    )  # fmt: skip
     if found.graph is None:
         raise InvalidPipeline(found.diagnostics)
     return found.graph
@@ -72,6 +80,7 @@ def check(
     host: HostImports,
     python_nodes: bool = False,
     stack_budget: int = STACK_BUDGET,
+    operator: Operator = NOBODY,
     partial: bool = False,
 ) -> Linking:
     """As `link`, with the diagnostics as data; arguments as there.
@@ -80,7 +89,7 @@ def check(
         partial: the manifest has errors of its own, reported elsewhere, and what was faulty in it is left out: nothing
             is said of what is only missing for that, and there is no graph.
     """
-    work = Work(manifest, packages, host, python_nodes, stack_budget, partial)
+    work = Work(manifest, packages, host, python_nodes, stack_budget, operator, partial)
     _name_edges(work)
     draft_nodes(work, load)
     link_inputs(work)
@@ -116,15 +125,16 @@ def _graph(work: Work, shape: Shape, groups: Groups, outputs: tuple[LinkedOutput
         outputs=outputs,
         nodes=MappingProxyType(nodes),
         order=shape.order,
-        limits=work.manifest.limits,
+        limits=work.limits,
         depth=max(shape.depths.values(), default=1),
         groups=groups.members,
+        operator=replace(work.operator, networks=networks(work.operator)),
         warnings=work.report.diagnostics(),
     )
 
 
 def _node(draft: Draft, shape: Shape, groups: Groups) -> LinkedNode:
-    node = draft.node
+    node, within = draft.node, draft.within or Narrowed(draft.node.grants, draft.node.limits)
     return LinkedNode(
         name=node.name,
         component=draft.component,
@@ -135,8 +145,11 @@ def _node(draft: Draft, shape: Shape, groups: Groups) -> LinkedNode:
         after=shape.after[node.name],
         calls=tuple(draft.calls),
         tools=tuple(draft.tools),
-        grants=node.grants,
-        limits=groups.limits.get(node.name, node.limits),
+        grants=within.grants,
+        limits=within.limits,
+        places=within.places,
+        bounds=draft.bounds,
+        cuts=within.cuts,
         lifetime=node.lifetime,
         bulk=node.bulk,
         repeat=node.repeat,

@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.capability import NOBODY, Operator
+from orchestrator.capability.bounds import Bound
+from orchestrator.capability.narrowing import Cut
 from orchestrator.contract import Checks
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.engine.component import Component
@@ -137,7 +140,11 @@ class LinkedNode:
         fallback: the node that stands in when this one fails; it takes part in `order` and waits for this one.
         fallback_for: the node that this one stands in for: it runs only when that one failed, and counts as left out
             when it did not; whatever waits for that node waits for this one too.
-        limits: of the store that it runs in: of a node that is fused, those of its group.
+        grants, limits: what it has, within `bounds`; limits are those of its store: of a node that is fused, of its
+            group.
+        places: by `storage`, `http` and `secrets`: for each of those grants its number in the pipeline.
+        bounds: what its component claims, and what the ceilings allow: what a run's inputs say is held against them.
+        cuts: what the bounds took away.
         bulk: how values get in and out of its component.
         config: what `wasi:config/store` answers: texts by key.
         depth: how many stores its longest chain of calls enters, its own included; a group has one.
@@ -155,6 +162,9 @@ class LinkedNode:
     tools: tuple[LinkedTool, ...] = ()
     grants: Grants = Grants()
     limits: Limits = Limits()
+    places: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: EMPTY)
+    bounds: tuple[Bound, ...] = ()
+    cuts: tuple[Cut, ...] = ()
     lifetime: Lifetime = "run"
     bulk: Bulk = "auto"
     repeat: Repeat | None = None
@@ -197,6 +207,7 @@ class LinkedGraph:
         order: the nodes that run, each after what it needs.
         depth: how many stores the longest chain of calls enters.
         groups: the nodes that share a store, by fused edges; in each a callee stands before its callers.
+        operator: what whoever runs it says.
     """
 
     name: str
@@ -208,6 +219,7 @@ class LinkedGraph:
     limits: RunLimits
     depth: int
     groups: tuple[tuple[str, ...], ...] = ()
+    operator: Operator = field(default=NOBODY, compare=False, repr=False)
     warnings: tuple[Diagnostic, ...] = ()
 
     @property

@@ -1,9 +1,10 @@
 """YAML text -> a pipeline as frozen data, every value with its place; and back.
 
     model.py             the data: Manifest, Node, the edges, Contract, Where
-    reader.py            check, read, read_file, read_component
+    reader.py            check, read, read_file, read_component, read_ceiling
     pipeline_keys.py     every key of the language, once     component_keys.py    every key of component.yaml
     node_keys.py, grant_keys.py, edge_keys.py                those of nodes, of grants and limits, of edges
+    ceiling_keys.py                                          those of a ceiling and of a component's claims
     shapes.py            the forms a value can have          pipeline_build.py    from what was read to the model
     document.py          YAML events -> tree.py              grant_build.py       the same of grants and limits
     scalars.py           numbers, durations, sizes, times
@@ -24,6 +25,7 @@ from orchestrator._lazy import lazily
 
 if TYPE_CHECKING:
     from orchestrator.manifest.codes import CODES as CODES
+    from orchestrator.manifest.pages import ceiling_reference as ceiling_reference
     from orchestrator.manifest.pages import component_reference as component_reference
     from orchestrator.manifest.pages import error_reference as error_reference
     from orchestrator.manifest.pages import reference as reference
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
     from orchestrator.manifest.reader import check as check
     from orchestrator.manifest.reader import check_file as check_file
     from orchestrator.manifest.reader import read as read
+    from orchestrator.manifest.reader import read_ceiling as read_ceiling
     from orchestrator.manifest.reader import read_component as read_component
     from orchestrator.manifest.reader import read_file as read_file
+    from orchestrator.manifest.schemas import ceiling_schema as ceiling_schema
     from orchestrator.manifest.schemas import component_schema as component_schema
     from orchestrator.manifest.schemas import schema as schema
     from orchestrator.manifest.substitution import fill as fill
@@ -43,9 +47,9 @@ __all__, __getattr__, __dir__ = lazily(
     __name__,
     {
         "codes": ["CODES"],
-        "pages": ["component_reference", "error_reference", "reference"],
-        "reader": ["Reading", "check", "check_file", "read", "read_component", "read_file"],
-        "schemas": ["component_schema", "schema"],
+        "pages": ["ceiling_reference", "component_reference", "error_reference", "reference"],
+        "reader": ["Reading", "check", "check_file", "read", "read_ceiling", "read_component", "read_file"],
+        "schemas": ["ceiling_schema", "component_schema", "schema"],
         "substitution": ["fill", "inputs_of"],
         "writer": ["write"],
     },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.manifest import model
+from orchestrator.manifest.ceiling_keys import CLAIMS
 from orchestrator.manifest.container_shapes import Anything, Either, Fields, Key, ListOf, MapOf, Object
 from orchestrator.manifest.context import BAD, Context, Filled, Spot
 from orchestrator.manifest.forms import MODULE_PATTERN, TEXT
@@ -44,6 +45,7 @@ def _component(context: Context, fields: Fields) -> model.ComponentManifest:
         wit=fields.get("wit", ()),
         description=fields.get("description", ""),
         config=tuple(fields.get("config", {}).values()),
+        claims=fields.get("claims"),
         where=context.where(fields.tree, "the component"),
     )
 
@@ -133,6 +135,14 @@ COMPONENT = Object(
             "none",
             enforced="link",
             proof=_CONFIG,
+        ),
+        Key(
+            "claims",
+            CLAIMS,
+            "The most that it asks for: what it is granted beyond that is refused, and never reaches it.",
+            "whatever it is granted",
+            enforced="link, capability for each run",
+            proof="tests/security/test_claims.py",
         ),
     ),
     _component,

@@ -98,4 +98,5 @@ def read_limits(_context: Context, fields: Fields) -> model.Limits:
         host_calls=fields.get("host-calls"),
         output=fields.get("output"),
         handles=fields.get("handles"),
+        optional=fields.get("optional", False),
     )

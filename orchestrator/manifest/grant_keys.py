@@ -17,10 +17,11 @@ _CEILING = "tests/security/test_ceiling.py"
 _BOUNDS = "tests/security/test_limits.py"
 
 SECRET_NAME = Text(
-    "the name of a secret, `API_KEY`", r"[A-Za-z_][A-Za-z0-9_]*", "secret-name", "letters, digits and `_`", longest=128
-)
+    "the name of a secret, `API_KEY`", r"[A-Za-z_][A-Za-z0-9_-]*", "secret-name", "letters, digits, `_` and `-`",
+    longest=128,
+)  # fmt: skip
 
-METHOD = Text("a method in capitals, `GET`", r"[A-Z][A-Z0-9_-]*", "method", "write it in capitals: `POST`", longest=32)
+METHOD = Text("a method in capitals, `GET`", r"[A-Z][A-Z0-9-]*", "method", "write it in capitals: `POST`", longest=32)
 
 URL = Text("an address, `https://api.example.com/v1/**`", template=True)
 
@@ -297,66 +298,76 @@ GRANTS = Object(
     title="Grants",
 )
 
+BOUNDS = (
+    Key(
+        "memory",
+        SIZE,
+        "Of all its memories together.",
+        "the engine's",
+        enforced="engine",
+        proof=_LIMITS,
+    ),
+    Key(
+        "tables",
+        Whole(),
+        "Elements of all its tables together.",
+        "the engine's",
+        enforced="engine",
+        proof=_BOUNDS,
+    ),
+    Key(
+        "timeout",
+        DURATION,
+        "Of one call of it, what it calls included.",
+        "none",
+        enforced="runtime",
+        proof=_LIMITS,
+    ),
+    Key(
+        "fuel",
+        Whole(1),
+        "Instructions of one run of it, about one unit each.",
+        "no bound",
+        enforced="engine",
+        proof=_BOUNDS,
+    ),
+    Key(
+        "host-calls",
+        Whole(),
+        "Calls of what the host serves, in one run.",
+        "no bound",
+        enforced="engine",
+        proof=_BOUNDS,
+    ),
+    Key(
+        "output",
+        AMOUNT,
+        "Of what it prints in one run; the rest is cut.",
+        "the engine's",
+        enforced="wasi",
+        proof=_BOUNDS,
+    ),
+    Key(
+        "handles",
+        Whole(),
+        "Resources that it holds at a time.",
+        "the engine's",
+        enforced="engine",
+        proof=_BOUNDS,
+    ),
+)
+"""The limits of a node, without what a pipeline alone may say of them."""
+
 LIMITS = Object(
     "a node's limits",
-    (
-        Key(
-            "memory",
-            SIZE,
-            "Of all its memories together.",
-            "the engine's",
-            enforced="engine",
-            proof=_LIMITS,
-        ),
-        Key(
-            "tables",
-            Whole(),
-            "Elements of all its tables together.",
-            "the engine's",
-            enforced="engine",
-            proof=_BOUNDS,
-        ),
-        Key(
-            "timeout",
-            DURATION,
-            "Of one call of it, what it calls included.",
-            "none",
-            enforced="runtime",
-            proof=_LIMITS,
-        ),
-        Key(
-            "fuel",
-            Whole(1),
-            "Instructions of one run of it, about one unit each.",
-            "no bound",
-            enforced="engine",
-            proof=_BOUNDS,
-        ),
-        Key(
-            "host-calls",
-            Whole(),
-            "Calls of what the host serves, in one run.",
-            "no bound",
-            enforced="engine",
-            proof=_BOUNDS,
-        ),
-        Key(
-            "output",
-            AMOUNT,
-            "Of what it prints in one run; the rest is cut.",
-            "the engine's",
-            enforced="wasi",
-            proof=_BOUNDS,
-        ),
-        Key(
-            "handles",
-            Whole(),
-            "Resources that it holds at a time.",
-            "the engine's",
-            enforced="engine",
-            proof=_BOUNDS,
-        ),
-    ),
+    (*BOUNDS, _optional("with less")),
     build.read_limits,
     title="Limits of a node",
 )
+
+VARIABLES = ListOf(
+    Text("the name of a variable, `LANG`, or the beginning of some, `LC_*`", r"[^=*]+\*?|\*", "variable",
+         "`*` stands at the end, for what may follow"),
+    "a list of names of variables",
+    unique=True,
+)  # fmt: skip

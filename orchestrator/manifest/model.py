@@ -244,6 +244,7 @@ class Limits:
         host_calls: calls of what the host serves, in one run.
         output: bytes that it prints in one run; more is cut.
         handles: resources that it holds at a time.
+        optional: the node can live with less where a ceiling forbids so much.
     """
 
     memory: int | None = None
@@ -253,6 +254,7 @@ class Limits:
     host_calls: int | None = None
     output: int | None = None
     handles: int | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,6 +417,72 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowed:
+    """The most that any node may be granted; what is not listed cannot be.
+
+    Arguments:
+        storage: folders, from the ceiling's own, and what may be done beneath each.
+        http: addresses and methods; the rest of each grant is not looked at.
+        secrets: names, and the origin that each may go to.
+        environment: names of variables; one that ends with `*` stands for all that begin so.
+    """
+
+    storage: tuple[tuple[str, Access], ...] = ()
+    http: tuple[Http, ...] = ()
+    secrets: tuple[tuple[str, str], ...] = ()
+    environment: tuple[str, ...] = ()
+    clock: Clock = "none"
+    random: Random = "none"
+    stdio: Stdio = "captured"
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What no pipeline gets past, as whoever runs pipelines says it.
+
+    Arguments:
+        grants: of any node.
+        limits: of each node; a node that states none has these.
+        run: of a whole run.
+        addresses: ranges of addresses, `127.0.0.0/8`, that are no public ones and that requests may go to; None where
+            it says nothing of them.
+        python: whether nodes may be Python functions.
+        folder: where its relative paths start.
+    """
+
+    name: str
+    grants: Allowed = Allowed()
+    limits: Limits = Limits()
+    run: RunLimits = RunLimits()
+    addresses: tuple[str, ...] | None = None
+    python: bool = True
+    description: str = ""
+    folder: Path = Path()
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The most that a component asks for; what is not listed it does without.
+
+    Arguments:
+        storage: what it does in folders; None where it needs none.
+        http: addresses, as in a grant.
+        secrets: names.
+        environment: as in `Allowed`.
+    """
+
+    storage: Access | None = None
+    http: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    clock: Clock = "none"
+    random: Random = "none"
+    stdio: Stdio = "captured"
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ComponentManifest:
     """A `component.yaml`: how a source folder is built and what the component says of itself.
 
@@ -424,6 +492,7 @@ class ComponentManifest:
         module: the Python module that implements it, without `.py`.
         wit: folders of WIT, relative to this one; the WIT packages that ship are always on the path.
         config: each key the component reads from `wasi:config/store`, with its type, description and default.
+        claims: the most that it asks for; None where it says nothing of that.
     """
 
     name: str
@@ -434,6 +503,7 @@ class ComponentManifest:
     wit: tuple[str, ...] = ()
     description: str = ""
     config: tuple[ConfigKey, ...] = ()
+    claims: Claims | None = None
     folder: Path = Path()
     where: Where = field(default=NOWHERE, compare=False, repr=False)
 

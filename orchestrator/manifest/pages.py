@@ -31,6 +31,13 @@ _COMPONENT = """\
 How the source folder of a component is built, and what the component says of itself.
 """
 
+_CEILING = """\
+# The keys of a ceiling
+
+What no pipeline gets past, as whoever runs pipelines says it: `--ceiling FILE`, or the variable `ORCHESTRATOR_CEILING`.
+Under `grants` stands all that may be granted at all. [The guide](../guide/plan.md) shows what follows.
+"""
+
 _ERRORS = """\
 # Error codes
 
@@ -51,6 +58,13 @@ def component_reference() -> str:
     from orchestrator.manifest.component_keys import COMPONENT
 
     return _page(_COMPONENT, COMPONENT)
+
+
+def ceiling_reference() -> str:
+    """The page docs/reference/ceiling.md."""
+    from orchestrator.manifest.ceiling_keys import CEILING
+
+    return _page(_CEILING, CEILING)
 
 
 def error_reference(tables: Mapping[str, Mapping[str, str]]) -> str:

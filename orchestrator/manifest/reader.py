@@ -1,4 +1,4 @@
-"""From a text or a file to a `Manifest` or a `ComponentManifest`, or every reason why not in one pass."""
+"""From a text or a file to a `Manifest`, a `ComponentManifest` or a `Ceiling`, or every reason why not in one pass."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator.errors import InvalidPipeline
 from orchestrator.manifest.container_shapes import Object
 from orchestrator.manifest.context import BAD, Context, Spot
 from orchestrator.manifest.document import LARGEST, Unreadable, decode, parse
-from orchestrator.manifest.model import EMPTY, ComponentManifest, Manifest
+from orchestrator.manifest.model import EMPTY, Ceiling, ComponentManifest, Manifest
 from orchestrator.manifest.report import Report
 
 
@@ -80,6 +80,21 @@ def read_component(path: str | Path, *, name: str = "") -> ComponentManifest:
     if not isinstance(found, ComponentManifest) or report.failed:
         raise InvalidPipeline(report.diagnostics())
     return replace(found, folder=place.parent)
+
+
+def read_ceiling(path: str | Path, *, name: str = "") -> Ceiling:
+    """The ceiling of a file. Raises `InvalidPipeline` with all its errors."""
+    report, readable = _open(Path(path), name or str(path))
+    found = _ceiling(report) if readable else None
+    if not isinstance(found, Ceiling) or report.failed:
+        raise InvalidPipeline(report.diagnostics())
+    return replace(found, folder=Path(path).parent)
+
+
+def _ceiling(report: Report) -> Any:
+    from orchestrator.manifest.ceiling_keys import CEILING
+
+    return _read(Context(report), CEILING)
 
 
 def _component(report: Report) -> Any:

@@ -1,4 +1,4 @@
-"""The JSON Schema of a pipeline and of a component.yaml, for editors, made from the keys.
+"""The JSON Schema of a pipeline, of a component.yaml and of a ceiling, for editors, made from the keys.
 
 It takes every document that the reader takes. What needs two places at once (that an edge's node exists) it cannot say.
 """
@@ -25,6 +25,13 @@ def component_schema() -> dict[str, Any]:
     from orchestrator.manifest.component_keys import COMPONENT
 
     return _whole(COMPONENT)
+
+
+def ceiling_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a ceiling."""
+    from orchestrator.manifest.ceiling_keys import CEILING
+
+    return _whole(CEILING)
 
 
 def _whole(shape: Object) -> Schema:

@@ -233,6 +233,7 @@ def _limits(limits: model.Limits) -> Iterator[tuple[str, Any]]:
     yield "host-calls", limits.host_calls
     yield "output", _size(limits.output)
     yield "handles", limits.handles
+    yield "optional", limits.optional or None
 
 
 class _Kept(list[Any]):

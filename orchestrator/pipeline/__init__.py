@@ -5,6 +5,7 @@
 
     building.py     Pipeline: what can be changed
     arguments.py    what a program gives, checked where it is given
+    operating.py    what it gives as the one who runs the pipeline: secrets, addresses, ceilings
     files.py        which file a path means
     linking.py      the manifest and its components, linked
     reasons.py      what is wrong with the text and with the links, as one report

@@ -59,14 +59,14 @@ def instance(value: Any, wanted: type[T], what: str) -> T:
         TypeError: it is something else.
     """
     if not isinstance(value, wanted):
-        raise TypeError(f"{what} is {_called(wanted)}, not {_kind(value)}")
+        raise TypeError(f"{what} is {_called(wanted)}, not {kind(value)}")
     return value
 
 
 def mapping(value: Any, what: str) -> Mapping[str, Any]:
     """The mapping that an argument has to be. Raises TypeError when it is something else."""
     if not isinstance(value, Mapping):
-        raise TypeError(f"{what} is a mapping, not {_kind(value)}")
+        raise TypeError(f"{what} is a mapping, not {kind(value)}")
     return value
 
 
@@ -117,7 +117,7 @@ def seconds(value: Any, what: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{what} is a number of seconds, not {_kind(value)}")
+        raise TypeError(f"{what} is a number of seconds, not {kind(value)}")
     if not 0 < value <= LONGEST_DURATION:
         raise ValueError(f"{what} is {_number(value)}; expected seconds above zero, at most {LONGEST_DURATION}")
     return value
@@ -133,7 +133,7 @@ def count(value: Any, what: str, *, zero: bool = False) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{what} is a whole number, not {_kind(value)}")
+        raise TypeError(f"{what} is a whole number, not {kind(value)}")
     if value < (0 if zero else 1):
         raise ValueError(f"{what} is {_number(value)}; expected {'at least zero' if zero else 'a number above zero'}")
     return value
@@ -142,7 +142,7 @@ def count(value: Any, what: str, *, zero: bool = False) -> int | None:
 def wit(value: Any) -> str | Type:
     """The type of an input: a text of WIT, or a type of `interface`. Raises TypeError when it is neither."""
     if not isinstance(value, str | Type):
-        raise TypeError(f"the type of an input is a text of WIT, not {_kind(value)}")
+        raise TypeError(f"the type of an input is a text of WIT, not {kind(value)}")
     found: str | Type = value
     return found
 
@@ -173,14 +173,14 @@ def component(value: Any) -> Any:
 
     if not isinstance(value, str | Path | Component):
         known = "a component is a path or a Component; a function goes to `python=`"
-        raise TypeError(f"{known} (this is {_kind(value)})")
+        raise TypeError(f"{known} (this is {kind(value)})")
     return value
 
 
 def function(value: Any) -> str | Callable[..., Any]:
     """What a Python node runs. Raises TypeError when it is neither a function nor a text."""
     if not isinstance(value, str) and not callable(value):
-        raise TypeError(f"`python` is a function or `module:function`, not {_kind(value)}")
+        raise TypeError(f"`python` is a function or `module:function`, not {kind(value)}")
     found: str | Callable[..., Any] = value
     return found
 
@@ -253,7 +253,7 @@ def _grants(given: Grants) -> None:
 
 def _time(value: Any) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise TypeError(f"`clock_at` of grants is a number of seconds since 1970, not {_kind(value)}")
+        raise TypeError(f"`clock_at` of grants is a number of seconds since 1970, not {kind(value)}")
 
 
 def _texts(value: Any, what: str, *fields: str) -> None:
@@ -268,7 +268,7 @@ def _by_name(value: Any, what: str) -> dict[str, Any]:
 def _row(value: Any, wanted: type, what: str) -> None:
     """A text is a row of texts to Python, which nobody means."""
     if not isinstance(value, tuple | list):
-        raise TypeError(f"{what} is a tuple, not {_kind(value)}")
+        raise TypeError(f"{what} is a tuple, not {kind(value)}")
     for item in value:
         instance(item, wanted, f"what stands in {what}")
 
@@ -306,5 +306,6 @@ def _called(wanted: type) -> str:
     return "a text" if wanted is str else f"{'an' if wanted.__name__[0] in 'AEIOU' else 'a'} {wanted.__name__}"
 
 
-def _kind(value: Any) -> str:
+def kind(value: Any) -> str:
+    """What a value of a wrong type is called."""
     return "None" if value is None else f"of type {type(value).__name__}"

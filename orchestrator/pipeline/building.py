@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,12 +38,15 @@ from orchestrator.pipeline.files import pipeline_file
 
 if TYPE_CHECKING:
     from orchestrator.audit import Recorder
+    from orchestrator.capability import Operator
+    from orchestrator.capability.addresses import Network
     from orchestrator.engine import Component, Engine
     from orchestrator.graph import Graph
     from orchestrator.graph.form import Networkx
     from orchestrator.interface.types import Type
     from orchestrator.link.model import LinkedGraph
     from orchestrator.pipeline.linked import LinkedPipeline
+    from orchestrator.pipeline.operating import Given
 
 
 class Pipeline:
@@ -358,33 +361,56 @@ class Pipeline:
 
     # Linking
 
-    def link(self, engine: Engine | None = None, *, recorder: Recorder | None = None) -> LinkedPipeline:
+    def link(
+        self,
+        engine: Engine | None = None,
+        *,
+        recorder: Recorder | None = None,
+        secrets: Mapping[str, str] | None = None,
+        addresses: Iterable[str | Network] = (),
+        ceiling: Given | Iterable[Given] | None = None,
+    ) -> LinkedPipeline:
         """Checks everything that can be checked, and gives what can be run. The pipeline may be changed after it.
 
         Arguments:
             engine: loads the components; one of its own by default, closed with the linked pipeline.
             recorder: takes the events; by default one with the exporters of the OTEL_* variables, closed likewise.
+            secrets: the values of the secrets that are granted, by name. One that is lacking ends the run, not this.
+            addresses: ranges of addresses, `127.0.0.0/8`, that are no public ones and that requests may go to.
+            ceiling: what no node gets past, as a `Ceiling` or its file, or several; that of the variable
+                ORCHESTRATOR_CEILING holds too.
 
         Raises:
             InvalidPipeline: every reason why not.
             ComponentError: the cache cannot be used.
+            TypeError, ValueError: a secret or an address is none.
         """
         from orchestrator.audit import Recorder
         from orchestrator.engine import Engine
         from orchestrator.pipeline.base import Base
         from orchestrator.pipeline.linked import LinkedPipeline
+        from orchestrator.pipeline.operating import operator
 
         if engine is not None:
             arguments.instance(engine, Engine, "`engine`")
         if recorder is not None:
             arguments.instance(recorder, Recorder, "`recorder`")
-        return LinkedPipeline(self, Base(engine, recorder))
+        said = operator(secrets, addresses, ceiling)
+        return LinkedPipeline(self, Base(engine, recorder), said)
 
-    def linked(self, engine: Engine) -> LinkedGraph:
-        """The linked graph: what `link` checks, without anything that runs."""
+    def linked(self, engine: Engine, operator: Operator | None = None) -> LinkedGraph:
+        """The linked graph: what `link` checks, without anything that runs; `operator` as `operating` makes it."""
+        from orchestrator.pipeline import operating
         from orchestrator.pipeline.linking import linked
 
-        return linked(self._manifest, self._found, self._components, engine, python_nodes=self._allow_python)
+        return linked(
+            self._manifest,
+            self._found,
+            self._components,
+            engine,
+            python_nodes=self._allow_python,
+            operator=operator or operating.operator(),
+        )
 
 
 def _ends(edge: Edge) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asyncio import Event as AsyncEvent
 
     from orchestrator.audit import Recorder
+    from orchestrator.capability import Operator
     from orchestrator.graph import Graph
     from orchestrator.graph.form import Networkx
     from orchestrator.link.model import LinkedGraph
@@ -30,13 +31,13 @@ class LinkedPipeline:
     Made by `Pipeline.link`; a context manager. It stays as it is whatever becomes of the pipeline it was made from.
     """
 
-    def __init__(self, pipeline: Pipeline, base: Base) -> None:
+    def __init__(self, pipeline: Pipeline, base: Base, operator: Operator) -> None:
         from orchestrator.runtime import Program
 
-        self._pipeline, self._base = pipeline, base
+        self._pipeline, self._base, self._operator = pipeline, base, operator
         self._closed = False
         try:
-            self.model: LinkedGraph = pipeline.linked(base.engine)
+            self.model: LinkedGraph = pipeline.linked(base.engine, operator)
             """What was linked, as immutable data."""
             self._inputs = frozenset(item.name for item in self.model.inputs)
             self.recorder: Recorder = base.recorder
@@ -125,7 +126,8 @@ class LinkedPipeline:
     def relink(self, pipeline: Pipeline | None = None) -> LinkedPipeline:
         """The pipeline as it is now, linked anew; unchanged nodes with `lifetime: session` keep their instances.
 
-        This one stays as it was and can still be run; instances that both have are closed with the last of them.
+        What `link` was told of secrets, addresses and ceilings holds for it too. This one stays as it was and can still
+        be run; instances that both have are closed with the last of them.
 
         Raises:
             InvalidPipeline: every reason why not.
@@ -137,7 +139,7 @@ class LinkedPipeline:
             arguments.instance(pipeline, Pipeline, "`pipeline`")
         if self._closed:
             raise ClosedError("the linked pipeline was closed")
-        renewed = LinkedPipeline(pipeline or self._pipeline, self._base.shared())
+        renewed = LinkedPipeline(pipeline or self._pipeline, self._base.shared(), self._operator)
         renewed._program.share_sessions(self._program)
         return renewed
 

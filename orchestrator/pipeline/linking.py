@@ -12,6 +12,7 @@ from orchestrator.manifest.model import Manifest, Node
 from orchestrator.pipeline.reasons import together
 
 if TYPE_CHECKING:
+    from orchestrator.capability import Operator
     from orchestrator.engine import Component, Engine
     from orchestrator.link.model import LinkedGraph
 
@@ -23,6 +24,7 @@ def linked(
     engine: Engine,
     *,
     python_nodes: bool,
+    operator: Operator,
 ) -> LinkedGraph:
     """The linked graph.
 
@@ -31,6 +33,7 @@ def linked(
         given: by node, the components that come from no file.
         engine: loads the others.
         python_nodes: whether nodes may be Python functions.
+        operator: what whoever runs it says.
 
     Raises:
         InvalidPipeline: every reason why not, that of the text included.
@@ -47,6 +50,7 @@ def linked(
         host=answers,
         python_nodes=python_nodes,
         stack_budget=MAX_DEPTH,
+        operator=operator,
         partial=bool(said),
     )
     if found.graph is None or said:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.capability import Authority, prepare
+from orchestrator.capability import Authority, Operator, prepare, prepare_once
 from orchestrator.engine.settings import DEFAULT_MEMORY, InstanceSettings
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, Trapped
@@ -33,14 +32,15 @@ class Home:
         store: of one node, or of several that are fused: what they may do is the same.
         linker: with every import of theirs answered.
         filler: fills its pool, if it comes to have one.
+        operator: what whoever runs it says.
     """
 
-    def __init__(self, store: Store, linker: Linker, filler: Filler) -> None:
+    def __init__(self, store: Store, linker: Linker, filler: Filler, operator: Operator) -> None:
         self.store, self.linker = store, linker
         self.node = node = store.nodes[-1]
-        self.lifetime, grants = node.lifetime, node.grants
-        self.authority = None if grants.storage else prepare(grants, {}, Path(), node.name)
-        """What the node may reach, where that is the same in every run: no folder is looked for."""
+        self.lifetime = node.lifetime
+        self.authority = prepare_once(node.grants, node.name, operator, node.bounds, node.places)
+        """What the node may reach, where that is the same in every run."""
         self._names = [node.name for node in store.nodes]
         # An instance that a run could tell apart, or that uses the terminal before there is a run, is not made ahead.
         alike = self.lifetime != "session" and self.authority is not None and self.authority.stdio != "inherit"
@@ -247,8 +247,9 @@ class Rooms:
             return home.authority
         found = self._authorities.get(home)
         if found is None:
-            folder = self._program.graph.manifest.folder
-            found = self._authorities[home] = prepare(home.node.grants, self._inputs, folder, home.node.name)
+            graph, node = self._program.graph, home.node
+            folder, bound = graph.manifest.folder, (graph.operator, node.bounds, node.places)
+            found = self._authorities[home] = prepare(node.grants, self._inputs, folder, node.name, *bound)
         return found
 
     def _make(self, visit: Visit, home: Home) -> Instance:

@@ -59,7 +59,10 @@ class Program:
         """By node, the store that it lives in."""
         self._running: set[Run] = set()
         self._filler = Filler(self.threads, self._running)
-        homes = {store: Home(store, self._linker(store), self._filler) for store in dict.fromkeys(self.stores.values())}
+        homes = {
+            store: Home(store, self._linker(store), self._filler, graph.operator)
+            for store in dict.fromkeys(self.stores.values())
+        }
         self.homes = {name: homes[store] for name, store in self.stores.items()}
         self.steps = steps_of(graph, self.stores)
         """The nodes that run."""
@@ -303,7 +306,7 @@ def _identity(program: Program, name: str) -> tuple[Any, ...]:
     callees = {edge.callee for edge in node.calls} | {edge.callee for edge in node.tools}
     called = sorted((callee, graph.nodes[callee].limits.timeout or 0.0) for callee in callees)
     pythons = {item.name: item.python for item in graph.manifest.nodes if item.name in callees}
-    own = (node.component, node.bulk, node.grants, node.limits, node.lifetime, dict(node.config))
+    own = (node.component, node.bulk, node.grants, node.limits, node.lifetime, dict(node.config), graph.operator)
     return (*own, node.calls, node.tools, called, _answers(program, node), pythons, graph.manifest.folder)
 
 

@@ -13,11 +13,14 @@ from xml.etree import ElementTree
 import pytest
 
 from orchestrator import (
+    Allowed,
+    Ceiling,
     ClosedError,
     Contract,
     Each,
     Engine,
     Grants,
+    Http,
     InvalidPipeline,
     Limits,
     Pipeline,
@@ -90,6 +93,46 @@ def folder_of(tmp_path: Path) -> Path:
     (tmp_path / "caller.wat").write_text(relay(A))
     (tmp_path / "pipeline.yaml").write_text(YAML)
     return tmp_path
+
+
+def test_what_is_said_of_secrets_and_addresses_holds_for_what_is_linked_anew(engine: Engine) -> None:
+    pipeline = Pipeline("p").input("n", "u32").output("n", "inputs.n")
+    with pipeline.link(engine, secrets={"KEY": "hunter2-hunter2"}, addresses=["127.0.0.0/8"]) as linked:
+        with linked.relink() as again:
+            assert again.model.operator == linked.model.operator
+        assert linked.model.operator.secrets == {"KEY": "hunter2-hunter2"}
+        assert [str(network) for network in linked.model.operator.networks] == ["127.0.0.0/8"]
+        assert "hunter2" not in repr(linked.model) + repr(linked)
+
+
+def test_a_ceiling_is_given_as_what_it_is_or_as_its_file(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ORCHESTRATOR_CEILING", raising=False)
+    (tmp_path / "ops.yaml").write_text("ceiling: ops\nlimits: {memory: 2MiB}\nrun: {calls: 5}\n")
+    made = Ceiling("made", Allowed(clock="monotonic"), Limits(memory=1 << 20, timeout=5.0))
+    pipeline = Pipeline("p").node("a", engine.from_text(NUMBERS), grants=Grants(clock="wall", optional=True))
+    cases: list[tuple[Any, Limits, str]] = [
+        (made, Limits(1 << 20, timeout=5.0), "monotonic"),
+        (tmp_path / "ops.yaml", Limits(2 << 20), "none"),
+        ([str(tmp_path / "ops.yaml"), made], Limits(1 << 20, timeout=5.0), "none"),
+    ]
+    for given, limits, clock in cases:
+        with pipeline.link(engine, ceiling=given) as linked:
+            node = linked.model.nodes["a"]
+            assert (node.limits, node.grants.clock) == (limits, clock)
+            with linked.relink() as again:
+                assert again.model.nodes["a"].limits == limits
+    monkeypatch.setenv("ORCHESTRATOR_CEILING", str(tmp_path / "ops.yaml"))
+    with pipeline.link(engine) as linked:
+        assert linked.model.nodes["a"].limits == Limits(2 << 20)
+        assert linked.model.limits.calls == 5
+    with pytest.raises(InvalidPipeline) as caught:
+        pipeline.link(engine, ceiling=Ceiling("c", Allowed(http=(Http("nowhere"),))))
+    assert str(caught.value) == (
+        "error[ceiling]: `nowhere` is no address that can be granted: it has no path: write `nowhere/**` for every one"
+        "\n --> ceiling `c`"
+    )
 
 
 def by_hand(folder: Path) -> Pipeline:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from orchestrator import (
+    Ceiling,
     ClosedError,
     Contract,
     Each,
@@ -124,6 +125,16 @@ def test_no_node_is_called_inputs() -> None:
         (lambda p: p.disconnect(3), "an edge is a text, not of type int"),
         (lambda p: p.link("engine"), "`engine` is an Engine, not of type str"),
         (lambda p: p.link(recorder=3), "`recorder` is a Recorder, not of type int"),
+        (lambda p: p.link(secrets=3), "`secrets` is a mapping, not of type int"),
+        (lambda p: p.link(secrets={3: "x"}), "the name of a secret is a text, not of type int"),
+        (lambda p: p.link(secrets={"KEY": b"hunter2"}), "the secret `KEY` is a text, not of type bytes"),
+        (lambda p: p.link(addresses="127.0.0.0/8"), "`addresses` is a row of ranges, not of type str"),
+        (lambda p: p.link(addresses=[3]), "a range of addresses is a text, not of type int"),
+        (lambda p: p.link(ceiling=3), "a ceiling is a path or a Ceiling, not of type int"),
+        (lambda p: p.link(ceiling=[None]), "a ceiling is a path or a Ceiling, not None"),
+        (lambda p: p.link(ceiling=Ceiling(NUMBER)), "the name of a ceiling is a text, not of type int"),
+        (lambda p: p.link(ceiling=Ceiling("c", NUMBER)), "`grants` of a ceiling is an Allowed, not of type int"),
+        (lambda p: p.link(ceiling=Ceiling("c", limits=NUMBER)), "`limits` of a ceiling is a Limits, not of type int"),
         (lambda p: p.node("x", "x.wasm", repeat=Repeat(NUMBER)), "`until` of a repeat is a text, not of type int"),
         (lambda p: p.node("x", "x.wasm", repeat=Repeat("true", NUMBER)), "`feed` of a repeat is a mapping, not of type "
                                                                          "int"),
@@ -184,6 +195,12 @@ def test_what_is_of_another_type_is_refused_and_changes_nothing(build: Build, me
     assert str(caught.value) == message
     assert not pipeline.manifest.edges
     assert not pipeline._components
+
+
+@pytest.mark.parametrize("given", ["local", "10.0.0.1/8", "", "300.0.0.0/8", "::/200"])
+def test_a_range_of_addresses_is_one(given: str) -> None:
+    with pytest.raises(ValueError, match=rf"^`{given}` is no range of addresses such as `127.0.0.0/8`: "):
+        empty().link(addresses=[given])
 
 
 def test_a_node_has_no_such_key() -> None:

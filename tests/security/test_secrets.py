@@ -30,7 +30,7 @@ def test_a_pipeline_does_not_hold_the_value() -> None:
     assert found == "unknown-key: `grants.secrets[0]` of node `a` has no key `value`"
 
 
-@pytest.mark.parametrize("name", ["API KEY", "1KEY", "API-KEY", "API_KEY\\n", "K" * 200])
+@pytest.mark.parametrize("name", ["API KEY", "1KEY", "API.KEY", "API_KEY\\n", "K" * 200])
 def test_the_name_of_a_secret_is_one_that_a_command_line_can_give(name: str) -> None:
     (found,) = faults(f'grants: {{secrets: [{{name: "{name}", to: "https://a.example", header: "X: {{}}"}}]}}')
     assert found.partition(":")[0] in ("secret-name", "too-long")

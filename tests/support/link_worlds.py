@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from orchestrator.capability import NOBODY, Operator
 from orchestrator.diagnostics import render
 from orchestrator.engine.component import Component
 from orchestrator.errors import ComponentError, WitError
@@ -13,7 +16,7 @@ from orchestrator.interface.types import World
 from orchestrator.link.linker import Linking, check
 from orchestrator.manifest import Reading
 from orchestrator.manifest import check as read
-from orchestrator.manifest.model import ComponentManifest, ConfigKey, Manifest, Node
+from orchestrator.manifest.model import EMPTY, Claims, ComponentManifest, ConfigKey, Manifest, Node
 from orchestrator.wasi import answers
 from tests.support.goldens import PROJECT, ROOT
 
@@ -68,15 +71,32 @@ def load(node: Node, _folder: Path) -> Component:
     return component(node.component)
 
 
-def linking(manifest: Manifest, *, python_nodes: bool = False, stack_budget: int = 5, partial: bool = False) -> Linking:
-    """The pipeline linked with those components."""
+def linking(
+    manifest: Manifest,
+    *,
+    python_nodes: bool = False,
+    stack_budget: int = 5,
+    operator: Operator = NOBODY,
+    claims: Mapping[str, Claims] = EMPTY,
+    partial: bool = False,
+) -> Linking:
+    """The pipeline linked with those components; `claims` says for a node what its component claims."""
+
+    def claiming(node: Node, folder: Path) -> Component:
+        found = load(node, folder)
+        if node.name not in claims:
+            return found
+        about = ComponentManifest(node.component, "0.1.0", "python", node.component, claims=claims[node.name])
+        return replace(found, manifest=about)
+
     return check(
         manifest,
-        load,
+        claiming,
         packages=shipped(),
         host=answers,
         python_nodes=python_nodes,
         stack_budget=stack_budget,
+        operator=operator,
         partial=partial,
     )
 

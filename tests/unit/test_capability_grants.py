@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ipaddress
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from orchestrator.capability import Authority, Preopen, prepare, validate
+from orchestrator.capability import Authority, Operator, Preopen, prepare, prepare_once, validate
 from orchestrator.diagnostics import Source, Span
 from orchestrator.errors import RunError
 from orchestrator.interface.types import STRING, U32, Enum, Type
-from orchestrator.manifest.model import Grants, Storage, Where
+from orchestrator.manifest.model import Grants, Http, Secret, Storage, Where
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,9 @@ class Declared:
 
 
 INPUTS = {"folder": Declared(STRING, True), "kind": Declared(Enum(("docs", "code"))), "name": Declared(STRING)}
+
+
+KEY = Secret("API_KEY", "https://a.example", "Authorization: Bearer {}")
 
 
 def reasons(grants: Grants) -> list[str]:
@@ -147,7 +152,7 @@ def test_nothing_granted_is_nothing() -> None:
 def test_a_relative_path_starts_from_the_folder_of_the_manifest(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     found = prepare(storage("data", "/d", "write"), {}, tmp_path)
-    assert found.preopens == (Preopen(str((tmp_path / "data").resolve()), "/d", True),)
+    assert found.preopens == (Preopen(str((tmp_path / "data").resolve()), "/d", True, place="grants.storage[0]"),)
 
 
 def test_an_escaped_dollar_stands_for_itself(tmp_path: Path) -> None:
@@ -162,7 +167,8 @@ def test_inputs_of_the_run_are_put_into_a_path(tmp_path: Path) -> None:
     grants = storage("${inputs.folder}/${inputs.kind}")
     inputs = {"folder": str(tmp_path / "given"), "kind": "docs"}
     found = prepare(grants, inputs, Path("/elsewhere"))
-    assert found.preopens == (Preopen(str((tmp_path / "given" / "docs").resolve()), "/data", False),)
+    host = str((tmp_path / "given" / "docs").resolve())
+    assert found.preopens == (Preopen(host, "/data", False, place="grants.storage[0]"),)
 
 
 def test_a_path_object_may_be_an_input(tmp_path: Path) -> None:
@@ -227,3 +233,89 @@ def test_an_input_that_is_no_path_ends_the_run(tmp_path: Path) -> None:
 def test_a_type_that_is_neither_path_nor_enum_is_refused() -> None:
     found = validate(storage("${inputs.n}"), "files", Where(), {"n": Declared(U32)})
     assert [diagnostic.help for diagnostic in found] == [("only inputs of type `path` or an enum can",)]
+
+
+@pytest.mark.parametrize(
+    ("grants", "message"),
+    [
+        (Grants(clock=cast(Any, "sun")), "`clock` is `sun`, expected one of `none`, `fixed`, `monotonic`, `wall`"),
+        (Grants(clock="wall", clock_at=1.0), "`clock` is `wall` and has a time to stand at: only `fixed` stands"),
+        (
+            Grants(clock="fixed", clock_at=-1.0),
+            "`clock` stands at -1.0 seconds from 1970: expected from 0 to 253402300799",
+        ),
+        (
+            Grants(clock="fixed", clock_at=math.nan),
+            "`clock` stands at nan seconds from 1970: expected from 0 to 253402300799",
+        ),
+        (Grants(random=cast(Any, "dice")), "`random` is `dice`, expected one of `none`, `seeded`, `secure`"),
+        (Grants(random="secure", random_seed=1), "`random` is `secure` and has a seed: only `seeded` has one"),
+        (Grants(random="seeded", random_seed=-1), "the seed of `random` is -1: expected at least 0"),
+        (Grants((Storage("d", "/d", "write", quota=-1),)), "`quota` is -1: expected at least 0"),
+        (Grants((Storage("d", "/d", "write", files=-1),)), "`files` is -1: expected at least 0"),
+        (
+            Grants((Storage("d", "/d", quota=5),)),
+            "`quota` bounds what is added to a folder, and this one is granted to read",
+        ),
+        (
+            Grants((Storage("d", "/d", files=5),)),
+            "`files` bounds what is added to a folder, and this one is granted to read",
+        ),
+        (
+            Grants(secrets=(KEY,)),
+            "the secret `API_KEY` goes to `https://a.example`, where no request of `files` may go",
+        ),
+        (
+            Grants(http=(Http("http://a.example/**"), Http("https://a.example:444/**")), secrets=(KEY,)),
+            "the secret `API_KEY` goes to `https://a.example`, where no request of `files` may go",
+        ),
+    ],
+)
+def test_what_a_program_may_say_wrong_of_the_other_powers_is_refused(grants: Grants, message: str) -> None:
+    assert reasons(grants) == [message]
+
+
+@pytest.mark.parametrize(
+    "http", ["https://a.example/v1/*", "https://*.example/**", "https://a.example:443/x", "https://a.${inputs.kind}/**"]
+)
+def test_a_secret_goes_where_some_request_may_go(http: str) -> None:
+    assert reasons(Grants(http=(Http(http),), secrets=(KEY,))) == []
+
+
+def test_what_requests_a_node_may_send_is_prepared_with_its_secrets_and_the_operator_s_addresses() -> None:
+    network = ipaddress.ip_network("10.0.0.0/8")
+    grants = Grants(http=(Http("https://a.${inputs.kind}/**", ("POST",), timeout=3.0),), secrets=(KEY,))
+    operator = Operator({"API_KEY": "hunter2-hunter2"}, (network,))
+    found = prepare(grants, {"kind": "code"}, Path(), "a", operator)
+    (rule,), (secret,) = found.http, found.secrets
+    assert (rule.text, rule.methods, rule.timeout) == ("https://a.code/**", frozenset({"POST"}), 3.0)
+    assert rule.place.startswith("grants.http[0]")
+    assert (secret.text, secret.origin, secret.place) == (
+        "Bearer hunter2-hunter2",
+        "https://a.example",
+        "grants.secrets[0]",
+    )
+    assert found.networks == (network,)
+    assert "hunter2" not in repr(found) + repr(operator) + str(operator)
+
+
+@pytest.mark.parametrize("value", ["short", "has\nnew lines in it", "h\u00e4s umlauts in it"])
+def test_a_secret_that_cannot_be_used_is_never_shown(value: str) -> None:
+    grants = Grants(http=(Http("https://a.example/**"),), secrets=(KEY,))
+    with pytest.raises(RunError) as caught:
+        prepare(grants, {}, Path(), "a", Operator({"API_KEY": value}))
+    assert "API_KEY" in caught.value.message
+    assert value not in str(caught.value) + repr(caught.value)
+
+
+def test_what_is_the_same_in_every_run_is_prepared_once() -> None:
+    http, optional = Http("https://a.example/**"), replace(KEY, optional=True)
+    given = Operator({"API_KEY": "hunter2-hunter2"})
+    assert prepare_once(Grants(clock="wall")) == prepare(Grants(clock="wall"), {}, Path())
+    assert prepare_once(storage("data")) is None
+    assert prepare_once(Grants(http=(Http("https://a.${inputs.kind}/**"),))) is None
+    assert prepare_once(Grants(http=(http,), secrets=(KEY,))) is None
+    assert prepare_once(Grants(http=(http,), secrets=(optional,))) is not None
+    found = prepare_once(Grants(http=(http,), secrets=(KEY,)), "a", given)
+    assert found is not None
+    assert len(found.secrets) == 1

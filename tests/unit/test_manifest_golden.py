@@ -57,11 +57,25 @@ def test_an_accepted_component_gives_its_model(path: Path) -> None:
     matches(path.with_suffix(".json"), found + "\n")
 
 
+@pytest.mark.parametrize("path", cases("ceiling/invalid"), ids=_named)
+def test_a_refused_ceiling_gives_all_its_errors(path: Path) -> None:
+    with pytest.raises(InvalidPipeline) as caught:
+        manifest.read_ceiling(path, name=path.name)
+    matches(path.with_suffix(".txt"), f"{caught.value}\n")
+
+
+@pytest.mark.parametrize("path", cases("ceiling/valid"), ids=_named)
+def test_an_accepted_ceiling_gives_its_model(path: Path) -> None:
+    found = json.dumps(dump(manifest.read_ceiling(path)), indent=1, ensure_ascii=False)
+    matches(path.with_suffix(".json"), found + "\n")
+
+
 def test_every_code_has_a_meaning_and_a_case() -> None:
     outside_of_files = {"file", "yaml-size", "too-many-errors", "not-writable"}
     of_components = {"version", "world-name", "module-name"}
+    of_ceilings = {"variable", "address-range"}
     found = {one.code for path in cases("invalid/manifest") for one in check(path).diagnostics}
-    assert found == set(manifest.CODES) - outside_of_files - of_components
+    assert found == set(manifest.CODES) - outside_of_files - of_components - of_ceilings
 
 
 def dump(value: Any) -> Any:

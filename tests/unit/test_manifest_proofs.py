@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from orchestrator.manifest.ceiling_keys import CEILING
 from orchestrator.manifest.component_keys import COMPONENT
 from orchestrator.manifest.container_shapes import Key
 from orchestrator.manifest.pages import objects
@@ -14,7 +15,7 @@ from tests.support.goldens import PROJECT
 
 
 def keys() -> Iterator[tuple[str, Key]]:
-    for shape in (*objects(PIPELINE), *objects(COMPONENT)):
+    for shape in (*objects(PIPELINE), *objects(COMPONENT), *objects(CEILING)):
         yield from ((f"{shape.title}: {key.name}", key) for key in shape.keys if not key.later)
 
 

@@ -30,7 +30,14 @@ BEYOND_A_SCHEMA = {
 }
 
 
-@pytest.mark.parametrize("schema", [manifest.schema(), manifest.component_schema()], ids=["pipeline", "component"])
+SCHEMAS = {
+    "pipeline": manifest.schema(),
+    "component": manifest.component_schema(),
+    "ceiling": manifest.ceiling_schema(),
+}
+
+
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 def test_the_schema_is_one_and_describes_every_key(schema: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     described = [(path, "description" in inner) for path, inner in properties(schema)]
@@ -47,6 +54,12 @@ def test_the_schema_takes_what_the_reader_takes(path: Path) -> None:
 @pytest.mark.parametrize("path", cases("component/valid"), ids=lambda path: path.stem)
 def test_the_component_schema_takes_what_the_reader_takes(path: Path) -> None:
     validator = jsonschema.Draft202012Validator(manifest.component_schema())
+    assert [error.message for error in validator.iter_errors(data(path))] == []
+
+
+@pytest.mark.parametrize("path", cases("ceiling/valid"), ids=lambda path: path.stem)
+def test_the_ceiling_schema_takes_what_the_reader_takes(path: Path) -> None:
+    validator = jsonschema.Draft202012Validator(manifest.ceiling_schema())
     assert [error.message for error in validator.iter_errors(data(path))] == []
 
 
@@ -82,18 +95,24 @@ def test_the_component_schema_refuses_what_the_reader_refuses() -> None:
     assert [path.stem for path in cases("component/invalid") if validator.is_valid(data(path))] == []
 
 
+def test_the_ceiling_schema_refuses_what_the_reader_refuses() -> None:
+    validator = jsonschema.Draft202012Validator(manifest.ceiling_schema())
+    assert [path.stem for path in cases("ceiling/invalid") if validator.is_valid(data(path))] == []
+
+
 def test_the_committed_schemas_are_those_of_the_keys() -> None:
-    for name, schema in (("pipeline", manifest.schema()), ("component", manifest.component_schema())):
+    for name, schema in SCHEMAS.items():
         matches(PROJECT / f"docs/{name}.schema.json", json.dumps(schema, indent=1) + "\n")
 
 
 def test_the_committed_reference_is_that_of_the_keys() -> None:
     matches(PROJECT / "docs/reference/pipeline.md", manifest.reference())
     matches(PROJECT / "docs/reference/component.md", manifest.component_reference())
+    matches(PROJECT / "docs/reference/ceiling.md", manifest.ceiling_reference())
 
 
 def test_the_tests_that_the_reference_names_are_there() -> None:
-    pages = manifest.reference() + manifest.component_reference()
+    pages = manifest.reference() + manifest.component_reference() + manifest.ceiling_reference()
     named = set(re.findall(r"`(tests/[^`]*)`", pages))
     assert named
     assert [name for name in named if not (PROJECT / name).is_file()] == []

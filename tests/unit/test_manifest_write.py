@@ -80,7 +80,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 COUNTS = st.none() | st.integers(0, (1 << 53) - 1)
 SIZES = st.none() | st.integers(1, 1 << 50)
 SECONDS = st.none() | st.floats(1e-6, 31_536_000)
-METHODS = st.lists(st.from_regex(r"[A-Z][A-Z0-9_-]{0,20}", fullmatch=True), min_size=1, max_size=4, unique=True)
+METHODS = st.lists(st.from_regex(r"[A-Z][A-Z0-9-]{0,20}", fullmatch=True), min_size=1, max_size=4, unique=True)
 CLOCKS = st.sampled_from([("none", None), ("wall", None), ("fixed", None), ("fixed", 0.0), ("fixed", 1767225600.25)])
 NUMBERS = st.sampled_from([("none", 0), ("secure", 0), ("seeded", 0), ("seeded", 42)])
 STORAGES = st.builds(
@@ -90,7 +90,7 @@ STORAGES = st.builds(
 HTTPS = st.builds(
     model.Http, WORDS.map(manifest.substitution.escape), METHODS.map(tuple), SIZES, SIZES, SECONDS, st.booleans()
 )
-SECRETS = st.builds(model.Secret, st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True), WORDS, WORDS)
+SECRETS = st.builds(model.Secret, st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,9}", fullmatch=True), WORDS, WORDS)
 GRANTS = st.builds(
     lambda clock, random, **keys: model.Grants(
         clock=clock[0], clock_at=clock[1], random=random[0], random_seed=random[1], **keys

@@ -13,8 +13,10 @@ import orchestrator
 from orchestrator import errors
 
 PUBLIC = [
+    "Allowed",
     "BuildError",
     "Cancelled",
+    "Ceiling",
     "ClosedError",
     "Component",
     "ComponentError",
