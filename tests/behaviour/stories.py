@@ -64,10 +64,10 @@ class Stage:
 
 
 @contextmanager
-def staged(pipeline: Pipeline, engine: Engine) -> Iterator[Stage]:
-    """The pipeline linked, its runs watched."""
+def staged(pipeline: Pipeline, engine: Engine, **operator: Any) -> Iterator[Stage]:
+    """The pipeline linked, its runs watched; `operator` is what else `link` takes."""
     seen = Collected()
-    with Recorder([seen]) as recorder, pipeline.link(engine, recorder=recorder) as linked:
+    with Recorder([seen]) as recorder, pipeline.link(engine, recorder=recorder, **operator) as linked:
         yield Stage(linked, recorder, seen)
 
 
