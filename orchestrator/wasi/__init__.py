@@ -24,7 +24,7 @@ from orchestrator.wasi.session import Desk, Session
 if TYPE_CHECKING:
     from orchestrator.engine import Linker
 
-__all__ = ["Desk", "Session", "answers", "config_store", "is_config_store", "is_served", "serve"]
+__all__ = ["Desk", "Session", "answers", "config_store", "is_config_store", "is_served", "serve", "tables"]
 
 WEB = "agent:api/web"
 """HTTP for who wants it simple; answered by the host where no edge does."""
@@ -57,23 +57,35 @@ def is_config_store(item: Interface | Function) -> bool:
 
 def serve(linker: Linker, item: Interface) -> None:
     """Has the functions of an import answered that is served."""
-    functions = _tables()[item.name.base]
+    functions = _served_by(item.name.namespace, item.name.package)[item.name.base]
     for function in item.functions:
         linker.serve(item.name, function, functions[function.name])
 
 
-def _tables() -> dict[str, dict[str, Any]]:
-    """What is served: by interface, by the name of the function."""
-    global _TABLES
-    if not _TABLES:
-        from orchestrator.wasi import cli, clocks, filesystem, http, random, sockets, streams, web
+_MODULES = {
+    ("agent", "api"): "web",
+    ("wasi", "cli"): "cli",
+    ("wasi", "clocks"): "clocks",
+    ("wasi", "filesystem"): "filesystem",
+    ("wasi", "http"): "http",
+    ("wasi", "io"): "streams",
+    ("wasi", "random"): "random",
+    ("wasi", "sockets"): "sockets",
+}
+"""The module that serves each package; imported when a component first asks for something of it."""
 
-        for module in (streams, clocks, random, cli, filesystem, sockets, http, web):
-            _TABLES |= module.INTERFACES
-    return _TABLES
+
+def _served_by(namespace: str, package: str) -> dict[str, dict[str, Any]]:
+    """What is served of a package: by interface, by the name of the function."""
+    from importlib import import_module
+
+    found: dict[str, dict[str, Any]] = import_module(f"{__name__}.{_MODULES[namespace, package]}").INTERFACES
+    return found
 
 
-_TABLES: dict[str, dict[str, Any]] = {}
+def tables() -> dict[str, dict[str, Any]]:
+    """All that is served: by interface, by the name of the function."""
+    return {name: table for place in _MODULES for name, table in _served_by(*place).items()}
 
 
 def config_store(values: Mapping[str, str]) -> dict[str, Callable[[Sequence[Any]], Any]]:

@@ -13,7 +13,7 @@ from orchestrator import resources
 from orchestrator.engine.imports import SERVED
 from orchestrator.interface import Packages
 from orchestrator.interface.types import Interface
-from orchestrator.wasi import _tables
+from orchestrator.wasi import tables
 
 _WIT = Packages.read(sorted(path for path in resources.wit().iterdir() if path.is_dir()))
 _OWN = ("agent:api/web",)
@@ -67,7 +67,7 @@ FUNCTIONS = [f"{item.name.base}#{function.name}" for item in _served() for funct
 
 def test_the_tables_serve_the_wit_that_ships_and_nothing_else() -> None:
     declared = {item.name.base: {function.name for function in item.functions} for item in _served()}
-    assert {name: set(functions) for name, functions in _tables().items()} == declared
+    assert {name: set(functions) for name, functions in tables().items()} == declared
 
 
 def test_every_package_that_ships_is_served_or_of_the_project() -> None:
