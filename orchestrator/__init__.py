@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         Storage,
     )
     from orchestrator.pipeline import Execution, LinkedPipeline, Pipeline, Result
+    from orchestrator.plan import Plan
 
 __version__ = "0.1.0"
 
@@ -83,6 +84,7 @@ __all__ = [
     "LinkedPipeline",
     "OrchestratorError",
     "Pipeline",
+    "Plan",
     "PythonNodeFailed",
     "Recorder",
     "Reject",
@@ -121,6 +123,7 @@ _HOMES = {
         "Secret",
         "Storage",
     ],
+    "plan": ["Plan"],
     "pipeline": ["Execution", "LinkedPipeline", "Pipeline", "Result"],
 }
 _ERRORS = {*__all__} - {"__version__"}.union(*_HOMES.values())

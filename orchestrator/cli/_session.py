@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.link.model import LinkedGraph
     from orchestrator.manifest.model import ComponentManifest
     from orchestrator.pipeline import LinkedPipeline, Result
+    from orchestrator.plan import Plan
 
 
 def pipeline_file(path: str) -> str:
@@ -104,6 +105,13 @@ def check(
     from orchestrator.pipeline import Pipeline
 
     return Pipeline.load(path, env=env, allow_python=allow_python).linked(engine, operator)
+
+
+def plan(linked: LinkedGraph) -> Plan:
+    """What each node of a linked pipeline may do."""
+    from orchestrator.plan import plan_of
+
+    return plan_of(linked)
 
 
 def drawing(linked: LinkedGraph) -> Graph:

@@ -150,7 +150,7 @@ def _path(ref: Ref) -> str:
 def _data(edge: DataEdge, id_: str, types: dict[str, str]) -> Arc:
     label = " -> ".join(filter(None, (_path(edge.source), edge.parameter)))
     each = _each(edge.each) if edge.each else ""
-    rules = tuple(_rules(edge.contract))
+    rules = tuple(rules_of(edge.contract))
     return Arc(id_, _end(edge.source), edge.node, "data", label, types.get(id_, ""), rules, edge.when, each)
 
 
@@ -159,7 +159,7 @@ def _each(each: Each) -> str:
 
 
 def _call(edge: CallEdge | ToolEdge, linked: LinkedCall | LinkedTool | None) -> Arc:
-    rules = tuple(_rules(edge.contract))
+    rules = tuple(rules_of(edge.contract))
     if isinstance(edge, ToolEdge):
         label = linked.name if isinstance(linked, LinkedTool) else edge.callee.name
         return Arc(str(edge), edge.caller, edge.callee.node, "tool", label, "", rules)
@@ -171,7 +171,7 @@ def _call(edge: CallEdge | ToolEdge, linked: LinkedCall | LinkedTool | None) -> 
     return Arc(id_, edge.caller.node, edge.callee.node, "call", label, types, rules, fused=edge.fuse)
 
 
-def _rules(contract: Contract) -> Iterator[str]:
+def rules_of(contract: Contract) -> Iterator[str]:
     """The rules of a contract, a line each, as the manifest writes them."""
     if contract.functions is not None:
         yield f"functions: {', '.join(contract.functions)}"

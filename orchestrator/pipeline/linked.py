@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.pipeline.base import Base
     from orchestrator.pipeline.building import Pipeline
     from orchestrator.pipeline.result import Result
+    from orchestrator.plan import Plan
     from orchestrator.runtime import Program
 
 
@@ -144,6 +145,15 @@ class LinkedPipeline:
         return renewed
 
     # Showing
+
+    def plan(self) -> Plan:
+        """What each node may do, who says so, and what its component will be refused.
+
+        `str` of it is what `orchestrator plan` prints; its `compare` says what widened since its JSON form was saved.
+        """
+        from orchestrator.plan import plan_of
+
+        return plan_of(self.model)
 
     def drawing(self) -> Graph:
         """The pipeline as a graph to draw, with its types."""

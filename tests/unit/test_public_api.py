@@ -37,6 +37,7 @@ PUBLIC = [
     "LinkedPipeline",
     "OrchestratorError",
     "Pipeline",
+    "Plan",
     "PythonNodeFailed",
     "Recorder",
     "Reject",
