@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from orchestrator.interface.values import Variant
     from orchestrator.manifest.model import (
         Contract,
+        Declassify,
         Each,
         Grants,
         Http,
@@ -66,6 +67,7 @@ __all__ = [
     "ConditionFailed",
     "Contract",
     "ContractViolated",
+    "Declassify",
     "Diagnostic",
     "Each",
     "Engine",
@@ -105,6 +107,7 @@ _HOMES = {
     "interface.values": ["Variant"],
     "manifest.model": [
         "Contract",
+        "Declassify",
         "Each",
         "Grants",
         "Http",

@@ -22,6 +22,7 @@ PUBLIC = [
     "ConditionFailed",
     "Contract",
     "ContractViolated",
+    "Declassify",
     "Diagnostic",
     "Each",
     "Engine",
