@@ -117,6 +117,7 @@ class Program:
                 denied_by(named),
                 edge.checks.get(offered.name),
                 callee.limits.timeout,
+                declassify=edge.declassify,
             )
             if callee.python is not None:
                 linker.define(interface, wanted, python_host(crossing, wanted, callee.python), arrays=True)
@@ -130,7 +131,7 @@ class Program:
         where = (edge.id, edge.caller, edge.callee, str(edge.export))
         store = self.stores.get(callee.name)
         target = None if store is None else store.exported(callee.name, edge.export.interface, edge.export.function)
-        return Tool(edge, Crossing(*where, denied, edge.checks, timeout, edge.name), callee, target)
+        return Tool(edge, Crossing(*where, denied, edge.checks, timeout, edge.name, edge.declassify), callee, target)
 
     # Running
 

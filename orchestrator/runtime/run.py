@@ -20,6 +20,7 @@ from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
     from orchestrator.link.model import LinkedGraph
+    from orchestrator.manifest.model import Declassify
     from orchestrator.runtime.program import Program
 
 RUN_SPAN = 1
@@ -67,6 +68,8 @@ class Run:
         self.open: dict[int, Visit] = {}
         """By span, the executions of nodes that have not ended."""
         self._ledgers: dict[str, Ledger] = {}
+        self._declassified: set[str] = set()
+        """The edges of which it was told that they declassify."""
         self.next_call = itertools.count(1).__next__
         """Counts one call over a call or tool edge; their number so far. More than `most_calls` are not let through."""
         self._lock = threading.Lock()
@@ -117,6 +120,20 @@ class Run:
         if isinstance(problem, TimedOut):
             return problem.deadline == self.frame.deadline
         return problem is self.stop.reason
+
+    def declassified(self, rule: Declassify, edge: str, node: str, parent: int) -> None:
+        """Records that labels do not cross an edge, the first time that it is crossed.
+
+        Arguments:
+            node: what is called, or given the value.
+            parent: the span of the crossing.
+        """
+        with self._lock:
+            if edge in self._declassified:
+                return
+            self._declassified.add(edge)
+        detail = {"labels": list(rule.labels), "reason": rule.reason, "of": rule.of}
+        self.event("declassify", node=node, edge=edge, rule="declassify", parent=parent, detail=detail)
 
     def spend(self) -> LimitExceeded:
         """Notes that the run made more calls than it may, and gives the error for it."""
