@@ -172,8 +172,8 @@ def _put(found: Attributes, name: str, value: object) -> None:
     """Sets an attribute, unless there is nothing to say."""
     if value is None or value == "":
         return
-    if isinstance(value, list | tuple):
-        value = ", ".join(map(str, value))
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        value = ", ".join(value)
     small = isinstance(value, bool | float) or (isinstance(value, int) and -(2**63) <= value < 2**63)
     found[name] = value if small and isinstance(value, bool | float | int) else _text(str(value))
 
