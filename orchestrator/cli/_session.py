@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.audit import Subscription
     from orchestrator.diagnostics import Paint
     from orchestrator.engine import Engine
+    from orchestrator.errors import InvalidPipeline
     from orchestrator.graph import Graph
     from orchestrator.link.model import LinkedGraph
     from orchestrator.manifest.model import ComponentManifest
@@ -85,11 +86,29 @@ def check(
     return Pipeline.load(path, env=env or {}, allow_python=allow_python).linked(engine)
 
 
-def drawing(linked: LinkedGraph) -> Graph:
-    """The pipeline as a graph to draw, with its types."""
-    from orchestrator.link import draw
+def drawing(
+    engine: Engine, path: str, env: Mapping[str, str] | None = None, *, allow_python: bool = False
+) -> tuple[Graph, InvalidPipeline | None]:
+    """The pipeline as a graph to draw, with its types.
 
-    return draw(linked)
+    One that is refused for its labels alone is drawn too, as it is written, so that one can see where they meet; what
+    was found comes with it.
+
+    Raises:
+        InvalidPipeline: it is refused for something else.
+        ComponentError: a component cannot be loaded.
+    """
+    from orchestrator.errors import InvalidPipeline
+    from orchestrator.link import draw
+    from orchestrator.pipeline import Pipeline
+
+    pipeline = Pipeline.load(path, env=env or {}, allow_python=allow_python)
+    try:
+        return draw(pipeline.linked(engine)), None
+    except InvalidPipeline as problem:
+        if any(found.severity == "error" and found.code != "flow" for found in problem.diagnostics):
+            raise
+        return pipeline.drawing(), problem
 
 
 def build(source: ComponentManifest) -> Path:

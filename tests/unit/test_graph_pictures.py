@@ -361,8 +361,8 @@ def test_a_graph_that_contradicts_itself_is_refused(
 def test_labels_and_what_is_refused_are_said_to_those_who_hear_the_picture() -> None:
     assert describe(labelled()) == (
         "4 nodes, 1 input, 4 edges. inputs.page flows to writer, carries untrusted. files flows to writer, carries "
-        "payroll. writer flows to poster, carries untrusted, payroll. archive calls writer, declassifies payroll of its "
-        "results. poster: untrusted content and private data meet here, and it can send."
+        "payroll. writer flows to poster, carries untrusted, payroll. archive calls writer, declassifies payroll of "
+        "its results. poster: untrusted content and private data meet here, and it can send."
     )
 
 
