@@ -140,9 +140,18 @@ def inputs(linked: LinkedPipeline, given: Sequence[str]) -> dict[str, Any]:
     return read_inputs(given, linked.model.inputs)
 
 
-def run(linked: LinkedPipeline, values: Mapping[str, Any], timeout: float | None) -> Result:
-    """Runs the pipeline, in at most `timeout` seconds."""
-    return linked.run(values, timeout=timeout)
+def labels(linked: LinkedPipeline, given: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The labels of `--label`, for `run`."""
+    from orchestrator.cli._inputs import read_labels
+
+    return read_labels(given, linked.model.inputs, linked.model.flow.sorts)
+
+
+def run(
+    linked: LinkedPipeline, values: Mapping[str, Any], timeout: float | None, labels: Mapping[str, Sequence[str]]
+) -> Result:
+    """Runs the pipeline, in at most `timeout` seconds, with those labels of inputs."""
+    return linked.run(values, timeout=timeout, labels=labels)
 
 
 def export_lines(linked: LinkedPipeline, path: str) -> None:

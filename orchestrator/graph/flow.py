@@ -23,12 +23,14 @@ class Seed:
         label: which.
         origin: what tells this beginning from others; two seeds of one origin count as one wherever they come.
         why: in words, for a person.
+        before: what led to it, a line each, where it began in another graph.
     """
 
     vertex: str
     label: str
     origin: str
     why: str
+    before: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Held:
     @property
     def story(self) -> tuple[str, ...]:
         """Where it began and how it came here, a line each."""
-        return (self.seed.why, *(passage.why for passage in self.way if passage.why))
+        return (*self.seed.before, self.seed.why, *(passage.why for passage in self.way if passage.why))
 
 
 def spread(seeds: Iterable[Seed], passages: Iterable[Passage]) -> Mapping[str, tuple[Held, ...]]:

@@ -19,6 +19,8 @@ from orchestrator.runtime.homes import Rooms
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
+    from orchestrator.diagnostics import Diagnostic
+    from orchestrator.graph.flow import Seed
     from orchestrator.link.model import LinkedGraph
     from orchestrator.manifest.model import Declassify
     from orchestrator.runtime.program import Program
@@ -68,6 +70,10 @@ class Run:
         self.open: dict[int, Visit] = {}
         """By span, the executions of nodes that have not ended."""
         self._ledgers: dict[str, Ledger] = {}
+        self.given: frozenset[tuple[str, str]] = frozenset()
+        """The labels that its inputs were given with, beside those of the pipeline: (input, label)."""
+        self.brought: tuple[Seed, ...] = ()
+        """The labels that began with the run: those, and what kept instances remember."""
         self._declassified: set[str] = set()
         """The edges of which it was told that they declassify."""
         self.next_call = itertools.count(1).__next__
@@ -232,7 +238,12 @@ class Run:
         problem.trace_id = problem.trace_id or trace_id(self.id)
         return problem
 
-    def end(self, decision: str, detail: dict[str, Any]) -> None:
+    def refused(self, problem: Diagnostic) -> None:
+        """Records that the run was not let in: nothing of it ran."""
+        detail = {"pipeline": self.graph.name, "outcome": "denied", "error": problem.message}
+        self.end("denied", detail, rule=problem.code)
+
+    def end(self, decision: str, detail: dict[str, Any], rule: str = "") -> None:
         """Records the end of the run; what a guest that was left behind does later is not recorded any more."""
         for visit in list(self.open.values()):
             if self.open.pop(visit.span, None) is not None:
@@ -240,7 +251,7 @@ class Run:
                 self.event("node", visit, decision="cancelled", detail=left)
         took = time.perf_counter_ns() - self.start
         detail = {**detail, "calls": self.next_call() - 1}
-        self.record(Event("run", self.began, took, self.id, RUN_SPAN, 0, decision=decision, detail=detail))
+        self.record(Event("run", self.began, took, self.id, RUN_SPAN, 0, decision=decision, rule=rule, detail=detail))
         self.record = _forget
 
 
