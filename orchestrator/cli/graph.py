@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 @define(
     "graph",
-    "The pipeline is checked first, so that the picture has every type.",
+    "The pipeline is checked first, so that the picture has every type. One that is refused because untrusted content, "
+    "private data and a way out meet is drawn all the same, with where they do, and the command fails.",
     epilog="Example: orchestrator graph pipelines/docs-answer.yaml --format svg -o docs-answer.svg",
 )
 @click.argument("pipeline", default=".")
@@ -35,12 +36,18 @@ def command(
 ) -> None:
     """Draws the pipeline."""
     with session.engine(quiet=as_json) as engine:
-        graph = session.drawing(session.check(engine, pipeline, session.allowed(names), allow_python=allow_python))
+        graph, refused = session.drawing(engine, pipeline, session.allowed(names), allow_python=allow_python)
     chosen = "json" if as_json else picture or _by_ending(output)
     text = _draw(graph, cast("Picture", chosen), to_file=output is not None)
     if output is None:
         terminal.put(text)
-        return
+    else:
+        _write(output, text)
+    if refused is not None:
+        raise refused
+
+
+def _write(output: Path, text: str) -> None:
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as problem:

@@ -12,6 +12,7 @@ from orchestrator.engine.settings import DEFAULT_MEMORY, InstanceSettings
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, Trapped
 from orchestrator.runtime.desk import DESK
+from orchestrator.runtime.labels import Memory
 from orchestrator.runtime.output import Printed
 from orchestrator.runtime.pool import Pool
 from orchestrator.runtime.visit import Visit
@@ -49,6 +50,8 @@ class Home:
         uses_host = any(map(is_served, store.component.world.imports))
         self._silent = None if uses_host else InstanceSettings(self._memory)
         """What each instance is given that can neither print nor reach anything."""
+        self.memory = Memory() if self.lifetime == "session" else None
+        """What an instance that outlives runs may remember."""
         self._session: Instance | None = None
         self._authority: Authority | None = None
         self._users = 1

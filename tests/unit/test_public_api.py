@@ -24,6 +24,7 @@ PUBLIC = [
     "ConditionFailed",
     "Contract",
     "ContractViolated",
+    "Declassify",
     "Diagnostic",
     "Each",
     "Engine",
