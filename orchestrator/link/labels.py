@@ -313,10 +313,12 @@ def _more(count: int) -> str:
 
 def _origin(grant: Http) -> tuple[str, tuple[str, ...], int] | None:
     """The one origin that a grant leads to; None where there may be several, or it is refused anyway."""
-    if inputs_of(grant.url):
+    scheme, mark, rest = grant.url.partition("://")
+    authority, slash, path = rest.partition("/")
+    if inputs_of(scheme + mark + authority):
         return None
     try:
-        rule = http.rule_of(Http(fill(grant.url, {}), grant.methods))
+        rule = http.rule_of(Http(scheme + mark + authority + slash + fill(path, lambda _name: "input"), grant.methods))
     except url.NotAnAddress:
         return None
     return None if "*" in rule.labels else (rule.scheme, rule.labels, rule.port)
