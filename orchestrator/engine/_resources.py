@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from orchestrator.engine.instance import Instance
     from orchestrator.interface.types import Resource
 
-MAX_HANDLES = 100_000
-"""Handles that one guest may hold at a time: a guest that never drops them must not fill the host."""
-
 
 class Handle:
     """A resource of a component, as Python and other components hold it: opaque.
@@ -129,9 +126,11 @@ class Handles:
         return handle.give() if owned else handle.lend()
 
     def _remember(self, name: str, handle: Handle | HostResource) -> int:
-        if len(self._table) >= MAX_HANDLES:
+        most = self._instance.settings.handles
+        if len(self._table) >= most:
             raise LimitExceeded(
-                f"a guest may hold {MAX_HANDLES} handles at a time, and wants one more of {name}: it has to drop some"
+                f"a guest may hold {most} handles at a time, and wants one more of {name}: it has to drop some",
+                limit="handles",
             )
         self._last = self._last % 0xFFFF_FFFE + 1
         while self._last in self._table:

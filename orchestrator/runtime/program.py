@@ -36,7 +36,7 @@ from orchestrator.runtime.homes import Home
 from orchestrator.runtime.interrupts import Interrupts, on_main_thread, only_interrupts
 from orchestrator.runtime.labels import Labels
 from orchestrator.runtime.pool import Filler
-from orchestrator.runtime.run import Outcome, Run
+from orchestrator.runtime.run import Outcome, Run, limit_of
 from orchestrator.runtime.schedule import GRACE, Schedule
 from orchestrator.runtime.states import SKIPPED, source_value
 from orchestrator.runtime.steps import steps_of
@@ -254,7 +254,7 @@ class Program:
             elif isinstance(problem, TimedOut):
                 detail["outcome"] = "timed-out"
             if isinstance(problem, TimedOut | LimitExceeded) and not problem.node:
-                named = {"limit": "timeout", "message": problem.message}
+                named = {"limit": limit_of(problem), "message": problem.message}
                 run.event("limit", decision="failed", detail=named)
             raise run.placed(problem) from problem.__cause__
         except BaseException as problem:

@@ -143,7 +143,8 @@ class Run:
 
     def spend(self) -> LimitExceeded:
         """Notes that the run made more calls than it may, and gives the error for it."""
-        self.spent = LimitExceeded(f"the run made more than the {self.most_calls} calls it may make")
+        message = f"the run made more than the {self.most_calls} calls it may make"
+        self.spent = LimitExceeded(message, limit="calls")
         return self.spent
 
     def event(
@@ -229,7 +230,7 @@ class Run:
     def placed(self, problem: RunError, node: str = "", edge: str = "", *, visit: Visit | None = None) -> RunError:
         """The error, told where it happened if it does not know; a limit that was hit in the visit is recorded then."""
         if visit is not None and not problem.node and isinstance(problem, LimitExceeded | TimedOut):
-            detail = {"limit": _limit(problem), "message": problem.message}
+            detail = {"limit": limit_of(problem), "message": problem.message}
             if not self.ended_by(problem):
                 self.event("limit", visit, edge=edge, decision="failed", detail=detail)
         if problem is not self.stop.reason:  # why a run was cancelled has no place in it
@@ -255,10 +256,9 @@ class Run:
         self.record = _forget
 
 
-def _limit(problem: RunError) -> str:
-    """Which limit it is."""
-    known = () if isinstance(problem, TimedOut) else ("memory", "stack", "values", "calls", "table")
-    return next((name for name in known if name in problem.message), "timeout" if not known else "limits")
+def limit_of(problem: LimitExceeded | TimedOut) -> str:
+    """Which limit was met, as events name it."""
+    return problem.limit if isinstance(problem, LimitExceeded) else "timeout"
 
 
 def _forget(_event: Recorded) -> None:

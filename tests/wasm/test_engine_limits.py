@@ -114,7 +114,8 @@ def test_a_table_too_large_from_the_start_is_told(engine: Engine) -> None:
         instance(engine, plain("(table 101 funcref)"), InstanceSettings(table_elements=100)),
     ):
         pass
-    assert caught.value.message == "the component's table is larger than its limit from the start"
+    assert caught.value.message == "the component's tables need 101 elements from the start, and their limit is 100"
+    assert caught.value.limit == "tables"
 
 
 def test_a_component_that_multiplies_itself_is_refused_before_it_is_compiled(engine: Engine) -> None:
