@@ -142,6 +142,9 @@ def test_the_plan_of_the_demo_fits_on_a_screen(command: Command, monkeypatch: py
     assert max(map(len, lines)) <= 100
     files = done.out.partition("\nfiles ")[2].partition("\n\n")[0]
     assert "  storage         read ${inputs.folder} at /docs  [pipeline, grants.storage[0]]\n" in files
+    assert f"$ orchestrator plan pipelines/docs-answer.yaml\n{done.out}```\n" in (
+        PROJECT / "docs" / "guide" / "plan.md"
+    ).read_text(encoding="utf-8")
     others = done.out.partition("\nanswerer ")[2]
     assert others.count("  grants          nothing  [default]\n") == 3
     assert "will be refused" in others
