@@ -299,9 +299,9 @@ class Rooms:
         """An instance for one call only."""
         visit.fresh = True
         home = self._program.homes[visit.node]
-        return home.fresh(visit, self._authority(home))
+        return home.fresh(visit, self._authority(home, visit))
 
-    def _authority(self, home: Home) -> Authority:
+    def _authority(self, home: Home, visit: Visit) -> Authority:
         """What the node may reach in this run, looked up once."""
         if home.authority is not None:
             return home.authority
@@ -309,7 +309,8 @@ class Rooms:
         if found is None:
             graph, node = self._program.graph, home.node
             folder, bound = graph.manifest.folder, (graph.operator, node.bounds, node.places)
-            found = self._authorities[home] = prepare(node.grants, self._inputs, folder, node.name, *bound)
+            told = partial(DESK.decided, visit)
+            found = self._authorities[home] = prepare(node.grants, self._inputs, folder, node.name, *bound, told)
         return found
 
     def _make(self, visit: Visit, home: Home) -> Instance:
@@ -323,9 +324,9 @@ class Rooms:
             if self._closed:
                 raise ClosedError("the run has ended")
             if home.lifetime == "session":
-                found = home.session(visit, self._authority(home))
+                found = home.session(visit, self._authority(home, visit))
             else:
-                found = home.fresh(visit, self._authority(home))
+                found = home.fresh(visit, self._authority(home, visit))
                 self._keep(found)
             self.instances[home] = found
             return found
