@@ -143,6 +143,7 @@ def _node(old: Item, new: Item) -> _Found:
     if not new["trusted"] and not old["trusted"]:
         for key in new["limits"]:
             yield from _limit(key, old["limits"][key], new["limits"][key])
+    yield from (("changed", f"holds what is `{label}`") for label in new["labels"] if label not in old["labels"])
     asks = [{one["power"] for one in each["refused"]} for each in (old, new)]
     yield from (("changed", f"imports `{power}`, and is refused it") for power in sorted(asks[1] - asks[0]))
 
@@ -244,6 +245,7 @@ def _edge(old: Item, new: Item) -> _Found:
         yield kind, f"`when` was {_quoted(old['when'])} and is {_quoted(new['when'])}"
     if (old["over"], old["each"]) != (new["over"], new["each"]):
         yield "changed", f"goes over {new['over']}" + (f", {new['each']} at a time" if new["each"] else "")
+    yield from _declassified(old["declassify"], new["declassify"])
     was, now = old["contract"], new["contract"]
     for key in ("max-calls", "timeout", "max-request", "max-response", "max-bytes"):
         yield from _limit(key, {"value": was[key]}, {"value": now[key]})
@@ -253,6 +255,15 @@ def _edge(old: Item, new: Item) -> _Found:
         yield from (("widened", f"`{key}` no more: {_said(one)}") for one in was[key] if one not in now[key])
         yield from (("narrowed", f"`{key}`: {_said(one)}") for one in now[key] if one not in was[key])
     yield from _ordered("on-violation", was["on-violation"], now["on-violation"], _VIOLATIONS)
+
+
+def _declassified(old: Item | None, new: Item | None) -> _Found:
+    """Labels that are taken off: of more of them, or in another direction, is wider."""
+    was, now = (set() if one is None else {(label, one["of"]) for label in one["labels"]} for one in (old, new))
+    yield from (("widened", f"takes the label `{label}` off") for label, _ in sorted(now - was, key=str))
+    yield from (("narrowed", f"takes the label `{label}` off no more") for label, _ in sorted(was - now, key=str))
+    if old is not None and new is not None and old["reason"] != new["reason"]:
+        yield "changed", f"takes labels off for another reason: {new['reason']}"
 
 
 def _said(rule: Any) -> str:

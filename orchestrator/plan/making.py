@@ -10,14 +10,14 @@ from typing import Any
 
 from orchestrator.capability.limits import SHOWN
 from orchestrator.capability.powers import power_of, powers_of, uses
-from orchestrator.engine.settings import DEFAULT_MEMORY, TABLE_ELEMENTS
+from orchestrator.engine.settings import DEFAULT_MEMORY, HANDLES, TABLE_ELEMENTS
 from orchestrator.interface.types import Interface
 from orchestrator.link.model import LinkedGraph, LinkedNode
 from orchestrator.manifest.model import MISSING, Ceiling, Grants, Limits, Node, Ref, show_steps
 from orchestrator.manifest.substitution import inputs_of
 from orchestrator.plan.model import EdgePlan, NodePlan, Plan, Refused, Taken
 
-DEFAULTS: Mapping[str, int] = {"memory": DEFAULT_MEMORY, "tables": TABLE_ELEMENTS}
+DEFAULTS: Mapping[str, int] = {"memory": DEFAULT_MEMORY, "tables": TABLE_ELEMENTS, "handles": HANDLES}
 """What the engine allows a node where nobody says a limit."""
 _INSTEAD = {
     "environment": "empty",
@@ -89,6 +89,8 @@ def _node(graph: LinkedGraph, node: LinkedNode, asked: Node) -> NodePlan:
         places={key: tuple(_places(node, key)) for key in ("storage", "http", "secrets")},
         each_run=tuple(bound.name for bound in node.bounds),
         sources=_sources(node, _stated(graph, node)) if node.component else {},
+        labels={held.label: held.seed.why for held in reversed(node.labels)},
+        sends=node.sends,
         taken=tuple(_taken(node)),
         refused=tuple(_refused(node)),
     )
@@ -158,11 +160,11 @@ def _edges(graph: LinkedGraph) -> Iterator[EdgePlan]:
         source = f"inputs.{data.source.name}" if data.source.kind == "input" else data.source.name
         over = f"{_path(data.source)} -> {data.parameter}".strip()
         each = data.each.parallel if data.each else None
-        yield EdgePlan(data.id, "data", source, data.target, over, data.contract, data.when_text, each)
+        yield EdgePlan(data.id, "data", source, data.target, over, data.contract, data.declassify, data.when_text, each)
     for call in graph.calls:
-        yield EdgePlan(call.id, "call", call.caller, call.callee, str(call.wanted.name), call.contract)
+        yield EdgePlan(call.id, "call", call.caller, call.callee, str(call.wanted.name), call.contract, call.declassify)
     for tool in graph.tools:
-        yield EdgePlan(tool.id, "tool", tool.caller, tool.callee, tool.name, tool.contract)
+        yield EdgePlan(tool.id, "tool", tool.caller, tool.callee, tool.name, tool.contract, tool.declassify)
     for output in graph.outputs:
         source = f"inputs.{output.source.name}" if output.source.kind == "input" else output.source.name
         yield EdgePlan(f"{output.source} -> outputs.{output.name}", "output", source, f"outputs.{output.name}",

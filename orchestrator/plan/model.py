@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.manifest.model import Contract, Grants, Http, Limits, RunLimits, Secret, Storage
+from orchestrator.manifest.model import Contract, Declassify, Grants, Http, Limits, RunLimits, Secret, Storage
 from orchestrator.manifest.substitution import inputs_of
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class EdgePlan:
         source, target: nodes, `inputs.x` or `outputs.x`; of a call or tool the caller and the callee.
         over: the interface or function of a call, the name of a tool, the paths of data.
         contract: its rules.
+        declassify: the labels that do not cross it, and why that is right.
         condition: of a data edge.
         each: how many elements of its list a data edge spreads at a time; None where it carries one value.
     """
@@ -70,6 +71,7 @@ class EdgePlan:
     target: str
     over: str
     contract: Contract = Contract()
+    declassify: Declassify | None = None
     condition: str = ""
     each: int | None = None
 
@@ -89,6 +91,8 @@ class NodePlan:
         places: by key, for each grant of a row, where it stands in the pipeline.
         each_run: who else is asked in each run of a grant with an input in it.
         sources: who says a limit, by its field: "pipeline", "the ceiling `ops`", "default".
+        labels: what its data is labelled with, each with where that began.
+        sends: why it can send, for a person; empty where it cannot.
         taken: what it asks and does not get.
         refused: what its component imports in vain.
     """
@@ -105,6 +109,8 @@ class NodePlan:
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     each_run: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    sends: str = ""
     taken: tuple[Taken, ...] = ()
     refused: tuple[Refused, ...] = ()
 
@@ -120,6 +126,8 @@ class NodePlan:
             "shares-store-with": list(self.store),
             "grants": self._grants(),
             "limits": self._limits(),
+            "labels": dict(self.labels),
+            "sends": self.sends or None,
             "taken": [
                 {"key": one.key, "place": one.place, "asked": one.asked, "left": one.left or None, "by": one.by}
                 for one in self.taken
@@ -246,9 +254,14 @@ def _edge(edge: EdgePlan) -> dict[str, Any]:
         "to": edge.target,
         "over": edge.over,
         "contract": _contract(edge.contract),
+        "declassify": _declassified(edge.declassify),
         "when": edge.condition or None,
         "each": edge.each,
     }
+
+
+def _declassified(rule: Declassify | None) -> dict[str, Any] | None:
+    return None if rule is None else {"labels": sorted(rule.labels), "of": rule.of or None, "reason": rule.reason}
 
 
 def _contract(rules: Contract) -> dict[str, Any]:

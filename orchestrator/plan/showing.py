@@ -67,7 +67,7 @@ def _block(lines: Iterable[_Line], paint: Paint, width: int) -> Iterator[str]:
 
 def _said(source: str) -> str:
     """Who says something, behind it; kept on one line."""
-    return f"  [{printable(source)}]".replace(" ", _TIE).replace(_TIE, " ", 2)
+    return f" [{printable(source).replace(' ', _TIE)}]"
 
 
 def _of_the_run(data: Item) -> Iterator[_Line]:
@@ -76,7 +76,7 @@ def _of_the_run(data: Item) -> Iterator[_Line]:
     own = {key: value for node in data["nodes"].values() for key, value in _of_the_engine(node)}
     if own:
         text = ", ".join(f"{key} {words.limit(key, own[key])}" for key in map(key_of, SHOWN) if key in own)
-        yield _Line("engine", f"{text}, where nothing else is said", "default")
+        yield _Line("engine", f"{text} where no other is said", "default")
     if data["addresses"]:
         yield _Line("addresses", ", ".join(data["addresses"]), "besides public ones")
     for name, default in data["inputs"].items():
@@ -119,6 +119,9 @@ def _of_node(name: str, node: Item, edges: Sequence[Item]) -> Iterator[_Line]:
         yield from _limits("limits", stated, [key for key, one in limits.items() if one["value"] is None])
         yield from _taken(node)
         yield from _refused(node)
+    if node["labels"] or node["sends"]:
+        said = [", ".join(node["labels"])] if node["labels"] else []
+        yield _Line("labels", "; ".join([*said, *([node["sends"]] if node["sends"] else [])]))
     yield from _edges(name, edges)
 
 
@@ -175,6 +178,8 @@ def _edges(name: str, edges: Sequence[Item]) -> Iterator[_Line]:
 
 def _rules(edge: Item) -> str:
     every = [*([f"when: {edge['when']}"] if edge["when"] else []), *words.contract(edge["contract"])]
+    if edge["declassify"] is not None:
+        every.append(f"takes off {', '.join(edge['declassify']['labels'])}: {edge['declassify']['reason']}")
     if edge["each"] is not None:
         every.append(f"each, {edge['each']} at a time")
     return f" ({'; '.join(every)})" if every else ""

@@ -30,14 +30,15 @@ def test_a_plan_is_told_on_standard_output(command: Command, pipeline: Path) -> 
     assert (done.code, done.err) == (0, "")
     assert done.out == (
         "plan of asks, beneath no ceiling\n"
-        "  run             unbounded timeout, calls  [default]\n"
-        "  engine          memory 1GiB, tables 1_048_576, where nothing else is said  [default]\n"
+        "  run             unbounded timeout, calls [default]\n"
+        "  engine          memory 1GiB, tables 1_048_576, handles 100_000 where no other is said [default]\n"
         "\n"
         "a  ones.wat, runs demo:ones/ones.one\n"
-        "  http            GET, HEAD http://127.0.0.1:1/**  [pipeline, grants.http[0]]\n"
+        "  http            GET, HEAD http://127.0.0.1:1/** [pipeline, grants.http[0]]\n"
         "  secrets         API_KEY to http://127.0.0.1:1, in `Authorization: Bearer {}`\n"
         "                  [pipeline, grants.secrets[0]]\n"
-        "  limits          unbounded timeout, fuel, host-calls, output, handles  [default]\n"
+        "  limits          unbounded timeout, fuel, host-calls, output [default]\n"
+        "  labels          private, untrusted; `a` may send to `http://127.0.0.1:1/**` (http, line 8)\n"
         "  gives           outputs.one\n"
     )
 
@@ -47,16 +48,17 @@ def test_a_ceiling_and_addresses_are_told(command: Command, pipeline: Path) -> N
     assert done.code == 0
     assert done.out == (
         "plan of asks, beneath the ceiling `ops`\n"
-        "  run             unbounded timeout, calls  [default]\n"
-        "  engine          tables 1_048_576, where nothing else is said  [default]\n"
-        "  addresses       127.0.0.0/8  [besides public ones]\n"
+        "  run             unbounded timeout, calls [default]\n"
+        "  engine          tables 1_048_576, handles 100_000 where no other is said [default]\n"
+        "  addresses       127.0.0.0/8 [besides public ones]\n"
         "\n"
         "a  ones.wat, runs demo:ones/ones.one\n"
-        "  http            GET, HEAD http://127.0.0.1:1/**  [pipeline, grants.http[0]]\n"
-        "  limits          memory 1MiB, timeout 5s  [the ceiling `ops`]; unbounded fuel, host-calls, output,\n"
-        "                  handles  [default]\n"
+        "  http            GET, HEAD http://127.0.0.1:1/** [pipeline, grants.http[0]]\n"
+        "  limits          memory 1MiB, timeout 5s [the ceiling `ops`]; unbounded fuel, host-calls, output\n"
+        "                  [default]\n"
         "  taken           secrets: asks `API_KEY` to `http://127.0.0.1:1`, is left nothing\n"
         "                  [the ceiling `ops`]\n"
+        "  labels          private, untrusted; `a` may send to `http://127.0.0.1:1/**` (http, line 8)\n"
         "  gives           outputs.one\n"
     )
 
@@ -141,10 +143,10 @@ def test_the_plan_of_the_demo_fits_on_a_screen(command: Command, monkeypatch: py
     assert len(lines) < 40
     assert max(map(len, lines)) <= 100
     files = done.out.partition("\nfiles ")[2].partition("\n\n")[0]
-    assert "  storage         read ${inputs.folder} at /docs  [pipeline, grants.storage[0]]\n" in files
+    assert "  storage         read ${inputs.folder} at /docs [pipeline, grants.storage[0]]\n" in files
     assert f"$ orchestrator plan pipelines/docs-answer.yaml\n{done.out}```\n" in (
         PROJECT / "docs" / "guide" / "plan.md"
     ).read_text(encoding="utf-8")
     others = done.out.partition("\nanswerer ")[2]
-    assert others.count("  grants          nothing  [default]\n") == 3
+    assert others.count("  grants          nothing [default]\n") == 3
     assert "will be refused" in others

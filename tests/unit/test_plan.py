@@ -90,7 +90,7 @@ def test_who_says_what_is_data_too(tmp_path: Path) -> None:
         "fuel": {"value": None, "from": "default"},
         "host-calls": {"value": 100, "from": "the ceiling `ops`"},
         "output": {"value": None, "from": "default"},
-        "handles": {"value": None, "from": "default"},
+        "handles": {"value": 100_000, "from": "default"},
     }
     assert found["taken"] == [
         {"key": "random", "place": "grants.random", "asked": "`secure`", "left": "`seeded`", "by": "the ceiling `ops`"}
@@ -124,7 +124,7 @@ def test_no_value_that_may_be_secret_is_in_a_plan(tmp_path: Path) -> None:
     told = show(plan) + json.dumps(plan.to_json()) + repr(replace(plan, nodes=()))
     assert "hunter" not in told
     assert plan.to_json()["addresses"] == ["10.0.0.0/8"]
-    assert "addresses       10.0.0.0/8  [besides public ones]" in show(plan)
+    assert "addresses       10.0.0.0/8 [besides public ones]" in show(plan)
 
 
 def test_names_that_would_steer_a_terminal_are_escaped(tmp_path: Path) -> None:

@@ -194,6 +194,23 @@ def test_each_rule_of_an_edge_widens_and_narrows(kind: str, less: str, more: str
     assert [line.partition(" ")[0] for line in said(wide, tight)] == ["narrowed"]
 
 
+def test_an_edge_that_declassifies_is_wider() -> None:
+    stops = ", declassify: {labels: [private], reason: 'only names'}"
+    both = stops.replace("[private]", "[private, untrusted]")
+    inputs = EDGES.replace("{{text: string}}", "{{text: {{type: string, labels: [private, untrusted]}}}}")
+
+    def labelled(data: str) -> Plan:
+        return plan(inputs.format(data=data, call=""))
+
+    assert f"widened {DATA}: takes the label `private` off" in said(labelled(""), labelled(stops))
+    assert f"narrowed {DATA}: takes the label `private` off no more" in said(labelled(stops), labelled(""))
+    assert f"widened {DATA}: takes the label `untrusted` off" in said(labelled(stops), labelled(both))
+    assert said(labelled(stops), labelled(stops.replace("names", "dates"))) == [
+        f"changed {DATA}: takes labels off for another reason: only dates"
+    ]
+    assert "changed node `c`: holds what is `untrusted`" in said(labelled(both), labelled(stops))
+
+
 def test_a_condition_that_is_another_counts_as_wider() -> None:
     assert said(joined(data=", when: value != ''"), joined(data=", when: value != 'x'")) == [
         f"widened {DATA}: `when` was `value != ''` and is `value != 'x'`"
