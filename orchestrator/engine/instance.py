@@ -408,6 +408,16 @@ class Instance:
             return ""
         return f"the guest asked for more memory than its limit, {self.settings.memory} bytes, and ended"
 
+    def count_call(self) -> None:
+        """Counts a call of what the host serves.
+
+        Raises:
+            LimitExceeded: it is one more than the guest may make.
+        """
+        self.host_left -= 1
+        if self.host_left < 0:
+            raise self.spent()
+
     def spent(self) -> LimitExceeded:
         """What a guest gets that called the host more often than it may."""
         message = f"the guest called the host more than the {self.settings.host_calls} times it may"
