@@ -45,6 +45,8 @@ _Pair, _Place = ctypes.c_uint64 * 2, ctypes.c_uint64 * 4
 _OVER = "the instance answers no further call: "
 _ENDLESS = (1 << 64) - 1
 """Fuel that nothing uses up."""
+_NO_END = (1 << 63) - 1
+"""The largest number of elements that a store can be told."""
 _DESTRUCTOR = 1.0
 """Seconds that the destructor of a resource may take when nothing else limits it."""
 
@@ -163,7 +165,7 @@ class Instance:
         memories, tables = (code.memories or 1) + shim, code.tables or 1
         each = -1 if HOST_MEMORY else limits.memory // memories
         most = each_table(component.tables, limits.table_elements)
-        c.store_limiter(self._store, each, most, -1, tables, memories)
+        c.store_limiter(self._store, each, min(most, _NO_END), -1, tables, memories)
 
     # Fuel
 
@@ -178,8 +180,8 @@ class Instance:
 
     def refuel(self, amount: int) -> None:
         """Gives it that much fuel from now on, whatever it had left. It must be entered, or not yet started."""
-        _unfailing(c.context_set_fuel(self.context, amount))
-        self._told = amount
+        self._told = min(amount, _ENDLESS)
+        _unfailing(c.context_set_fuel(self.context, self._told))
 
     def used(self) -> int:
         """How much fuel it used since this was asked the last time, or since it was given some; it is entered."""
@@ -405,6 +407,16 @@ class Instance:
         if self.bank is None or not self.bank.refused:
             return ""
         return f"the guest asked for more memory than its limit, {self.settings.memory} bytes, and ended"
+
+    def count_call(self) -> None:
+        """Counts a call of what the host serves.
+
+        Raises:
+            LimitExceeded: it is one more than the guest may make.
+        """
+        self.host_left -= 1
+        if self.host_left < 0:
+            raise self.spent()
 
     def spent(self) -> LimitExceeded:
         """What a guest gets that called the host more often than it may."""

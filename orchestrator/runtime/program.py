@@ -46,6 +46,7 @@ from orchestrator.runtime.tools import Tool, denied, tool_functions
 from orchestrator.wasi import config_store, is_config_store, is_served, serve
 
 if TYPE_CHECKING:
+    from orchestrator.engine import Instance
     from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedNode, LinkedTool
 
 _CLOSED = "the linked pipeline was closed"
@@ -390,9 +391,18 @@ def _plain(function: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 def _define(linker: Linker, item: Interface | Function, functions: Mapping[str, Callable[[Any, Any], Any]]) -> None:
+    """Has the host answer an interface itself: each call counts as one of what the host serves."""
     assert isinstance(item, Interface)
     for function in item.functions:
-        linker.define(item.name, function, functions[function.name])
+        linker.define(item.name, function, _counted(functions[function.name]))
+
+
+def _counted(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def host(caller: Instance, values: Any) -> Any:
+        caller.count_call()
+        return function(caller, values)
+
+    return host
 
 
 def _serve(linker: Linker, item: Interface | Function) -> None:

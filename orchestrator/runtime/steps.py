@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.capability.limits import SHOWN, key_of
 from orchestrator.interface.convert import has_json
 from orchestrator.interface.sizes import sizer
 from orchestrator.interface.types import Result
@@ -92,8 +92,8 @@ def steps_of(graph: LinkedGraph, stores: Mapping[str, Store]) -> dict[str, Step]
 
 def _described(node: LinkedNode) -> dict[str, Any]:
     """What every event of the node says of it; one mapping for all of them, never changed."""
-    stated = ((field.name.replace("_", "-"), getattr(node.limits, field.name)) for field in fields(node.limits))
-    limits = {name: limit for name, limit in stated if limit is not None}
+    stated = ((key_of(field), getattr(node.limits, field)) for field in SHOWN)
+    limits = {key: limit for key, limit in stated if limit is not None}
     found: dict[str, Any] = {"lifetime": node.lifetime}
     if limits:
         found["limits"] = limits

@@ -27,7 +27,7 @@ from orchestrator.engine import Component
 from orchestrator.engine._live import LIVE
 from orchestrator.interface.show import show_type
 from orchestrator.interface.types import Resource
-from orchestrator.manifest.model import Lifetime
+from orchestrator.manifest.model import Bulk, Lifetime
 from tests.behaviour.stories import staged
 from tests.support import bombs
 from tests.support.every_path import BULKS
@@ -35,6 +35,7 @@ from tests.support.granting import faults, granted
 from tests.support.greedy_guests import (
     ATTACK,
     CLOCK_LOOP,
+    CONFIG_LOOP,
     DIG,
     GO,
     GROW,
@@ -47,7 +48,7 @@ from tests.support.greedy_guests import (
     tables,
     text_attacker,
 )
-from tests.support.parts import relay
+from tests.support.parts import AGENT, TOOL_USER, relay
 from tests.support.resource_guests import HOLDER, OWNER
 
 UNLIMITED = Limits()
@@ -171,12 +172,26 @@ def test_a_loop_that_only_calls_the_host(engine: Engine, limit: str) -> None:
     attacked(engine, alone(engine.from_text(CLOCK_LOOP), limits), 1 << 30, limit=limit, message=message)
 
 
-def test_calls_of_the_host_are_counted(engine: Engine) -> None:
-    pipeline = alone(engine.from_text(CLOCK_LOOP), Limits(host_calls=1000))
+@pytest.mark.parametrize("guest", [CLOCK_LOOP, CONFIG_LOOP], ids=["clock", "config"])
+@pytest.mark.parametrize("bulk", BULKS)
+def test_calls_of_the_host_are_counted(engine: Engine, guest: str, bulk: Bulk) -> None:
+    pipeline = alone(engine.from_text(guest), Limits(host_calls=1000), bulk=bulk)
     message = "the guest called the host more than the 1000 times it may"
     attacked(engine, pipeline, 1001, limit="host-calls", message=message)
     with staged(pipeline, engine) as stage:
         assert stage.run(n=1000).outputs == {"out": 1}
+
+
+def test_looking_for_tools_is_a_call_of_the_host(engine: Engine) -> None:
+    agent = engine.from_text(TOOL_USER, "agent")
+    pipeline = Pipeline("hostile").node("it", agent, run=f"{AGENT}.call", args={"name": "x", "arguments": ""})
+    for most, message in (
+        (1, f"{AGENT}.call answered with an error"),
+        (0, "the guest called the host more than the 0 times it may"),
+    ):
+        pipeline.replace("it", limits=Limits(host_calls=most))
+        with unharmed(), staged(pipeline, engine) as stage:
+            assert stage.run().message == message
 
 
 @pytest.mark.parametrize("lifetime", ["run", "call", "session"])

@@ -89,6 +89,29 @@ CLOCK_LOOP = f"""(component
   {OUT})"""
 """`go(n)` asks the host what time it is, `n` times, and once where `n` is 0."""
 
+CONFIG_LOOP = f"""(component
+  (type $plain (variant (case "upstream" string) (case "io" string)))
+  (import "wasi:config/store@0.2.0-rc.1" (instance $store
+    (alias outer 1 $plain (type $outer))
+    (export "error" (type $error (eq $outer)))
+    (export "get" (func (param "key" string) (result (result (option string) (error $error)))))))
+  (core module $libc (memory (export "memory") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+  (core instance $libc (instantiate $libc))
+  (core func $get (canon lower (func $store "get")
+    (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
+  (core module $m
+    (import "" "get" (func $get (param i32 i32 i32)))
+    (func (export "go") (param i32) (result i32)
+      (loop $on
+        (call $get (i32.const 0) (i32.const 1) (i32.const 64))
+        (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+        (br_if $on (i32.gt_s (local.get 0) (i32.const 0))))
+      (i32.const 1)))
+  (core instance $i (instantiate $m (with "" (instance (export "get" (func $get))))))
+  {OUT})"""
+"""`go(n)` reads a key of its configuration, `n` times, and once where `n` is 0."""
+
 OWN_HANDLES = f"""(component
   (type $r (resource (rep i32)))
   (core func $new (canon resource.new $r))

@@ -147,6 +147,12 @@ def test_metered_code_without_a_limit_has_no_end(engine: Engine) -> None:
             call(made, "spin", frame=Frame(deadline=time.monotonic() + 0.05))
 
 
+def test_more_fuel_than_can_be_counted_is_as_much_as_can(engine: Engine) -> None:
+    with fuelled(engine, WORK, 1 << 64) as made:
+        call(made, "work", 1000)
+        assert 1 << 63 < left(made) < 1 << 64
+
+
 def test_a_limit_takes_code_that_counts(engine: Engine) -> None:
     linker = engine.linker(engine.from_text(WORK, "work"))
     with pytest.raises(ComponentError) as caught:

@@ -99,6 +99,16 @@ def test_a_table_grows_to_its_limit(engine: Engine) -> None:
         assert call(made, "grow", 2**32 - 1) == -1
 
 
+def test_a_table_without_a_bound_that_matters(engine: Engine) -> None:
+    body = """(table $t 1 funcref) (func (export "grow") (param i32) (result i32)
+      (table.grow $t (ref.null func) (local.get 0)))"""
+    for limit in (1 << 63, 1 << 64):
+        with instance(
+            engine, plain(body, grow='(param "n" u32) (result s32)'), InstanceSettings(table_elements=limit)
+        ) as m:
+            assert call(m, "grow", 2_000_000) == 1
+
+
 def test_all_tables_together_stay_under_the_limit(engine: Engine) -> None:
     body = """(table $a 1 funcref) (table $b 1 funcref)
       (func (export "grow") (param i32) (result i32) (table.grow $a (ref.null func) (local.get 0)))"""
