@@ -59,6 +59,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "recursion": "Calls lead back to where they began.",
         "resource-home": "Two nodes take one resource from different nodes.",
         "resource-in-value": "A function with handles in its signature cannot run: data edges carry values.",
+        "secret-reach": "Warning: a node may send what a secret opens to other addresses than the secret is for.",
         "too-many-errors": "There are more errors than are shown.",
         "tool-type": "A function whose values have no JSON form cannot be a tool.",
         "unanswered-import": "Nothing answers an import.",

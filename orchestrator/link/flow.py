@@ -12,13 +12,26 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from orchestrator.capability import http, url
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.graph.flow import ORIGINS, Held, Seed, spread
-from orchestrator.link.draft import Work
+from orchestrator.link.draft import Draft, Work
 from orchestrator.link.labels import edge_id, flow_of, sorts_of, stopped_by
 from orchestrator.link.model import Flow
 from orchestrator.link.report import place_of_edge, place_of_node
-from orchestrator.manifest.model import BUILT_IN, OUTBOUND, PRIVATE, UNTRUSTED, CallEdge, Edge, Label, Sort, Where
+from orchestrator.manifest.model import (
+    BUILT_IN,
+    OUTBOUND,
+    PRIVATE,
+    UNTRUSTED,
+    CallEdge,
+    Edge,
+    Http,
+    Label,
+    Sort,
+    Where,
+)
+from orchestrator.manifest.substitution import fill, inputs_of
 from orchestrator.wording import listed
 
 Spread = Mapping[str, tuple[Held, ...]]
@@ -54,12 +67,15 @@ def check_flow(work: Work) -> Checked:
     """Checks labels and where they meet; errors, and a note of each declassification, go to the report."""
     _check_names(work)
     silent = {at for at, edge in enumerate(work.manifest.edges) if id(edge) in work.silent}
-    flow = flow_of(work.manifest, answers=lambda at: at not in silent)
+    within = {name: draft.within for name, draft in work.drafts.items() if draft.within is not None}
+    flow = flow_of(work.manifest, answers=lambda at: at not in silent, within=within)
     held = spread(flow.seeds, flow.passages)
     for at, edge in enumerate(work.manifest.edges):
         _check_declassified(work, at, edge, flow, held)
     for meeting in meetings(flow, held):
         work.report.add([diagnostic(flow, meeting, work.drafts[meeting.node].node.where)])
+    for draft in work.drafts.values():
+        _check_secrets(work, draft)
     return Checked(flow, held)
 
 
@@ -195,6 +211,32 @@ def _check_declassified(work: Work, at: int, edge: Edge, flow: Flow, held: Sprea
         _error(work, "declassify", message, where, place, ("remove `declassify`, or remove `fuse`",))
     elif set(rule.labels) <= flow.sorts.keys():
         _note(work, at, edge, flow, held)
+
+
+def _check_secrets(work: Work, draft: Draft) -> None:
+    """Warns of a node that could send what a secret opens to somewhere else: within a node labels cannot tell."""
+    within = draft.within
+    if within is None:  # its grants are refused as they stand
+        return
+    for secret, number in zip(within.grants.secrets, within.places["secrets"], strict=True):
+        others = [grant.url for grant in within.grants.http if not _leads_only_to(grant, secret.to)]
+        if others:
+            message = f"`{draft.name}` may send what the secret `{secret.name}` opens to {listed(others, 3)} too"
+            where = draft.node.where.at("grants", "secrets", number, "to")
+            help_ = (f"if that is not for there, give each to a node of its own: it is for `{secret.to}`",)
+            work.report.warn("secret-reach", message, where, place_of_node(draft.name), help=help_)
+            return
+
+
+def _leads_only_to(grant: Http, origin: str) -> bool:
+    """Whether a grant leads to that origin alone; an input in its path leads nowhere else."""
+    start, _, rest = grant.url.partition("://")
+    named = inputs_of(start + rest.partition("/")[0])
+    try:
+        rule, at = http.rule_of(Http(fill(grant.url, lambda _input: "x"), grant.methods)), url.parse(origin)
+    except url.NotAnAddress:
+        return True
+    return not named and (rule.scheme, ".".join(rule.labels), rule.port) == (at.scheme, at.host, at.port)
 
 
 def _note(work: Work, at: int, edge: Edge, flow: Flow, held: Spread) -> None:

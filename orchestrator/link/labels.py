@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from orchestrator.capability import http, url
+from orchestrator.capability.narrowing import Narrowed
 from orchestrator.graph.flow import Passage, Seed
 from orchestrator.link.folders import Granted, shared
 from orchestrator.link.model import Flow, Sender
@@ -24,7 +24,6 @@ from orchestrator.manifest.model import (
     Declassify,
     Edge,
     Grants,
-    Http,
     Manifest,
     Node,
     Side,
@@ -32,7 +31,7 @@ from orchestrator.manifest.model import (
     ToolEdge,
     Where,
 )
-from orchestrator.manifest.substitution import fill, inputs_of
+from orchestrator.manifest.substitution import inputs_of
 
 MOST_CALLERS = 64
 """Callers up to which the calls of a node with `lifetime: call` are told apart: the bound on a hostile graph's cost."""
@@ -45,15 +44,15 @@ def flow_of(
     manifest: Manifest,
     *,
     answers: Answers = lambda _edge: True,
-    grants: Mapping[str, Grants] = MappingProxyType({}),
+    within: Mapping[str, Narrowed] = MappingProxyType({}),
 ) -> Flow:
     """Where the labels of a pipeline begin and which ways they have. What is named and is not there is left out.
 
     Arguments:
         answers: see `Answers`; without it every call is taken to give something back.
-        grants: what nodes are granted in place of what they ask for, by name.
+        within: by node, what it is granted of what it asks for.
     """
-    return _Map(manifest, answers, grants).flow()
+    return _Map(manifest, answers, within).flow()
 
 
 def sorts_of(manifest: Manifest) -> dict[str, Sort]:
@@ -89,7 +88,7 @@ class _Map:
 
     manifest: Manifest
     answers: Answers
-    grants: Mapping[str, Grants]
+    within: Mapping[str, Narrowed]
     nodes: dict[str, Node] = field(default_factory=dict)
     vertices: dict[str, list[str]] = field(default_factory=dict)
     """Of each node where it holds what it holds: in one place, or in one for each of its callers."""
@@ -111,7 +110,7 @@ class _Map:
             sorts=MappingProxyType(self.sorts),
             places=MappingProxyType({vertex: name for name, its in self.vertices.items() for vertex in its}),
             senders=MappingProxyType(senders),
-            excused=frozenset(_secrets_of(name) for name, node in self.nodes.items() if self._keeps_to_itself(node)),
+            excused=frozenset(secrets_of(name) for name in self.nodes),
         )
 
     # Places
@@ -158,38 +157,42 @@ class _Map:
 
     def _granted(self, node: Node) -> Iterator[tuple[Sort, str, str]]:
         """What the grants of a node give it: the label, its origin, and why."""
-        grants, where, name = self._grants(node), node.where.at("grants"), f"`{node.name}`"
+        grants, name = self._grants(node), f"`{node.name}`"
         if grants.http:
-            said, more = _at("http", where.at("http", 0)), _more(len(grants.http))
+            said, more = self._place(node, "http"), _more(len(grants.http))
             yield UNTRUSTED, f"{node.name} http", f"{name} takes what `{grants.http[0].url}`{more} answers ({said})"
         if grants.storage:
-            said, more = _at("storage", where.at("storage", 0)), _more(len(grants.storage))
+            said, more = self._place(node, "storage"), _more(len(grants.storage))
             yield PRIVATE, f"{node.name} storage", f"{name} reads `{grants.storage[0].path}`{more} ({said})"
         if grants.secrets:
-            said, more = _at("secrets", where.at("secrets", 0)), _more(len(grants.secrets))
+            said, more = self._place(node, "secrets"), _more(len(grants.secrets))
             why = f"{name} takes what the secret `{grants.secrets[0].name}`{more} opens ({said})"
-            yield PRIVATE, _secrets_of(node.name), why
+            yield PRIVATE, secrets_of(node.name), why
 
     def _sender(self, node: Node) -> Sender | None:
         """Why a node can send, if it can."""
-        grants, where = self._grants(node), node.where
+        grants = self._grants(node)
         if grants.http:
-            place = where.at("grants", "http", 0)
-            said, more = _at("http", place), _more(len(grants.http))
-            return Sender(f"`{node.name}` may send to `{grants.http[0].url}`{more} ({said})", place, granted=True)
+            said, more = self._place(node, "http"), _more(len(grants.http))
+            why = f"`{node.name}` may send to `{grants.http[0].url}`{more} ({said})"
+            return Sender(why, self._where(node, "http", 0), granted=True)
         if OUTBOUND in node.labels:
-            place = where.at("labels", node.labels.index(OUTBOUND))
+            place = node.where.at("labels", node.labels.index(OUTBOUND))
             return Sender(f"`{node.name}` has the label `{OUTBOUND}`{_in_brackets(place)}", place)
         return None
 
-    def _keeps_to_itself(self, node: Node) -> bool:
-        """Whether all that a node can reach is the one origin that its secrets belong to."""
-        grants = self._grants(node)
-        origins = {_origin_of_secret(secret.to) for secret in grants.secrets} | set(map(_origin, grants.http))
-        return bool(grants.secrets) and OUTBOUND not in node.labels and len(origins) == 1 and None not in origins
-
     def _grants(self, node: Node) -> Grants:
-        return self.grants.get(node.name, node.grants)
+        within = self.within.get(node.name)
+        return node.grants if within is None else within.grants
+
+    def _where(self, node: Node, key: str, at: int) -> Where:
+        """Where a grant of a node is written: its number among those that it has."""
+        within = self.within.get(node.name)
+        return node.where.at("grants", key, at if within is None else within.places[key][at])
+
+    def _place(self, node: Node, key: str) -> str:
+        """The key of a node's grants, and the line of the first."""
+        return _at(key, self._where(node, key, 0))
 
     # Ways
 
@@ -283,7 +286,7 @@ class _Map:
     def _folders(self) -> Iterator[Granted]:
         for name, node in self.nodes.items():
             for at, grant in enumerate(self._grants(node).storage):
-                said = _at("storage", node.where.at("grants", "storage", at))
+                said = _at("storage", self._where(node, "storage", at))
                 yield Granted(name, self.vertices[name], grant, said)
 
 
@@ -297,7 +300,7 @@ def stopped_by(label: str, sorts: Mapping[str, Sort]) -> frozenset[str]:
     return frozenset(each for each, sort in sorts.items() if label in (each, sort))
 
 
-def _secrets_of(node: str) -> str:
+def secrets_of(node: str) -> str:
     """The origin of what a node's secrets open."""
     return f"{node} secrets"
 
@@ -309,20 +312,3 @@ def _in_brackets(where: Where) -> str:
 
 def _more(count: int) -> str:
     return f" and {count - 1} more" if count > 1 else ""
-
-
-def _origin(grant: Http) -> tuple[str, tuple[str, ...], int] | None:
-    """The one origin that a grant leads to; None where there may be several, or it is refused anyway."""
-    scheme, mark, rest = grant.url.partition("://")
-    authority, slash, path = rest.partition("/")
-    if inputs_of(scheme + mark + authority):
-        return None
-    try:
-        rule = http.rule_of(Http(scheme + mark + authority + slash + fill(path, lambda _name: "input"), grant.methods))
-    except url.NotAnAddress:
-        return None
-    return None if "*" in rule.labels else (rule.scheme, rule.labels, rule.port)
-
-
-def _origin_of_secret(to: str) -> tuple[str, tuple[str, ...], int] | None:
-    return _origin(Http(to.rstrip("/") + "/"))

@@ -150,8 +150,8 @@ class Flow:
         sorts: every label that data can have here, with the built-in one that it stands for.
         places: of each vertex that belongs to a node, that node; one whose calls are told apart has several.
         senders: the nodes that can send.
-        excused: origins that do not count at the node where they begin: of what a secret opens, where the node reaches
-            nothing but the secret's own origin.
+        excused: origins that do not count at the node where they begin: of what its own secrets open, since it can only
+            be opened by a node that can send.
     """
 
     seeds: tuple[Seed, ...] = ()

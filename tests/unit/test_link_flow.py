@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.capability.narrowing import Narrowed
 from orchestrator.graph.flow import Seed
 from orchestrator.interface.types import STRING
 from orchestrator.link.flow import refused
@@ -20,6 +21,7 @@ from orchestrator.manifest.model import (
     Http,
     Input,
     Label,
+    Limits,
     Manifest,
     Node,
     Port,
@@ -82,7 +84,7 @@ def test_grants_give_labels(grants: Grants, expected: set[str], sends: bool) -> 
     assert bool(found.sends) is sends
 
 
-def test_a_secret_makes_private_what_it_opens_and_is_no_reason_to_refuse_the_node_that_asks() -> None:
+def test_a_secret_makes_private_what_it_opens_but_not_for_the_node_that_opens_it() -> None:
     api = f"""api:
     component: step-http
     {RUN.replace(", ", chr(10) + "    ")}
@@ -114,22 +116,33 @@ def test_what_a_secret_opened_may_come_back_to_where_it_was_opened() -> None:
     assert labels(graph(found).nodes["parser"]) == {"untrusted", "private"}
 
 
+def warnings_of(http: str, to: str = "https://a.example") -> list[str]:
+    secrets = f"secrets: [{{name: K, to: '{to}', header: 'X: {{}}'}}]"
+    node = f"api: {{component: step-http, {RUN}, grants: {{http: {http}, {secrets}}}}}"
+    found = linked(f"pipeline: p\ninputs: {{which: test:worlds/steps.mood}}\nnodes:\n  {node}\n")
+    assert found.graph is not None
+    return [one.message for one in found.diagnostics if one.code != "unused-input"]
+
+
 @pytest.mark.parametrize(
-    "http",
+    "url",
     [
-        "[{url: 'https://a.example/'}, {url: 'https://b.example/'}]",
-        "[{url: 'http://a.example/'}]",
-        "[{url: 'https://a.example:444/'}]",
-        "[{url: 'https://*.example/'}]",
-        "[{url: 'https://${inputs.which}.example/'}]",
+        "https://b.example/",
+        "http://a.example/",
+        "https://a.example:444/",
+        "https://*.example/",
+        "https://${inputs.which}.example/",
     ],
 )
-def test_a_secret_of_one_origin_and_a_way_to_another_are_refused(http: str) -> None:
-    secrets = "secrets: [{name: K, to: 'https://a.example', header: 'X: {}'}]"
-    node = f"api: {{component: step-http, {RUN}, grants: {{http: {http}, {secrets}}}}}"
-    more = "inputs: {which: test:worlds/steps.mood}"
-    found = linked(f"pipeline: p\n{more}\nnodes:\n  {node}\n")
-    assert "flow" in {one.code for one in found.diagnostics}
+def test_a_secret_of_one_origin_beside_a_way_to_another_is_pointed_out(url: str) -> None:
+    http = f"[{{url: 'https://a.example/v1/**'}}, {{url: '{url}'}}]"
+    assert warnings_of(http) == [f"`api` may send what the secret `K` opens to `{url}` too"]
+
+
+def test_a_secret_beside_ways_to_its_own_origin_alone_is_not() -> None:
+    assert (
+        warnings_of("[{url: 'https://a.example/v1/**'}, {url: 'https://A.example:443/y'}]", "https://a.example/") == []
+    )
 
 
 def test_labels_by_hand_are_added_to_those_of_grants() -> None:
@@ -569,7 +582,7 @@ def test_labels_that_come_later_are_checked_with_the_same_flow() -> None:
 def test_grants_that_a_node_was_given_in_place_of_its_own_are_what_counts() -> None:
     manifest = Manifest("p", nodes=(Node("a", "step-both", grants=Grants(http=(Http("https://a.example/"),))),))
     assert [*flow_of(manifest).senders] == ["a"]
-    assert [*flow_of(manifest, grants={"a": Grants()}).senders] == []
+    assert [*flow_of(manifest, within={"a": Narrowed(Grants(), Limits())}).senders] == []
 
 
 def test_a_hostile_pipeline_is_checked_in_time_in_proportion_to_its_edges() -> None:
