@@ -76,16 +76,17 @@ class Handles:
         numbers: the number under which the store's linker defined each imported resource.
     """
 
-    __slots__ = ("_instance", "_last", "_lent", "_numbers", "_table")
+    __slots__ = ("_instance", "_last", "_lent", "_numbers", "table")
 
     def __init__(self, instance: Instance, numbers: dict[Resource, int]) -> None:
         self._instance, self._numbers = instance, numbers
-        self._table: dict[int, Handle | HostResource] = {}
+        self.table: dict[int, Handle | HostResource] = {}
+        """What they stand for, by the guest's numbers."""
         self._lent: list[int] = []
         self._last = 0
 
     def __len__(self) -> int:
-        return len(self._table)
+        return len(self.table)
 
     def lift(self, any_: int, resource: Resource, owned: bool) -> Handle | HostResource:
         """The handle behind a resource that leaves the store; one that is owned leaves the table too."""
@@ -97,18 +98,18 @@ class Handles:
             raise ValueMismatch("", f"a {resource.name} of this run", c.take_message(error))
         number = c.host_resource_number(host.value)
         c.host_resource_delete(host.value)
-        return self._table.pop(number) if owned else self._table[number]
+        return self.table.pop(number) if owned else self.table[number]
 
     def lower(self, handle: object, resource: Resource, owned: bool) -> int:
         """The address of the pointer by which the store knows the handle's resource."""
         if isinstance(handle, HostResource):
-            return self._known(self._remember(resource.name, handle), resource, owned)
+            return self._known(self.keep(resource.name, handle), resource, owned)
         if not isinstance(handle, Handle) or not handle.alive:
             raise ValueMismatch("", f"a live handle of {resource.name}", repr(handle))
         if not resource.imported:
             return self._own(handle, resource, owned)
         moved = Handle(handle.owner, handle.resource, handle.give()) if owned else handle
-        number = self._remember(resource.name, moved)
+        number = self.keep(resource.name, moved)
         if not owned:
             self._lent.append(number)
         return self._known(number, resource, owned)
@@ -128,32 +129,42 @@ class Handles:
             raise ValueMismatch("", f"a {resource.name} of the component that is called", repr(handle))
         return handle.give() if owned else handle.lend()
 
-    def _remember(self, name: str, handle: Handle | HostResource) -> int:
-        if len(self._table) >= MAX_HANDLES:
+    def keep(self, name: str, handle: Handle | HostResource) -> int:
+        """The number by which the guest knows something from now on, until it drops it.
+
+        Arguments:
+            name: of the resource, for the error.
+
+        Raises:
+            LimitExceeded: it holds too many handles.
+        """
+        table = self.table
+        if len(table) >= MAX_HANDLES:
             raise LimitExceeded(
                 f"a guest may hold {MAX_HANDLES} handles at a time, and wants one more of {name}: it has to drop some"
             )
-        self._last = self._last % 0xFFFF_FFFE + 1
-        while self._last in self._table:
-            self._last = self._last % 0xFFFF_FFFE + 1
-        self._table[self._last] = handle
-        return self._last
+        number = self._last % 0xFFFF_FFFE + 1
+        while number in table:
+            number = number % 0xFFFF_FFFE + 1
+        table[number] = handle
+        self._last = number
+        return number
 
     def end_of_call(self) -> None:
         """Forgets what was lent for the call that ended."""
         for number in self._lent:
-            self._table.pop(number, None)
+            self.table.pop(number, None)
         self._lent.clear()
 
     def dropped(self, number: int) -> None:
         """The guest dropped a handle: a lent one is only forgotten, an owned one dropped where it lives."""
-        handle = self._table.pop(number, None)
+        handle = self.table.pop(number, None)
         if handle is not None and number not in self._lent:
             handle.drop(self._instance.frame)
 
     def close(self) -> None:
         """Drops everything the guest still holds: closing its store runs no destructors."""
-        handles, self._table = self._table, {}
+        handles, self.table = self.table, {}
         for number, handle in handles.items():
             if number not in self._lent:
                 handle.drop()

@@ -17,6 +17,7 @@ from orchestrator.engine import _native as c
 from orchestrator.engine._live import LIVE
 from orchestrator.engine._memory import MEMORY
 from orchestrator.engine._plan import plan
+from orchestrator.engine._serve_hosted import written
 from orchestrator.engine._values import boxed, lowerer, optional, result_of
 from orchestrator.engine.host import Refused
 from orchestrator.interface.types import Result
@@ -69,12 +70,17 @@ def served(
 
 
 @cache
-def served_number(wanted: Function, function: Served) -> int:
-    """The number of a function as an import wants it."""
+def served_number(wanted: Function, function: Served, hosted: bool) -> int:
+    """The number of a function as an import wants it.
+
+    Arguments:
+        hosted: whether it is called through the guest's shim.
+    """
+    write = written if hosted else _written
 
     def first(context: int, arguments: int, results: int) -> int | None:
         try:
-            answer = _ANSWERS[number] = _written(wanted, function)
+            answer = _ANSWERS[number] = write(wanted, function)
         except BaseException as problem:
             return LIVE[context].raise_in_guest(problem)
         return answer(context, arguments, results)
