@@ -76,7 +76,7 @@ class Handles:
         numbers: the number under which the store's linker defined each imported resource.
     """
 
-    __slots__ = ("_instance", "_last", "_lent", "_numbers", "table")
+    __slots__ = ("_at", "_cell", "_instance", "_last", "_lent", "_numbers", "table")
 
     def __init__(self, instance: Instance, numbers: dict[Resource, int]) -> None:
         self._instance, self._numbers = instance, numbers
@@ -84,6 +84,9 @@ class Handles:
         """What they stand for, by the guest's numbers."""
         self._lent: list[int] = []
         self._last = 0
+        self._cell = ctypes.c_void_p()
+        self._at = ctypes.addressof(self._cell)
+        """Where the C API puts a pointer that it gives; an instance calls it on one thread at a time."""
 
     def __len__(self) -> int:
         return len(self.table)
@@ -92,12 +95,12 @@ class Handles:
         """The handle behind a resource that leaves the store; one that is owned leaves the table too."""
         if not resource.imported:
             return Handle(self._instance, resource, int(c.resource_clone(any_)))
-        host = ctypes.c_void_p()
-        error = c.any_to_host(self._instance.context, any_, ctypes.addressof(host))
+        error = c.any_to_host(self._instance.context_argument, any_, self._at)
         if error:
             raise ValueMismatch("", f"a {resource.name} of this run", c.take_message(error))
-        number = c.host_resource_number(host.value)
-        c.host_resource_delete(host.value)
+        host = self._cell.value
+        number = c.host_resource_number(host)
+        c.host_resource_delete(host)
         return self.table.pop(number) if owned else self.table[number]
 
     def lower(self, handle: object, resource: Resource, owned: bool) -> int:
@@ -117,12 +120,11 @@ class Handles:
     def _known(self, number: int, resource: Resource, owned: bool) -> int:
         """The address of the pointer by which the store knows what has that number."""
         host = c.host_resource_new(owned, number, self._numbers[resource])
-        any_ = ctypes.c_void_p()
-        error = c.host_to_any(self._instance.context, host, ctypes.addressof(any_))
+        error = c.host_to_any(self._instance.context_argument, host, self._at)
         c.host_resource_delete(host)
         if error:
             raise ValueMismatch("", f"a {resource.name}", c.take_message(error))
-        return any_.value or 0
+        return self._cell.value or 0
 
     def _own(self, handle: Handle, resource: Resource, owned: bool) -> int:
         if handle.owner is not self._instance or handle.resource != resource:
