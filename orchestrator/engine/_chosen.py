@@ -5,15 +5,15 @@ Told from the component's world alone, so that what was compiled and what calls 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from orchestrator.engine._flat import MAX_PARAMS, signature
-from orchestrator.engine.imports import is_wasi
+from orchestrator.engine.imports import is_wasi, is_wasi_resource
 from orchestrator.interface.crossing import has_handles, has_lists
-from orchestrator.interface.types import Function, Interface, Name, World
+from orchestrator.interface.types import U8, Function, Interface, List, Name, Resource, World, walk
 
 if TYPE_CHECKING:
     from orchestrator.manifest.model import Bulk
@@ -22,6 +22,8 @@ EXPORTS = Name.parse("orchestrator:shim/exports")
 """The instance that a wrapped component exports: `f0`, `f1`, …, its exported functions in plain numbers."""
 IMPORTS = Name.parse("orchestrator:shim/imports")
 """The instance that it imports, where any of its imports is served through memory."""
+DROP = "drop"
+"""The function of it that says which of the host's resources a guest has dropped, by its number."""
 
 Chosen = Sequence[tuple[Name | None, Function]]
 """Functions, each with its interface; None where it is the world's own."""
@@ -29,10 +31,15 @@ Chosen = Sequence[tuple[Name | None, Function]]
 
 @dataclass(frozen=True, slots=True)
 class Shim:
-    """The functions of a wrapped component that go through memory: the number of each, by `function_key`."""
+    """The functions of a wrapped component that go through memory: the number of each, by `function_key`.
+
+    Arguments:
+        hosted: those imports whose resources are the shim's own: see `hosted`.
+    """
 
     exports: Mapping[str, int]
     imports: Mapping[str, int]
+    hosted: frozenset[str]
 
 
 def shim_of(world: World, bulk: Bulk, direct: Container[str] = ()) -> Shim:
@@ -42,8 +49,12 @@ def shim_of(world: World, bulk: Bulk, direct: Container[str] = ()) -> Shim:
         direct: exported functions that need no shim, by `function_key`.
     """
     exports, imports = chosen(world, bulk)
-    exports = without(exports, direct)
-    return Shim(*({function_key(name, f.name): n for n, (name, f) in enumerate(side)} for side in (exports, imports)))
+    ours = tuple(_of(hosted(world, bulk)))
+    return Shim(_numbers(without(exports, direct)), _numbers([*imports, *ours]), frozenset(_numbers(ours)))
+
+
+def _numbers(functions: Chosen) -> dict[str, int]:
+    return {function_key(interface, function.name): number for number, (interface, function) in enumerate(functions)}
 
 
 def without(functions: Chosen, direct: Container[str]) -> Chosen:
@@ -64,7 +75,7 @@ def function_key(interface: Name | None, name: str) -> str:
 def chosen(world: World, bulk: Bulk) -> tuple[Chosen, Chosen]:
     """The exported and the imported functions that go through memory.
 
-    Settings (`wasi:config`) are read once and are a few words: they go the ordinary way, as does what WASI answers.
+    Settings (`wasi:config`) are read once and are a few words: they go the ordinary way. For WASI see `hosted`.
 
     Arguments:
         bulk: `auto` takes those with a list, `always` all; neither takes one with a handle, nor `never` any.
@@ -82,6 +93,27 @@ def chosen(world: World, bulk: Bulk) -> tuple[Chosen, Chosen]:
     return some(world.exports), some(world.imports)
 
 
+def hosted(world: World, bulk: Bulk) -> Sequence[Interface]:
+    """The interfaces of WASI that a component imports, where all their functions go through memory: one passes bytes.
+
+    All or none, since they share resources. These are then the shim's own, and the host knows each by the number that
+    it gave it. None where something else than an interface of WASI's shows such a resource too.
+
+    Arguments:
+        bulk: `never` takes none.
+    """
+    ours = tuple(item for item in world.imports if isinstance(item, Interface) and is_wasi(item))
+    if bulk == "never" or not any(_passes_bytes(function) for _, function in _of(ours)):
+        return ()
+    others = (item for item in (*world.imports, *world.exports) if isinstance(item, Interface) and item not in ours)
+    shown = [definition.type for types in (world.types, *(item.types for item in others)) for definition in types]
+    return () if any(isinstance(type_, Resource) and is_wasi_resource(type_) for type_ in shown) else ours
+
+
+def _passes_bytes(function: Function) -> bool:
+    return any(part == List(U8) for type_ in function.types for part in walk(type_))
+
+
 def _fits(function: Function) -> bool:
     flats = signature(function)
     return len(flats.params) + flats.by_pointer <= MAX_PARAMS
@@ -92,4 +124,8 @@ def _functions(items: Sequence[Interface | Function]) -> Iterator[tuple[Name | N
         if isinstance(item, Function):
             yield None, item
         elif not is_wasi(item) and (item.name.namespace, item.name.package) != ("wasi", "config"):
-            yield from ((item.name, function) for function in item.functions)
+            yield from _of([item])
+
+
+def _of(interfaces: Iterable[Interface]) -> Iterator[tuple[Name, Function]]:
+    return ((interface.name, function) for interface in interfaces for function in interface.functions)

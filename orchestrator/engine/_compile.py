@@ -16,7 +16,7 @@ from wasmtime import component as cm
 
 from orchestrator.engine import _image_file
 from orchestrator.engine._binary import MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES, TooMany, made
-from orchestrator.engine._chosen import Chosen, chosen, function_key, without
+from orchestrator.engine._chosen import Chosen, chosen, function_key, hosted, without
 from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.engine._direct import Direct, expose, qualifies
 from orchestrator.engine._image_file import Image
@@ -83,11 +83,11 @@ def prepare(engine: Engine, binary: bytes, world: World, bulk: Bulk) -> Prepared
     stripped, images = strip(binary, partial(_is_valid, engine))
     exports, imports = chosen(world, bulk)
     exposed, direct = _exposed(stripped, exports)
-    exports = without(exports, direct)
-    if not exports and not imports:
+    exports, served = without(exports, direct), hosted(world, bulk)
+    if not exports and not imports and not served:
         return Prepared(exposed, images, direct=direct)
     behind = {key: one._replace(memory=one.memory + 1) for key, one in direct.items()}
-    wrapped = wrap(exposed, world, exports, imports)
+    wrapped = wrap(exposed, world, exports, imports, served)
     return Prepared(wrapped, (None, *images) if images else (), shimmed=True, direct=behind)
 
 

@@ -114,13 +114,6 @@ def alone(type_: Type) -> Layout:
 # Into memory
 
 
-def _room(writing: Storing, name: str, size: int, align: int) -> None:
-    """Lines that take room for a fixed part."""
-    writing.takes = True
-    writing.add(f"{name} = free + {align - 1} & -{align}", f"free = {name} + {size}")
-    writing.add("if free > end:", "    raise full(free - end, memory)")
-
-
 def _storing() -> Storing:
     return Storing(
         FunctionText(
@@ -142,7 +135,7 @@ def _lower(params: tuple[Type, ...], result: Type | None) -> Lower:
     writing = _storing()
     numbers = _lower_spilled(writing, params) if _spilled(params) else _lower_flat(writing, params)
     if result is not None:
-        _room(writing, "result", *layout(result))
+        writing.room("result", *layout(result))
         numbers.append("result")
     found: Lower = _finished(writing, "lower(values, memory)", tuple_of(numbers))
     return found
@@ -164,7 +157,7 @@ def _lower_spilled(writing: Storing, params: tuple[Type, ...]) -> list[str]:
 
 def _store_block(writing: Storing, type_: Type, value: str) -> None:
     """Lines that take room for a value at `at` and store it there."""
-    _room(writing, "at", *layout(type_))
+    writing.room("at", *layout(type_))
     row = Row(writing.code.numbers)
     writing.value(type_, value, row, 0)
     writing.block(row)

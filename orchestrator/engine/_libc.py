@@ -3,14 +3,18 @@
 Its memory is filled from `ROOM` on by `realloc`, which forgets rather than frees. The word at `NEXT` is where free room
 begins (anything below `ROOM` stands for `ROOM`, so that a new memory needs no content), the word at `MARK` what `NEXT`
 goes back to when a function that was served through this memory has returned. `realloc` gives no room past the word at
-`END`, if that is not 0: the host sets it for a memory that is not counted against a guest's limit.
+`END`, if that is not 0: the host sets it for a memory that is not counted against a guest's limit. What lies between
+`RESULT` and `ROOM` is for the fixed part of a result, which is read as soon as it is there.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 NEXT = 0
 MARK = 4
 END = 8
+RESULT = 16
 ROOM = 64
 
 MOST_PAGES = 65_535
@@ -23,18 +27,36 @@ OPTIONS = '(memory (core memory $libc "memory")) (realloc (core func $libc "real
 """What a function is lifted or lowered with whose values lie in the memory of `$libc`, the instance of `instance`."""
 
 
+@dataclass(frozen=True, slots=True)
+class More:
+    """What else the module has, so that it need not be two: an instance takes time to make.
+
+    Arguments:
+        imports, functions: as they stand in it; all it imports is of the module "".
+        given: what it is given for that, as exports of an instance.
+    """
+
+    imports: str = ""
+    functions: str = ""
+    given: str = ""
+
+
+NOTHING = More()
+
+
 def post_return(core: str) -> str:
     """The option, beside `OPTIONS`, with which a function that returns that core type is lifted: room is given back."""
     return f'(post-return (core func $libc "{POSTS[core]}"))'
 
 
-def instance(pages: int) -> str:
+def instance(pages: int, more: More = NOTHING) -> str:
     """The module and an instance of it, `$libc`, as text; its memory has so many pages at first."""
-    return f"{libc('$Libc', pages, MOST_PAGES)}\n(core instance $libc (instantiate $Libc))"
+    given = f'(with "" (instance {more.given}))' if more.given else ""
+    return f"{libc('$Libc', pages, MOST_PAGES, more)}\n(core instance $libc (instantiate $Libc {given}))"
 
 
-def libc(name: str, pages: int, most: int) -> str:
-    """The module as text: `memory`, `realloc` and the functions of `POSTS`.
+def libc(name: str, pages: int, most: int, more: More = NOTHING) -> str:
+    """The module as text: `memory`, `realloc`, the functions of `POSTS`, and more.
 
     Arguments:
         name: its identifier, `$…`.
@@ -46,9 +68,11 @@ def libc(name: str, pages: int, most: int) -> str:
         for core, post in POSTS.items()
     )
     return f"""(core module {name}
+      {more.imports}
       (memory (export "memory") {pages} {most})
       {_REALLOC.format(next=NEXT, end=END, room=ROOM)}
-      {posts})"""
+      {posts}
+      {more.functions})"""
 
 
 # Addresses are computed in 64 bits, where nothing wraps but an `END` of 0, less 1, which is then larger than any. No

@@ -11,12 +11,15 @@ import ctypes
 from typing import TYPE_CHECKING
 
 from orchestrator.engine import _native as c
+from orchestrator.engine._memory import MEMORY
+from orchestrator.engine._numbers import reader
 from orchestrator.engine._ticker import ending
 
 if TYPE_CHECKING:
     from orchestrator.engine.instance import Instance
 
 LIVE: dict[int, Instance] = {}
+_number = reader(("i32",)).unpack_from
 
 
 def problem_of(instance: Instance | None) -> BaseException | None:
@@ -51,6 +54,17 @@ def dropped(_env: int, context: int, number: int) -> int | None:
         return None
     try:
         instance.handles.dropped(number)
+    except BaseException as problem:
+        return instance.raise_in_guest(problem)
+    return None
+
+
+@c.HostCallback  # type: ignore[untyped-decorator]
+def let_go(_env: int, context: int, _type: int, arguments: int, *_: int) -> int | None:
+    """A guest dropped a handle of a resource that its shim made: a plain number is the argument."""
+    instance = LIVE[context]
+    try:
+        instance.handles.dropped(_number(MEMORY, arguments)[0])
     except BaseException as problem:
         return instance.raise_in_guest(problem)
     return None

@@ -17,6 +17,7 @@ import resource
 import struct
 import threading
 from collections.abc import Sequence
+from mmap import PAGESIZE
 from threading import get_ident
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 _ADDRESSES = resource.getrlimit(resource.RLIMIT_AS)[0]
 SPARE = 1 << 38 if _ADDRESSES == resource.RLIM_INFINITY else _ADDRESSES // 4
-"""Bytes of addresses that mappings without a memory may take, sixty-odd of them; they hold nothing else."""
+"""Bytes of addresses that mappings without a memory may take, sixty-odd of them; they hold a page each at most."""
 _WORD, _FOUR = struct.Struct("<Q").pack_into, struct.Struct("<QQQQ").pack_into
 
 
@@ -52,12 +53,16 @@ def addresses(shape: Shape) -> int:
 
 
 class Memory:
-    """A linear memory: where it lies and how large it is, in bytes; both are 0 when it is gone."""
+    """A linear memory: where it lies and how large it is, in bytes; both are 0 when it is gone.
 
-    __slots__ = ("bank", "base", "shape", "size")
+    Arguments:
+        kept: bytes from its start that are there from the beginning, and stay when its mapping is made new.
+    """
 
-    def __init__(self, bank: Bank, shape: Shape, base: int, size: int) -> None:
-        self.bank, self.shape, self.base, self.size = bank, shape, base, size
+    __slots__ = ("bank", "base", "kept", "shape", "size")
+
+    def __init__(self, bank: Bank, shape: Shape, base: int, size: int, kept: int = 0) -> None:
+        self.bank, self.shape, self.base, self.size, self.kept = bank, shape, base, size, kept
 
     def view(self) -> memoryview:
         """Its bytes as they are now: when it has grown there are more. Good as long as its instance lives."""
@@ -82,7 +87,7 @@ class Memory:
         """Gives its mapping back."""
         shape, base, size = self.shape, self.base, self.size
         self.base = self.size = 0
-        if _cleaned(base, size, shape[0]):
+        if _cleaned(base, size, shape[0], self.kept):
             spare.put(shape, base)
         else:
             _posix.release(base, addresses(shape))
@@ -160,7 +165,8 @@ class Bank:
     def _mapped(self, shape: Shape) -> Memory:
         """The shim's memory: less of it where the system promises no more than it has (`vm.overcommit_memory` 2).
 
-        The guest gets no room past `END` from the shim's allocator, so nothing touches what is not there.
+        The guest gets no room past `END` from the shim's allocator, so nothing touches what is not there. The page with
+        that word is touched by every instance: it stays, since a page fault takes longer than all else here.
         """
         base, size = spare.take(shape), shape[0]
         if not base:
@@ -170,7 +176,7 @@ class Bank:
                 size = min(size, SHIM_LEAST)
                 base = _new(shape, size)
         WORD.pack_into(MEMORY, base + END, min(size, bound(self.left)))
-        return Memory(self, shape, base, size)
+        return Memory(self, shape, base, size, PAGESIZE)
 
 
 def _new(shape: Shape, size: int) -> int:
@@ -196,10 +202,12 @@ def _new(shape: Shape, size: int) -> int:
     return base
 
 
-def _cleaned(base: int, size: int, minimum: int) -> bool:
+def _cleaned(base: int, size: int, minimum: int, kept: int) -> bool:
     """Makes a mapping what it was when it was new; whether that is what it is now."""
-    if size < minimum or not _posix.forget(base, size):
+    if size < minimum or not _posix.forget(base + kept, size - kept):
         return False
+    if kept:
+        MEMORY[base : base + kept] = bytes(kept)
     if size > minimum:
         try:
             _posix.forbid(base + minimum, size - minimum)

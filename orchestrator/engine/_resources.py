@@ -73,39 +73,43 @@ class Handles:
         numbers: the number under which the store's linker defined each imported resource.
     """
 
-    __slots__ = ("_instance", "_last", "_lent", "_numbers", "_table")
+    __slots__ = ("_at", "_cell", "_instance", "_last", "_lent", "_numbers", "table")
 
     def __init__(self, instance: Instance, numbers: dict[Resource, int]) -> None:
         self._instance, self._numbers = instance, numbers
-        self._table: dict[int, Handle | HostResource] = {}
+        self.table: dict[int, Handle | HostResource] = {}
+        """What they stand for, by the guest's numbers."""
         self._lent: list[int] = []
         self._last = 0
+        self._cell = ctypes.c_void_p()
+        self._at = ctypes.addressof(self._cell)
+        """Where the C API puts a pointer that it gives; an instance calls it on one thread at a time."""
 
     def __len__(self) -> int:
-        return len(self._table)
+        return len(self.table)
 
     def lift(self, any_: int, resource: Resource, owned: bool) -> Handle | HostResource:
         """The handle behind a resource that leaves the store; one that is owned leaves the table too."""
         if not resource.imported:
             return Handle(self._instance, resource, int(c.resource_clone(any_)))
-        host = ctypes.c_void_p()
-        error = c.any_to_host(self._instance.context, any_, ctypes.addressof(host))
+        error = c.any_to_host(self._instance.context_argument, any_, self._at)
         if error:
             raise ValueMismatch("", f"a {resource.name} of this run", c.take_message(error))
-        number = c.host_resource_number(host.value)
-        c.host_resource_delete(host.value)
-        return self._table.pop(number) if owned else self._table[number]
+        host = self._cell.value
+        number = c.host_resource_number(host)
+        c.host_resource_delete(host)
+        return self.table.pop(number) if owned else self.table[number]
 
     def lower(self, handle: object, resource: Resource, owned: bool) -> int:
         """The address of the pointer by which the store knows the handle's resource."""
         if isinstance(handle, HostResource):
-            return self._known(self._remember(resource.name, handle), resource, owned)
+            return self._known(self.keep(resource.name, handle), resource, owned)
         if not isinstance(handle, Handle) or not handle.alive:
             raise ValueMismatch("", f"a live handle of {resource.name}", repr(handle))
         if not resource.imported:
             return self._own(handle, resource, owned)
         moved = Handle(handle.owner, handle.resource, handle.give()) if owned else handle
-        number = self._remember(resource.name, moved)
+        number = self.keep(resource.name, moved)
         if not owned:
             self._lent.append(number)
         return self._known(number, resource, owned)
@@ -113,46 +117,54 @@ class Handles:
     def _known(self, number: int, resource: Resource, owned: bool) -> int:
         """The address of the pointer by which the store knows what has that number."""
         host = c.host_resource_new(owned, number, self._numbers[resource])
-        any_ = ctypes.c_void_p()
-        error = c.host_to_any(self._instance.context, host, ctypes.addressof(any_))
+        error = c.host_to_any(self._instance.context_argument, host, self._at)
         c.host_resource_delete(host)
         if error:
             raise ValueMismatch("", f"a {resource.name}", c.take_message(error))
-        return any_.value or 0
+        return self._cell.value or 0
 
     def _own(self, handle: Handle, resource: Resource, owned: bool) -> int:
         if handle.owner is not self._instance or handle.resource != resource:
             raise ValueMismatch("", f"a {resource.name} of the component that is called", repr(handle))
         return handle.give() if owned else handle.lend()
 
-    def _remember(self, name: str, handle: Handle | HostResource) -> int:
-        most = self._instance.settings.handles
-        if len(self._table) >= most:
+    def keep(self, name: str, handle: Handle | HostResource) -> int:
+        """The number by which the guest knows something from now on, until it drops it.
+
+        Arguments:
+            name: of the resource, for the error.
+
+        Raises:
+            LimitExceeded: it holds too many handles.
+        """
+        table, most = self.table, self._instance.settings.handles
+        if len(table) >= most:
             raise LimitExceeded(
                 f"a guest may hold {most} handles at a time, and wants one more of {name}: it has to drop some",
                 limit="handles",
             )
-        self._last = self._last % 0xFFFF_FFFE + 1
-        while self._last in self._table:
-            self._last = self._last % 0xFFFF_FFFE + 1
-        self._table[self._last] = handle
-        return self._last
+        number = self._last % 0xFFFF_FFFE + 1
+        while number in table:
+            number = number % 0xFFFF_FFFE + 1
+        table[number] = handle
+        self._last = number
+        return number
 
     def end_of_call(self) -> None:
         """Forgets what was lent for the call that ended."""
         for number in self._lent:
-            self._table.pop(number, None)
+            self.table.pop(number, None)
         self._lent.clear()
 
     def dropped(self, number: int) -> None:
         """The guest dropped a handle: a lent one is only forgotten, an owned one dropped where it lives."""
-        handle = self._table.pop(number, None)
+        handle = self.table.pop(number, None)
         if handle is not None and number not in self._lent:
             handle.drop(self._instance.frame)
 
     def close(self) -> None:
         """Drops everything the guest still holds: closing its store runs no destructors."""
-        handles, self._table = self._table, {}
+        handles, self.table = self.table, {}
         for number, handle in handles.items():
             if number not in self._lent:
                 handle.drop()

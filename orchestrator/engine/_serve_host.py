@@ -8,24 +8,27 @@ do.
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
+from orchestrator.engine._kinds import KIND, NUMBERS
 from orchestrator.engine._live import LIVE
-from orchestrator.engine._memory import MEMORY
+from orchestrator.engine._memory import MEMORY, word
 from orchestrator.engine._plan import plan
-from orchestrator.engine._values import boxed, lowerer, optional, result_of
+from orchestrator.engine._serve_hosted import written
+from orchestrator.engine._values import boxed, lifter, lowerer
 from orchestrator.engine.host import Refused
-from orchestrator.interface.types import Result
+from orchestrator.interface.numbers import number_code
+from orchestrator.interface.types import Borrow, Own, Primitive, Result
 
 if TYPE_CHECKING:
-    from orchestrator.engine._values import Lower
     from orchestrator.engine.host import Served
     from orchestrator.engine.instance import Instance
-    from orchestrator.interface.types import Function
+    from orchestrator.interface.types import Function, Type
 
 Answer = Callable[[int, int, int], "int | None"]
 """(a store's context, the address of the arguments, the address for the result) -> an error, or nothing."""
@@ -55,9 +58,10 @@ _LOWERED = (
 _FALLIBLE = """try:
             value = function(caller.host, {arguments})
         except Refused as refused:
-            memory[results:results + 32] = lower_error(refused.error, handles)
+            value = refused.error
+            put_result(memory, results, result, 0, {error})
         else:
-            memory[results:results + 32] = lower(value, handles)"""
+            put_result(memory, results, result, 1, {ok})"""
 
 
 @c.HostCallback  # type: ignore[untyped-decorator]
@@ -69,12 +73,17 @@ def served(
 
 
 @cache
-def served_number(wanted: Function, function: Served) -> int:
-    """The number of a function as an import wants it."""
+def served_number(wanted: Function, function: Served, hosted: bool) -> int:
+    """The number of a function as an import wants it.
+
+    Arguments:
+        hosted: whether it is called through the guest's shim.
+    """
+    write = written if hosted else _written
 
     def first(context: int, arguments: int, results: int) -> int | None:
         try:
-            answer = _ANSWERS[number] = _written(wanted, function)
+            answer = _ANSWERS[number] = write(wanted, function)
         except BaseException as problem:
             return LIVE[context].raise_in_guest(problem)
         return answer(context, arguments, results)
@@ -96,29 +105,54 @@ _ADDING = threading.Lock()
 def _written(wanted: Function, function: Served) -> Answer:
     """What answers a call of the function."""
     calling = plan(wanted)
-    names: dict[str, Any] = {"live": LIVE, "function": function, "memory": MEMORY, "Refused": Refused}
-    names |= {f"lift{number}": lift for number, lift in enumerate(calling.lift)}
-    arguments = ", ".join(f"lift{n}(arguments + {n * c.VALUE}, handles)" for n in range(len(calling.lift)))
+    names: dict[str, Any] = _NAMES | {"function": function}
+    arguments = ", ".join(_argument(names, field.type, n * c.VALUE) for n, field in enumerate(wanted.params))
     if isinstance(wanted.result, Result):
-        names |= {"lower": _side(wanted.result, "ok"), "lower_error": _side(wanted.result, "err")}
-        body = _FALLIBLE
+        sides = {side: _payload(names, f"lower_{side}", type_) for side, type_ in _sides(wanted.result)}
+        body = _FALLIBLE.format(arguments=arguments, **sides)
     else:
         names["lower"] = calling.lower_result
-        body = _PLAIN if wanted.result is None else _LOWERED
-    source = _ANSWER.format(call=body.format(arguments=arguments))
-    exec(compile(source, f"<serve {wanted.name}>", "exec"), names)
+        body = (_PLAIN if wanted.result is None else _LOWERED).format(arguments=arguments)
+    exec(compile(_ANSWER.format(call=body), f"<serve {wanted.name}>", "exec"), names)
     found: Answer = names["answer"]
     return found
 
 
-def _side(type_: Result, side: str) -> Lower:
-    """What lowers a result from what stands in one of its cases."""
-    lower = optional(lowerer, getattr(type_, side))
-    fine = side == "ok"
-    if lower is None:
-        empty = result_of(fine, 0)
-        return lambda _value, _handles: empty
-    return lambda value, handles: result_of(fine, boxed(lower(value, handles)))
+_NAMES: dict[str, Any] = {
+    "live": LIVE,
+    "memory": MEMORY,
+    "word": word,
+    "boxed": boxed,
+    "Refused": Refused,
+    "put_result": struct.Struct("<B7xB7xQ8x").pack_into,
+    "result": KIND["result"],
+}
+
+
+def _argument(names: dict[str, Any], type_: Type, at: int) -> str:
+    """The expression for the argument at an offset; what is most often there is read without a call between."""
+    match type_:
+        case Own(resource) | Borrow(resource):
+            names[f"resource{at}"] = resource
+            return f"handles.lift(word(arguments + {at + 8}), resource{at}, {isinstance(type_, Own)})"
+        case Primitive(name) if number_code(type_):
+            names[f"read{at}"] = NUMBERS[name].one.unpack_from
+            return f"read{at}(memory, arguments + {at})[0]"
+        case _:
+            names[f"lift{at}"] = lifter(type_)
+            return f"lift{at}(arguments + {at}, handles)"
+
+
+def _sides(result: Result) -> tuple[tuple[str, Type | None], ...]:
+    return ("ok", result.ok), ("error", result.err)
+
+
+def _payload(names: dict[str, Any], name: str, type_: Type | None) -> str:
+    """The expression for the address of what a case of a result carries: of `value`, on the C API's heap."""
+    if type_ is None:
+        return "0"
+    names[name] = lowerer(type_)
+    return f"boxed({name}(value, handles))"
 
 
 def as_host_function(wanted: Function, function: Served) -> Callable[[Instance, Sequence[Any]], Any]:

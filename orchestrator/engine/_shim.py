@@ -11,20 +11,22 @@ between that memory and the guest's. Not for laying out values in it, nor for ca
   their parameters `p0`, `p1`, … and, where the result goes through memory, a last `ret`, its address;
 - exports what the guest was given to be called without a shim, where it was (see `_direct`);
 - imports the instance `IMPORTS` with `f0`, `f1`, …, where imports are given: they are called for these as a core
-  module's function would be, and return what it would.
+  module's function would be, and return what it would;
+- does not import what the host serves through it (see `_shim_hosted`), whose functions follow among those of `IMPORTS`.
 
 Its memory is the first that an instance makes. How it is shared out is said in `_libc`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from orchestrator.engine import _component_text as ct
 from orchestrator.engine._chosen import EXPORTS, IMPORTS, Chosen
 from orchestrator.engine._flat import CROSSES_AS, Signature, signature
 from orchestrator.engine._guest import Guest, guest
 from orchestrator.engine._libc import MOST_PAGES, OPTIONS, instance, post_return
+from orchestrator.engine._shim_hosted import Hosted
 from orchestrator.engine._splice import assemble
 from orchestrator.interface.types import Function, Interface, Name, World
 
@@ -32,7 +34,7 @@ PAGES = MOST_PAGES
 """The memory's size, which does not change: pages cost when they are touched."""
 
 
-def wrap(binary: bytes, world: World, exports: Chosen, imports: Chosen) -> bytes:
+def wrap(binary: bytes, world: World, exports: Chosen, imports: Chosen, hosted: Sequence[Interface] = ()) -> bytes:
     """The component around a guest.
 
     Arguments:
@@ -40,11 +42,12 @@ def wrap(binary: bytes, world: World, exports: Chosen, imports: Chosen) -> bytes
         world: as it was reflected from the guest.
         exports: functions that it exports, to be called through the memory; none may have a handle.
         imports: functions that it imports, to be served through the memory; none may have a handle.
+        hosted: interfaces that it imports, all of whose functions are to be served so.
 
     Raises:
         ComponentError: the binary has what the world does not say, or a type that cannot cross.
     """
-    return assemble(_Wrapper(guest(binary, world)).text(exports, imports), [binary])
+    return assemble(_Wrapper(guest(binary, world)).text(exports, imports, hosted), [binary])
 
 
 class _Wrapper:
@@ -56,11 +59,14 @@ class _Wrapper:
         self._lifted = ct.Structural(self._text)
         self._arguments: dict[str, str] = {}
 
-    def text(self, exports: Chosen, imports: Chosen) -> str:
+    def text(self, exports: Chosen, imports: Chosen, hosted: Sequence[Interface]) -> str:
         """The whole text."""
-        given = self._imports()
-        self._text.add(instance(PAGES))
+        ours = Hosted(self._text, hosted, len(imports))
+        given = self._imports(ours)
+        self._import_host(imports, ours)
+        self._text.add(instance(PAGES, ours.prepare()))
         self._serve(imports, given)
+        self._arguments |= ours.arguments(self._guest.imports)
         self._text.add("(component $Guest)")
         arguments = " ".join(f"(with {ct.quoted(name)} {value})" for name, value in self._arguments.items())
         self._text.add(f"(instance $guest (instantiate $Guest {arguments}))")
@@ -71,26 +77,31 @@ class _Wrapper:
             self._text.add(f'(export "{name}" (func $guest "{name}"))')
         return self._text.component()
 
-    def _imports(self) -> dict[str, str]:
-        """Imports what the guest does; what its interfaces are called here."""
+    def _imports(self, hosted: Hosted) -> dict[str, str]:
+        """Imports what the guest does and the host does not serve through the shim; what its interfaces are called."""
         instances: dict[str, str] = {}
         for name, item in self._guest.imports.items():
+            if hosted.answers(item):
+                continue
             sort, here = ct.import_item(self._text, self._scope, name, item)
             self._arguments[name] = f"({sort} {here})"
             if isinstance(item, Interface):
                 instances[name] = here
         return instances
 
+    def _import_host(self, imports: Chosen, hosted: Hosted) -> None:
+        """Imports what is called for the guest's imports."""
+        functions = [*(function for _, function in imports), *hosted.functions()]
+        if functions:
+            wanted = [f'(export "f{n}" (func {_served(signature(f))}))' for n, f in enumerate(functions)]
+            wanted += hosted.besides()
+            self._text.add(f"(import {ct.quoted(str(IMPORTS))} (instance $host {' '.join(wanted)}))")
+
     def _serve(self, chosen: Chosen, instances: Mapping[str, str]) -> None:
         """Answers the guest's imports by functions of plain numbers."""
-        if not chosen:
-            return
-        signatures = [signature(function) for _, function in chosen]
-        wanted = " ".join(f'(export "f{n}" (func {_served(s)}))' for n, s in enumerate(signatures))
-        self._text.add(f"(import {ct.quoted(str(IMPORTS))} (instance $host {wanted}))")
         answers: dict[Name | None, dict[str, str]] = {}
         for number, (interface, function) in enumerate(chosen):
-            answers.setdefault(interface, {})[function.name] = self._served(number, function, signatures[number])
+            answers.setdefault(interface, {})[function.name] = self._served(number, function, signature(function))
         for name, answered in answers.items():
             if name is None:
                 self._arguments |= {inner: f"(func {answer})" for inner, answer in answered.items()}

@@ -85,6 +85,12 @@ class Storing:
         """Lines for before the block is written."""
         self.lines += lines
 
+    def room(self, name: str, size: int, align: int) -> None:
+        """Lines that take room for a fixed part; its offset is in a variable of that name."""
+        self.takes = True
+        self.add(f"{name} = free + {align - 1} & -{align}", f"free = {name} + {size}")
+        self.add("if free > end:", "    raise full(free - end, memory)")
+
     def local(self, expression: str) -> str:
         """A variable that holds the value of an expression."""
         name = self.code.fresh()

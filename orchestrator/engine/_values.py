@@ -222,11 +222,6 @@ def boxed(value: bytes) -> int:
     return int(c.value_new(value))
 
 
-def result_of(is_ok: bool, payload: int) -> bytes:
-    """A result, of the address of a value that is its own, or of 0."""
-    return _pack("result", int(is_ok), payload)
-
-
 def free(value: bytes) -> None:
     """Frees what a lowered value owns, where nobody took it over."""
     kept = ctypes.create_string_buffer(value, c.VALUE)
@@ -391,7 +386,7 @@ def _lower_result(ok: Lower | None, err: Lower | None) -> Lower:
     def lower_result(value: dict[str, Any], handles: Handles) -> bytes:
         is_ok = "ok" in value
         lower, payload = (ok, value["ok"]) if is_ok else (err, value["err"])
-        return result_of(is_ok, boxed(lower(payload, handles)) if lower else 0)
+        return _pack("result", int(is_ok), boxed(lower(payload, handles)) if lower else 0)
 
     return lower_result
 

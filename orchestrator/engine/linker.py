@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.engine import _native as c
-from orchestrator.engine._chosen import IMPORTS, function_key
-from orchestrator.engine._live import dropped
+from orchestrator.engine._chosen import DROP, IMPORTS, function_key
+from orchestrator.engine._live import dropped, let_go
 from orchestrator.engine._serve import Gate, forward, serve, unused
-from orchestrator.engine.imports import resource_numbers
+from orchestrator.engine.imports import is_wasi, resource_numbers
 from orchestrator.engine.instance import Instance
 from orchestrator.engine.settings import InstanceSettings
 from orchestrator.errors import ComponentError
@@ -86,8 +86,9 @@ class Linker:
         """
         from orchestrator.engine._serve_host import as_host_function, served, served_number
 
-        if self._number(interface, wanted) is None:
-            self._answer(interface, wanted, served, served_number(wanted, function))
+        hosted = self._is_hosted(interface, wanted)
+        if hosted or self._number(interface, wanted) is None:
+            self._answer(interface, wanted, served, served_number(wanted, function, hosted))
         else:
             self.define(interface, wanted, as_host_function(wanted, function))
 
@@ -95,6 +96,16 @@ class Linker:
         """The number of the function of the shim that an import goes through; None where it goes through none."""
         shim = self.code.shim
         return None if shim is None else shim.imports.get(function_key(interface, wanted.name))
+
+    @property
+    def _hosts(self) -> bool:
+        """Whether what the component imports of WASI is all answered through its shim."""
+        return self.code.shim is not None and bool(self.code.shim.hosted)
+
+    def _is_hosted(self, interface: Name | None, wanted: Function) -> bool:
+        """Whether an import's resources are the shim's own."""
+        shim = self.code.shim
+        return shim is not None and function_key(interface, wanted.name) in shim.hosted
 
     def _answer(self, interface: Name | None, wanted: Function, callback: Any, number: int | None = None) -> None:
         """Notes a callback; it is kept for good, since the native linker holds its address."""
@@ -141,6 +152,8 @@ class Linker:
         root = c.linker_root(native.address)
         try:
             for item in self.component.world.imports:
+                if self._hosts and is_wasi(item):
+                    continue
                 self._define(root, item)
             self._define_shim(root)
         finally:
@@ -170,22 +183,27 @@ class Linker:
             return
         inner, name = ctypes.c_void_p(), str(IMPORTS).encode()
         _check(c.linker_add_instance(root, name, len(name), ctypes.addressof(inner)))
-        by_key = {function_key(*key): callback for key, callback in self._callbacks.items()}
+        answers = {function_key(*key): answer for key, answer in self._callbacks.items()}
+        functions = {f"f{number}": answers.get(key) or self._unanswered(key) for key, number in numbers.items()}
         try:
-            for key, number in numbers.items():
-                text = f"f{number}".encode()
-                _check(c.linker_add_function(inner.value or 0, text, len(text), *by_key[key], None))
+            for text, answer in [*functions.items(), (DROP, (let_go, None))]:
+                _check(c.linker_add_function(inner.value or 0, text.encode(), len(text), *answer, None))
         finally:
             c.linker_instance_delete(inner)
 
     def _add(self, place: int, interface: Name | None, function: Function) -> None:
         answer = self._callbacks.get((interface, function.name))
         if answer is None:
-            raise ComponentError(f"nothing answers the import {_path(interface, function)} of {self.component.name}")
+            self._unanswered(function_key(interface, function.name))
         if self._number(interface, function) is not None:
             answer = unused, None  # it is imported all the same, and the shim answers it
         name = function.name.encode()
         _check(c.linker_add_function(place, name, len(name), *answer, None))
+
+    def _unanswered(self, key: str) -> NoReturn:
+        """Refuses an import that nothing answers."""
+        path = key.removeprefix("#").replace("#", ".")
+        raise ComponentError(f"nothing answers the import {path} of {self.component.name}")
 
     def _add_resource(self, place: int, name: str, resource: Resource) -> None:
         type_ = c.resource_type_new(self.resources[resource])
