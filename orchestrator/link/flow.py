@@ -148,8 +148,8 @@ def _help(flow: Flow, meeting: Meeting) -> Iterator[str]:
         yield f"where an edge may carry it, say why: `declassify: {{labels: ..., reason: ...}}`, labels {named}"
     if flow.senders[meeting.node].granted:
         yield f"or take the `http` grant from `{meeting.node}`"
-    rest = "so that none that sends has both" if labels else "and between them an edge that declassifies"
-    yield f"or split `{meeting.node}` into nodes, one that reads and one that sends, {rest}"
+    rest = "" if labels else ", with an edge between them that declassifies"
+    yield f"or divide the work between nodes, so that none that can send has both{rest}"
 
 
 def _alternatives(lines: Iterable[str]) -> tuple[str, ...]:

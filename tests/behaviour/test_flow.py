@@ -61,7 +61,7 @@ def test_a_graph_built_in_python_is_refused_and_mended(engine: Engine, numbers: 
         " = payroll (private): `a` gives it to `b` by `a -> b.n`\n"
         " = outbound: `b` has the label `outbound`\n"
         " = help: where an edge may carry it, say why: `declassify: {labels: ..., reason: ...}`, labels `[payroll]`\n"
-        " = help: or split `b` into nodes, one that reads and one that sends, so that none that sends has both"
+        " = help: or divide the work between nodes, so that none that can send has both"
     )
     with built(Declassify(("payroll",), "A sum over everybody.")).link(engine) as linked:
         assert linked.run(n=2)["out"] == 8
@@ -252,7 +252,7 @@ def test_a_run_whose_inputs_have_labels_that_may_not_meet_is_refused_before_anyt
             " = private: `send` has the label `private`\n"
             " = outbound: `send` has the label `outbound`\n"
             " = help: where an edge may carry it, say why: `declassify: {labels: ..., reason: ...}`, labels `[mail]`\n"
-            " = help: or split `send` into nodes, one that reads and one that sends, so that none that sends has both"
+            " = help: or divide the work between nodes, so that none that can send has both"
         )
         (event,) = went.events
         assert (event.kind, event.decision, event.rule) == ("run", "denied", "flow")

@@ -563,7 +563,7 @@ def test_a_pipeline_built_in_python_is_told_in_words() -> None:
         " = private: `a` has the label `private`\n"
         " = outbound: `a` has the label `outbound`\n"
         " = help: where an edge may carry it, say why: `declassify: {labels: ..., reason: ...}`, labels `[mail]`\n"
-        " = help: or split `a` into nodes, one that reads and one that sends, so that none that sends has both\n\n"
+        " = help: or divide the work between nodes, so that none that can send has both\n\n"
     )
 
 
