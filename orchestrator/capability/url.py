@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import urllib.parse
 from dataclasses import dataclass
 
 PORTS = {"http": 80, "https": 443}
@@ -18,6 +19,9 @@ _QUERY = _PATH | frozenset("?[]")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
 _OTHER_SLASHES = ("%2F", "%5C")
+_DOTS_AND_MORE = re.compile(r"\.{1,2}(?:;|%3B)")
+_SPACES = frozenset((9, 10, 13))
+"""What a query may have escaped beside what a path may: what people write has tabs and ends of lines in it."""
 
 
 class NotAnAddress(ValueError):
@@ -95,7 +99,7 @@ def of_parts(scheme: str, authority: str, target: str) -> Url:
         raise NotAnAddress("it has a fragment, `#`, which is not sent")
     host, port = _host_and_port(authority, PORTS[scheme])
     path, _, query = target.partition("?")
-    return Url(scheme, host, port, _path(path), _escaped(query, _QUERY, "query"))
+    return Url(scheme, host, port, _path(path), _escaped(query, _QUERY, "query", _SPACES))
 
 
 def _host_and_port(authority: str, port: int) -> tuple[str, int]:
@@ -156,6 +160,12 @@ def _path(path: str) -> str:
     clean = _escaped(path, _PATH, "path")
     if any(slash in clean for slash in _OTHER_SLASHES):
         raise NotAnAddress("its path has a slash that is escaped: servers differ in what that means")
+    if any(_DOTS_AND_MORE.match(segment) for segment in clean.split("/")):
+        raise NotAnAddress("its path has a `..` or `.` with a parameter, `;`: some servers go up there")
+    try:
+        urllib.parse.unquote_to_bytes(clean).decode()
+    except UnicodeDecodeError:
+        raise NotAnAddress("its path has escapes that are no Unicode: servers differ in what those mean") from None
     kept: list[str] = []
     segments = clean.split("/")[1:]
     for segment in segments:
@@ -166,13 +176,13 @@ def _path(path: str) -> str:
     return "/" + "/".join(kept + [""] * (segments[-1] in (".", "..") and bool(kept)))
 
 
-def _escaped(text: str, allowed: frozenset[str], what: str) -> str:
+def _escaped(text: str, allowed: frozenset[str], what: str, controls: frozenset[int] = frozenset()) -> str:
     """The text with every escape in its one form, and what needs one escaped."""
     found, at = [], 0
     while at < len(text):
         char = text[at]
         if char == "%":
-            found.append(_escape(text[at + 1 : at + 3], what))
+            found.append(_escape(text[at + 1 : at + 3], what, controls))
             at += 3
             continue
         if char <= " " or char in "\x7f\\":
@@ -182,14 +192,14 @@ def _escaped(text: str, allowed: frozenset[str], what: str) -> str:
     return "".join(found)
 
 
-def _escape(digits: str, what: str) -> str:
+def _escape(digits: str, what: str, controls: frozenset[int]) -> str:
     try:
         if len(digits) != 2 or not digits.isalnum() or not digits.isascii():
             raise ValueError
         code = int(digits, 16)
     except ValueError:
         raise NotAnAddress(f"its {what} has a `%` that two hexadecimal digits do not follow") from None
-    if code < 32 or code == 127:
+    if (code < 32 and code not in controls) or code == 127:
         raise NotAnAddress(f"its {what} has a control character, `%{digits.upper()}`")
     return chr(code) if chr(code) in _UNRESERVED else f"%{digits.upper()}"
 
