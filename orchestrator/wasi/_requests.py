@@ -16,6 +16,7 @@ from orchestrator.wasi._exchange import BETWEEN_BYTES, CONNECT, FIRST_BYTE, Exch
 from orchestrator.wasi._line import MOST
 
 if TYPE_CHECKING:
+    from orchestrator.engine.frame import Frame
     from orchestrator.wasi.session import Session
 
 LONGEST = 86_400.0
@@ -184,6 +185,12 @@ class Running:
         self.session.desk.exchanged(
             self.frame, f"http {request.method}", request.url.shown, request.rule.place, exchange.began, detail
         )
+
+    def drop(self, frame: Frame | None) -> None:
+        """The guest has nothing of it any more; or its instance ends, and nothing is to begin in place of it."""
+        if frame is None:
+            self.session.line.close()
+        self.cancel()
 
     def cancel(self) -> None:
         """The guest wants no more of it."""

@@ -122,6 +122,8 @@ class Body(HostResource):
 
     def drop(self, frame: Frame | None = None) -> None:
         """A body that is dropped was not finished."""
+        if frame is None and self.running is not None:
+            self.running.drop(None)
         self.abort(Variant("HTTP-protocol-error"))
 
 
@@ -262,7 +264,7 @@ class Future(HostResource):
     def drop(self, frame: Frame | None = None) -> None:
         """An answer that nobody took is not waited for."""
         if not self.taken:
-            self.running.cancel()
+            self.running.drop(frame)
 
 
 class Response(HostResource):
@@ -284,7 +286,7 @@ class Response(HostResource):
     def drop(self, frame: Frame | None = None) -> None:
         """A body that nobody asked for is not read."""
         if not self.consumed:
-            self.running.cancel()
+            self.running.drop(frame)
 
 
 class Incoming(HostResource):
@@ -304,7 +306,7 @@ class Incoming(HostResource):
     def drop(self, frame: Frame | None = None) -> None:
         """What was not read is not wanted."""
         if not self.finished:
-            self.running.cancel()
+            self.running.drop(frame)
 
 
 class _IncomingStream(InputStream):
@@ -363,7 +365,7 @@ class Trailers(HostResource):
 
     def drop(self, frame: Frame | None = None) -> None:
         """Nobody waits for them any more."""
-        self.running.cancel()
+        self.running.drop(frame)
 
 
 class OutgoingResponse(HostResource):

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,72 +21,17 @@ from orchestrator.engine import Stop
 from orchestrator.errors import Cancelled, TimedOut
 from orchestrator.manifest.model import Http, Secret
 from orchestrator.wasi import _exchange
-from tests.security.conftest import Attack, Attacker, Refused
-from tests.support.http_servers import Answer, Server, chunked, moved, plain, saying, serving
+from tests.security.conftest import Attack, Refused
+from tests.support.http_guests import FETCH, LOOPBACK, RAW, ended, get, granting, refused, silent
+from tests.support.http_servers import Server, chunked, moved, plain, saying, serving
 
-LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 SECRET = "hunter2-hunter2"
-FETCH = """
-from wit_world.imports.web import Request, fetch
-def get(url, method='GET', body=b'', headers=()):
-    answer = fetch(Request(method, url, list(headers), body))
-    return [answer.status, answer.body.decode('latin-1'), answer.headers]
-"""
-RAW = """
-from wit_world.imports import outgoing_handler, poll
-from wit_world.imports import wasi_http_types as types
-from wit_world.imports.wasi_http_types import *
-def request(scheme, authority, path, method=Method_Get(), headers=()):
-    request = OutgoingRequest(Fields.from_list([(name, value) for name, value in headers]))
-    request.set_scheme(scheme); request.set_authority(authority); request.set_path_with_query(path)
-    request.set_method(method)
-    return request
-def wait(future):
-    with future.subscribe() as pollable: pollable.block()
-    answer = future.get()
-    return answer.value.value
-def body_of(response):
-    body, data = response.consume(), b''
-    with body.stream() as stream:
-        while True:
-            try: data += stream.blocking_read(1 << 20)
-            except Err as closed: break
-    return data, body
-"""
-
-
-def granting(*urls: str, methods: tuple[str, ...] = ("GET", "POST"), **more: object) -> Authority:
-    rules = tuple(rule_of(Http(url, methods, **more), f"grants.http[{n}]") for n, url in enumerate(urls))  # type: ignore[arg-type]
-    return Authority(http=rules, networks=LOOPBACK, clock=Time("wall"))
-
-
-def get(guest: Attacker, url: str, seconds: float = 60, **arguments: Any) -> list[Any]:
-    named = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-    found: list[Any] = guest.run(f"{FETCH}\nresult = get({url!r}, {named})", seconds=seconds)
-    return found
-
-
-def refused(guest: Attacker, url: str, **arguments: Any) -> str:
-    """What the guest's own error says; it goes on after it."""
-    with pytest.raises(Refused) as caught:
-        get(guest, url, **arguments)
-    assert guest.run("result = 1") == 1
-    return str(caught.value).removeprefix("Err: WebError_")
 
 
 @pytest.fixture
 def fine() -> Iterator[Server]:
     with serving(saying(plain(b"fine"))) as server:
         yield server
-
-
-def silent(done: threading.Event) -> Answer:
-    """Answers nothing until the test is done."""
-
-    def answer(_connection: socket.socket, _head: bytes) -> None:
-        done.wait(60)
-
-    return answer
 
 
 # What is granted
@@ -431,18 +375,8 @@ def test_a_guest_that_waits_for_an_answer_ends_when_it_is_told_to(attack: Attack
         with pytest.raises(Cancelled if how == "cancel" else TimedOut):
             guest.run(f"{FETCH}\nget('{server.url}/')", seconds=60 if how == "cancel" else 0.3, stop=stop)
         guest.instance.close()
-        assert _ended()
+        assert ended()
         done.set()
-
-
-def _ended() -> bool:
-    """Whether the threads of exchanges end."""
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        if not [thread for thread in threading.enumerate() if thread.name == "orchestrator-http"]:
-            return True
-        time.sleep(0.02)
-    return False
 
 
 # The standard's own interface
@@ -544,7 +478,7 @@ for n in range(1000):
             guest.run(code)
         assert len([t for t in threading.enumerate() if t.name == "orchestrator-http"]) <= 16
         guest.instance.close()
-        assert _ended()
+        assert ended()
         done.set()
 
 
