@@ -140,7 +140,7 @@ def _encoded(text: str) -> Iterator[bytes]:
     raw, escaped = text.encode(), json.dumps(text)[1:-1]
     yield raw
     yield raw.hex().encode()
-    for written in (escaped, escaped.replace("/", "\\/"), _unicode_escaped(escaped), html.escape(text), _decimal(text)):
+    for written in (escaped, escaped.replace("/", "\\/"), _unicode_escaped(escaped), *_in_html(text)):
         yield written.encode()
     for safe in ("", "/", *_KEPT_BY_SCRIPTS):
         yield urllib.parse.quote(text, safe=safe).encode()
@@ -154,9 +154,13 @@ def _unicode_escaped(text: str) -> str:
     return "".join(f"\\u{ord(char):04x}" if char in "<>&'+=" else char for char in text)
 
 
-def _decimal(text: str) -> str:
-    """As HTML has it where a quote is written by its number."""
-    return html.escape(text, quote=False).replace('"', "&#34;").replace("'", "&#39;")
+def _in_html(text: str) -> Iterator[str]:
+    """As HTML has it: with quotes as they are, by their names, and by their numbers."""
+    yield html.escape(text)
+    plain = html.escape(text, quote=False)
+    yield plain
+    yield plain.replace('"', "&#34;").replace("'", "&#39;")
+    yield plain.replace('"', "&quot;").replace("'", "&#39;")
 
 
 def _base64(raw: bytes, offset: int) -> Iterator[bytes]:

@@ -10,6 +10,8 @@ import re
 import urllib.parse
 from dataclasses import dataclass
 
+from orchestrator.diagnostics import printable
+
 PORTS = {"http": 80, "https": 443}
 LONGEST = 8192
 """Characters of a whole address."""
@@ -94,7 +96,7 @@ def of_parts(scheme: str, authority: str, target: str) -> Url:
         raise NotAnAddress(f"it has more than {LONGEST} characters")
     scheme = scheme.lower()
     if scheme not in PORTS:
-        raise NotAnAddress(f"its scheme is `{scheme:.20}`, expected `http` or `https`")
+        raise NotAnAddress(f"its scheme is `{printable(scheme[:20])}`, expected `http` or `https`")
     if "#" in target:
         raise NotAnAddress("it has a fragment, `#`, which is not sent")
     host, port = _host_and_port(authority, PORTS[scheme])
@@ -118,7 +120,7 @@ def _port(text: str, otherwise: int) -> int:
     if not text:
         return otherwise
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
-        raise NotAnAddress(f"its port is `{text:.20}`, expected 1 to 65535")
+        raise NotAnAddress(f"its port is `{printable(text[:20])}`, expected 1 to 65535")
     return int(text)
 
 
@@ -128,7 +130,7 @@ def _ipv6(text: str) -> str:
             raise ValueError
         return ipaddress.IPv6Address(text).compressed
     except ValueError:
-        raise NotAnAddress(f"`{text:.60}` is no IPv6 address") from None
+        raise NotAnAddress(f"`{printable(text[:60])}` is no IPv6 address") from None
 
 
 def host_of(name: str) -> str:
@@ -140,15 +142,16 @@ def host_of(name: str) -> str:
     try:
         host = (name if name.isascii() else name.encode("idna").decode()).lower().removesuffix(".")
     except UnicodeError:
-        raise NotAnAddress(f"its host `{name:.60}` is no name") from None
+        raise NotAnAddress(f"its host `{printable(name[:60])}` is no name") from None
     labels = host.split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise NotAnAddress(f"its host `{name:.60}` is no name" if host else "it has no host")
+        raise NotAnAddress(f"its host `{printable(name[:60])}` is no name" if host else "it has no host")
     if _NUMERIC.fullmatch(labels[-1]):
         try:
             return str(ipaddress.IPv4Address(host))
         except ValueError:
-            raise NotAnAddress(f"its host `{name:.60}` looks like an address and is not one of four numbers") from None
+            why = f"its host `{printable(name[:60])}` looks like an address and is not one of four numbers"
+            raise NotAnAddress(why) from None
     return host
 
 

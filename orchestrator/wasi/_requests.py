@@ -5,6 +5,7 @@ Used by `wasi:http` and `agent:api/web` alike; what either makes of a refusal is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.frame import Frame
     from orchestrator.wasi.session import Session
 
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+"""A method."""
 LONGEST = 86_400.0
 """Seconds that a guest may be willing to wait for a step; a grant's timeout and its own deadline end it before."""
 _PARTS = (b"if-range", b"range")

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.capability import url as urls
 from orchestrator.capability.url import NotAnAddress
+from orchestrator.diagnostics import printable
 from orchestrator.engine.host import HostResource, Refused
 from orchestrator.errors import Trapped
 from orchestrator.interface.values import Variant
 from orchestrator.wasi._fields import Fields, received
 from orchestrator.wasi._kept import Share
-from orchestrator.wasi._requests import Asked, NotAllowed, Running, Times, TooLarge, TooMany, begin, error_of
+from orchestrator.wasi._requests import TOKEN, Asked, NotAllowed, Running, Times, TooLarge, TooMany, begin, error_of
 from orchestrator.wasi.streams import Error, InputStream, OutputStream, closed, failed
 from orchestrator.wasi.waiting import Pollable
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from orchestrator.wasi._pipe import Pipe
     from orchestrator.wasi.session import Session
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 _TARGET = re.compile(r"[^\x00-\x20\x7f#]{0,8192}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}")
 _METHODS = ("get", "head", "post", "put", "delete", "connect", "options", "trace", "patch")
@@ -231,7 +231,7 @@ def _address(session: Session, method: str, request: Request) -> urls.Url:
     try:
         return urls.of_parts(name, request.authority, request.target or "/")
     except NotAnAddress as problem:
-        shown = f"{name}://{request.authority}"[:200]
+        shown = printable(f"{name}://{request.authority}"[:200])
         session.told(f"http {method}", shown, f"grants.http: no address that can be granted: {problem}", False)
         code = "HTTP-request-denied" if name not in urls.PORTS else "HTTP-request-URI-invalid"
         raise Refused(Variant(code)) from None
@@ -383,7 +383,7 @@ class OutgoingResponse(HostResource):
 
 
 def _set_method(_session: Session, request: Request, method: Variant) -> None:
-    if method.case == "other" and not _TOKEN.fullmatch(method.value):
+    if method.case == "other" and not TOKEN.fullmatch(method.value):
         raise Refused(None)
     if method.case == "other" and method.value.lower() in _METHODS:
         method = Variant(method.value.lower())

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.capability import url as urls
 from orchestrator.capability.url import NotAnAddress, Url
+from orchestrator.diagnostics import printable
 from orchestrator.engine.host import Refused
 from orchestrator.interface.values import Variant
 from orchestrator.wasi._fields import Fields, received
 from orchestrator.wasi._line import MOST
-from orchestrator.wasi._requests import Asked, NotAllowed, Running, Times, TooLarge, TooMany, begin
+from orchestrator.wasi._requests import TOKEN, Asked, NotAllowed, Running, Times, TooLarge, TooMany, begin
 from orchestrator.wasi.waiting import Pollable
 
 if TYPE_CHECKING:
@@ -33,9 +34,8 @@ _TIMES = (
 
 
 def _fetch(session: Session, request: dict[str, Any]) -> dict[str, Any]:
-    url = _address(session, request["method"], request["url"])
-    upper = request["method"].upper()
-    method = upper if upper in _KNOWN else request["method"]
+    method = _method(session, request["method"])
+    url = _address(session, method, request["url"])
     headers = _headers(session, request["headers"])
     body: bytes = request["body"]
     for _ in range(REDIRECTS + 1):
@@ -51,12 +51,21 @@ def _fetch(session: Session, request: dict[str, Any]) -> dict[str, Any]:
     raise Refused(Variant("unreachable", f"the request was sent on more than {REDIRECTS} times"))
 
 
+def _method(session: Session, text: str) -> str:
+    if not TOKEN.fullmatch(text):
+        why = f"grants.http: `{printable(text[:64])}` is no method"
+        session.told("http", "", why, False)
+        raise Refused(Variant("denied", why))
+    upper = text.upper()
+    return upper if upper in _KNOWN else text
+
+
 def _address(session: Session, method: str, text: str) -> Url:
     try:
         return urls.parse(text)
     except NotAnAddress as problem:
-        why = f"`{text:.200}` is no address that can be asked: {problem}"
-        session.told(f"http {method:.32}", "", f"grants.http: {why}", False)
+        why = f"`{printable(text[:200])}` is no address that can be asked: {problem}"
+        session.told(f"http {method}", "", f"grants.http: {why}", False)
         raise Refused(Variant("invalid-request", why)) from None
 
 

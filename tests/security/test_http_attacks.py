@@ -66,6 +66,9 @@ def test_a_granted_address_is_answered(attack: Attack, fine: Server) -> None:
         "/v1%2Fx",
         "/v1/..%2fx",
         "/v1/x/../../y",
+        "/v1/..;/v2",
+        "/v1/%2e%2e;a=b/v2",
+        "/v1/%c0%ae%c0%ae/v2",
     ],
 )
 def test_another_path_is_not(attack: Attack, fine: Server, path: str) -> None:
@@ -295,6 +298,63 @@ def test_an_answer_in_which_a_secret_could_not_be_seen_is_refused(attack: Attack
         guest = attack(with_secret(server))
         assert refused(guest, f"{server.url}/").startswith("Unreachable")
         assert b"accept-encoding: identity" in server.heads[0]
+
+
+def test_an_answer_of_another_origin_may_be_encoded(attack: Attack) -> None:
+    """It cannot have the secret of this one in it."""
+    data = gzip.compress(b"fine")
+    with (
+        serving(saying(plain(b"fine"))) as secret,
+        serving(saying(plain(data, headers="content-encoding: gzip\r\n"))) as other,
+    ):
+        guest = attack(with_secret(secret, other))
+        assert get(guest, f"{other.url}/")[:2] == [200, data.decode("latin-1")]
+        assert b"accept-encoding" not in other.heads[0]
+
+
+def test_a_secret_is_not_asked_for_in_parts(attack: Attack) -> None:
+    """A part of it would not be known for what it is."""
+
+    def answer(connection: socket.socket, head: bytes) -> None:
+        asked = [line for line in head.lower().split(b"\r\n") if line.startswith(b"range: bytes=0-")]
+        body = SECRET[: int(asked[0].partition(b"-")[2]) + 1] if asked else SECRET
+        connection.sendall(plain(body.encode(), "206 Partial Content" if asked else "200 OK"))
+
+    with serving(answer) as server:
+        guest = attack(with_secret(server))
+        found = get(guest, f"{server.url}/", headers=[("Range", "bytes=0-7"), ("If-Range", "x")])
+        assert found[:2] == [200, "[secret KEY]"]
+
+
+def test_a_secret_in_the_name_of_a_header_or_of_an_encoding_is_not_seen(attack: Attack) -> None:
+    with serving(saying(plain(b"fine", headers=f"x-{SECRET.upper()}: y\r\nx-{SECRET}: y\r\nx-other: y\r\n"))) as server:
+        guest = attack(with_secret(server))
+        assert [name for name, _ in get(guest, f"{server.url}/")[2]] == ["content-length", "x-other"]
+    with serving(saying(plain(b"", headers=f"content-encoding: {SECRET}\r\n"))) as server:
+        guest = attack(with_secret(server))
+        code = f"{RAW}\nresult = repr(wait(outgoing_handler.handle({_request(server)}, None)))"
+        assert guest.run(code) == "ErrorCode_HttpResponseContentCoding(value=None)"
+        assert SECRET not in f"{guest.desk.decisions}{guest.desk.exchanges}"
+
+
+def test_a_secret_in_trailers_and_in_what_is_no_answer_is_not_seen(attack: Attack) -> None:
+    tail = f"0\r\nx-echo: {SECRET}\r\nx-{SECRET}: y\r\n\r\n".encode()
+    with serving(saying(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + tail)) as server:
+        code = f"""{RAW}
+body = wait(outgoing_handler.handle({_request(server)}, None)).consume()
+trailers = IncomingBody.finish(body)
+with trailers.subscribe() as pollable: pollable.block()
+result = [[name, value.decode()] for name, value in trailers.get().value.value.entries()]
+"""
+        assert attack(with_secret(server)).run(code) == [["x-echo", "[secret KEY]"]]
+    with serving(saying(f"HTTP/1.1 200 {SECRET}\r\n{SECRET}\r\n\r\n".encode())) as server:
+        guest = attack(with_secret(server))
+        why = refused(guest, f"{server.url}/")
+        assert SECRET not in f"{why}{guest.desk.decisions}{guest.desk.exchanges}"
+
+
+def _request(server: Server) -> str:
+    return f"request(Scheme_Http(), '127.0.0.1:{server.port}', '/')"
 
 
 # Harmful answers
@@ -528,6 +588,23 @@ OutgoingBody.finish(body, None)
 """
     with pytest.raises(Refused, match=r"BodySize|LastOperationFailed|Closed"):
         attack(granting(f"{fine.url}/**")).run(code)
+
+
+def test_trailers_do_not_say_how_long_the_body_is(attack: Attack, fine: Server) -> None:
+    code = f"""{RAW}
+outer = request(Scheme_Http(), '127.0.0.1:{fine.port}', '/', Method_Post())
+body = outer.body()
+future = outgoing_handler.handle(outer, None)
+OutgoingBody.finish(body, Fields.from_list([('Content-Length', b'5')]))
+"""
+    with pytest.raises(Refused, match=r"^Err: ErrorCode_HttpProtocolError"):
+        attack(granting(f"{fine.url}/**")).run(code)
+
+
+def test_what_a_query_says_is_sent(attack: Attack, fine: Server) -> None:
+    guest = attack(granting(f"{fine.url}/**"))
+    assert get(guest, f"{fine.url}/?text=two%0alines%09+%26%20more&x=[1]")[0] == 200
+    assert fine.heads[0].startswith(b"GET /?text=two%0Alines%09+%26%20more&x=[1] HTTP/1.1\r\n")
 
 
 def test_headers_that_were_handed_over_are_fixed(attack: Attack, fine: Server) -> None:
