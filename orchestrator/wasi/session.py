@@ -17,9 +17,11 @@ from orchestrator.wasi.waiting import Waiting
 
 if TYPE_CHECKING:
     from orchestrator.capability import Authority
+    from orchestrator.capability.cover import Cover
     from orchestrator.engine import Frame, Instance
     from orchestrator.errors import RunError
-    from orchestrator.wasi._exchange import Exchange
+    from orchestrator.wasi._kept import Keeper
+    from orchestrator.wasi._line import Line
     from orchestrator.wasi.filesystem import Files
 
 _CONSTANT = 0x5EED
@@ -88,8 +90,6 @@ class Session:
         self.authority, self.stdio = authority, authority.stdio
         self.desk: Desk = desk or Nobody()
         self._decided = self.desk.decided
-        self.exchanges: list[Exchange] = []
-        """What it asks of others over HTTP; those that are over may still stand there."""
         self._instance: Instance | None = None
         self.clock_rule = f"grants.clock: {authority.clock.mode}"
         self.random_rule = f"grants.random: {authority.random.mode}"
@@ -106,8 +106,8 @@ class Session:
 
     def close(self) -> None:
         """See `engine.host.Host`."""
-        for exchange in self.exchanges:
-            exchange.cancel()
+        if self.authority.http:
+            self.line.close()
         if self.authority.preopens:
             self.files.close()
 
@@ -138,6 +138,27 @@ class Session:
         from orchestrator.wasi.filesystem import Files
 
         return Files(self)
+
+    @cached_property
+    def line(self) -> Line:
+        """What the guest asks of others over HTTP."""
+        from orchestrator.wasi._line import Line
+
+        return Line()
+
+    @cached_property
+    def cover(self) -> Cover:
+        """What covers the secrets that the guest was granted."""
+        from orchestrator.capability.cover import Cover
+
+        return Cover(self.authority.secrets)
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        """What counts that which the host keeps for the guest."""
+        from orchestrator.wasi._kept import Keeper
+
+        return Keeper()
 
     @property
     def frame(self) -> Frame | None:
