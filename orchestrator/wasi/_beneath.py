@@ -14,6 +14,7 @@ import re
 from stat import S_ISDIR, S_ISLNK
 
 from orchestrator.engine.host import Refused
+from orchestrator.wasi._codes import code_of
 
 LONGEST = 4096
 """Bytes that a path, and what a link stands for, stay under."""
@@ -104,13 +105,15 @@ def find(fd: int, path: str, *, follow: bool, hidden: bool, creates: bool = Fals
     Raises:
         Denied: it leads out of the folder, or makes something hidden.
         Refused: with the standard's error: on the way nothing is there, or what is no folder.
-        OSError: the system's reason.
     """
-    if _PLAIN(path):
-        found = look(fd, path)
-        if not follow or found is None or not S_ISLNK(found.st_mode):
-            return Place(fd, path, found)
-    return _Walk(fd, hidden, creates, names).find(path, follow)
+    try:
+        if _PLAIN(path):
+            found = look(fd, path)
+            if not follow or found is None or not S_ISLNK(found.st_mode):
+                return Place(fd, path, found)
+        return _Walk(fd, hidden, creates, names).find(path, follow)
+    except OSError as problem:
+        raise Refused(code_of(problem)) from None
 
 
 def look(fd: int, name: str) -> os.stat_result | None:
@@ -127,13 +130,15 @@ def is_hidden(part: str) -> bool:
 
 
 def _parts(path: str) -> list[str]:
-    """The parts of a path, the last first; an empty one stands for a slash at the end."""
+    """The parts of a path, the last first. Only at the end is one `.`, or empty, which stands for a slash there."""
     check(path)
     if path[0] == "/":
         raise Denied("not-permitted", "a path is relative to a folder that was granted")
     parts = path.split("/")
     kept = [part for part in parts if part not in ("", ".")]
-    if parts[-1] in ("", ".") or not kept:
+    if next((part for part in reversed(parts) if part), "") == ".":
+        kept.append(".")
+    elif not parts[-1]:
         kept.append("")
     return kept[::-1]
 
@@ -227,11 +232,13 @@ class _Walk:
     def _find(self, follow: bool) -> Place:
         while self._parts:
             part = self._parts.pop()
+            if part in ("", "."):
+                continue
             if part == "..":
                 self._way.up()
-            elif part and any(self._parts):
+            elif any(self._parts):
                 self._down(part)
-            elif part and (place := self._end(part, follow)):
+            elif place := self._end(part, follow):
                 return place
         return self._place(".", os.fstat(self._way.at), True)
 

@@ -132,25 +132,33 @@ def _same(one: int, other: int) -> bool:
 
 
 def _link(_session: Session, folder: Descriptor, how: frozenset[str], path: str, other: Descriptor, new: str) -> None:
-    with (
-        place("link", folder, path, follow="symlink-follow" in how, changes=True) as old,
-        place("link", other, new, creates=True, changes=True, names=True) as target,
-    ):
-        if folder.root is not other.root:
-            raise Refused("cross-device")
-        if stat.S_ISDIR(old.there().st_mode):
-            raise Refused("not-permitted")
-        if target.found is not None:
-            raise Refused("exist")
-        if target.is_folder:
-            raise Refused("no-entry")
-        _checked_move("link", folder, path, old, target)
-        make = _linked(old, target)
-        _add(folder.root, "link", other.below(new), make)
+    with place("link", folder, path, follow="symlink-follow" in how, changes=True) as old:
+        found = old.there()
+        with place("link", other, new, creates=True, changes=True, names=True) as target:
+            _same_grant(folder, other)
+            _free(target)
+            if stat.S_ISDIR(found.st_mode):
+                raise Refused("not-permitted")
+            _checked_move("link", folder, path, old, target)
+            _add(folder.root, "link", other.below(new), _linking(old, target))
 
 
-def _linked(old: Place, new: Place) -> Callable[[], None]:
+def _linking(old: Place, new: Place) -> Callable[[], None]:
     return lambda: os.link(old.name, new.name, src_dir_fd=old.fd, dst_dir_fd=new.fd, follow_symlinks=False)
+
+
+def _same_grant(folder: Descriptor, other: Descriptor) -> None:
+    """Refuses what would bring something from one granted folder into another."""
+    if folder.root is not other.root:
+        raise Refused("cross-device")
+
+
+def _free(new: Place) -> None:
+    """Refuses to make what is no folder where something is, or a folder is meant."""
+    if new.found is not None:
+        raise Refused("exist")
+    if new.is_folder:
+        raise Refused("no-entry")
 
 
 def _rename(_session: Session, folder: Descriptor, path: str, other: Descriptor, new: str) -> None:
@@ -158,8 +166,7 @@ def _rename(_session: Session, folder: Descriptor, path: str, other: Descriptor,
         place("rename", folder, path, changes=True, names=True) as old,
         place("rename", other, new, creates=True, changes=True, names=True) as target,
     ):
-        if folder.root is not other.root:
-            raise Refused("cross-device")
+        _same_grant(folder, other)
         if "." in (old.name, target.name):
             raise Refused("busy")
         if target.is_folder and not stat.S_ISDIR(old.there().st_mode):
@@ -174,10 +181,7 @@ def _symlink(_session: Session, folder: Descriptor, target: str, path: str) -> N
         why = _links.made(target, new.depth, root.grant.hidden)
         if why:
             raise root.deny("link", folder.below(path), "not-permitted", why)
-        if new.found is not None:
-            raise Refused("exist")
-        if new.is_folder:
-            raise Refused("no-entry")
+        _free(new)
         size = len(target.encode())
         root.room_to_grow(folder.below(path), size)
         _add(root, "link", folder.below(path), lambda: os.symlink(target, new.name, dir_fd=new.fd))

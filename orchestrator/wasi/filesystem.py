@@ -82,6 +82,8 @@ class _Opening:
 
     def _once(self) -> tuple[int, bool]:
         found = self._place.found
+        if "create" in self._make and self._place.is_folder and self._place.name != ".":
+            raise Refused("is-directory")
         if found is None:
             return self._created(), False
         if "create" in self._make and "exclusive" in self._make:
@@ -97,8 +99,6 @@ class _Opening:
     def _created(self) -> int:
         if "create" not in self._make:
             raise Refused("no-entry")
-        if self._place.is_folder:
-            raise Refused("is-directory")
         root = self._folder.root
         root.room_for_one("write", self._folder.below(self._path))
         mode = self._mode() | os.O_CREAT | os.O_EXCL | _BASE
