@@ -14,7 +14,7 @@ from orchestrator.capability.clock import Time
 from orchestrator.capability.storage import Preopen
 from orchestrator.engine.host import HostResource, Refused
 from orchestrator.interface.values import Variant
-from orchestrator.wasi import Session, _tables
+from orchestrator.wasi import Session, tables
 from tests.support.hosted import Notes
 
 FOLLOW = frozenset(("symlink-follow",))
@@ -46,7 +46,7 @@ class Reach:
 
     def directories(self) -> list[tuple[Any, str]]:
         """What `get-directories` gives."""
-        found: list[tuple[Any, str]] = _tables()["wasi:filesystem/preopens"]["get-directories"](self.session)
+        found: list[tuple[Any, str]] = tables()["wasi:filesystem/preopens"]["get-directories"](self.session)
         self._kept += [folder for folder, _ in found]
         return found
 
@@ -61,7 +61,7 @@ class Reach:
         Raises:
             Refused: with the standard's error.
         """
-        value = _tables()["wasi:filesystem/types"][f"[method]descriptor.{method}"](self.session, *values)
+        value = tables()["wasi:filesystem/types"][f"[method]descriptor.{method}"](self.session, *values)
         if isinstance(value, HostResource):
             self._kept.append(value)
         return value
@@ -85,7 +85,7 @@ class Reach:
 
     def stream(self, method: str, stream: Any, *values: Any) -> Any:
         """A method of a stream: `input-stream.read`."""
-        return _tables()["wasi:io/streams"][f"[method]{method}"](self.session, stream, *values)
+        return tables()["wasi:io/streams"][f"[method]{method}"](self.session, stream, *values)
 
     def stream_fails(self, method: str, stream: Any, *values: Any) -> str | None:
         """The error code of the file behind what a method of a stream ends with; None where it has none."""
@@ -94,7 +94,7 @@ class Reach:
         error = caught.value.error
         if error == Variant("closed"):
             return None
-        code: str | None = _tables()["wasi:filesystem/types"]["filesystem-error-code"](self.session, error.value)
+        code: str | None = tables()["wasi:filesystem/types"]["filesystem-error-code"](self.session, error.value)
         return code
 
     def rest(self, stream: Any) -> list[bytes]:
@@ -118,7 +118,7 @@ class Reach:
 
     def reading(self, listing: Any) -> Iterator[dict[str, str]]:
         """What a listing still gives."""
-        next_ = _tables()["wasi:filesystem/types"]["[method]directory-entry-stream.read-directory-entry"]
+        next_ = tables()["wasi:filesystem/types"]["[method]directory-entry-stream.read-directory-entry"]
         while entry := next_(self.session, listing):
             yield entry
 
