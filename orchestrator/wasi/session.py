@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from orchestrator.capability.cover import Cover
     from orchestrator.engine import Frame, Instance
     from orchestrator.errors import RunError
+    from orchestrator.wasi._files import Files
     from orchestrator.wasi._kept import Keeper
     from orchestrator.wasi._line import Line
-    from orchestrator.wasi.filesystem import Files
 
 _CONSTANT = 0x5EED
 """The seed of the numbers that everyone gets who was granted none."""
@@ -135,7 +135,7 @@ class Session:
     @cached_property
     def files(self) -> Files:
         """What the guest has of the host's files."""
-        from orchestrator.wasi.filesystem import Files
+        from orchestrator.wasi._files import Files
 
         return Files(self)
 

@@ -58,7 +58,10 @@ def test_the_page_shows_the_refused_pipeline_and_what_mends_it() -> None:
     text = {name: (FOLDER / f"{name}.yaml").read_text(encoding="utf-8") for name in PIPELINES}
     whole = text["refused"].partition("#\n")[2]
     assert f"```yaml\n{whole}```\n" in PAGE
-    for name, first in (("split", "  - data: inputs.ticket -> clerk"), ("declassified", "  - data: customers -> writer")):
+    for name, first in (
+        ("split", "  - data: inputs.ticket -> clerk"),
+        ("declassified", "  - data: customers -> writer"),
+    ):
         edges = text[name][text[name].index(first) : text[name].index("  - data: writer -> mailer")]
         assert f"```yaml\n{edges}```\n" in PAGE
 
