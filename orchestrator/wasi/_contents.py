@@ -135,7 +135,10 @@ class _Writing(OutputStream):
         left = memoryview(data)
         try:
             while left:
-                left = left[self._some(left) :]
+                written = self._some(left)
+                if not written:
+                    raise OSError(errno.EIO, "the system writes nothing more")
+                left = left[written:]
         except OSError as problem:
             raise _failed(problem) from None
         except OverflowError:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
+from orchestrator import resources
 from orchestrator.capability.clock import Time
 from orchestrator.capability.storage import Preopen
 from orchestrator.errors import RunError
+from orchestrator.interface import Packages
+from orchestrator.interface.types import Enum
 from orchestrator.interface.values import Variant
-from orchestrator.wasi import _files
+from orchestrator.wasi import _codes, _contents, _files
 from tests.support.reach import FOLLOW, NO_FLAGS, SAME, Reach, open_files, reached
 
 # Much of it
@@ -225,6 +229,53 @@ def test_streams_write_where_they_were_opened_and_at_the_end(folder: Path, reach
     (folder / "text").write_bytes((folder / "text").read_bytes() + b"!")  # by another process
     reach.stream("output-stream.blocking-write-zeroes-and-flush", last, 2)
     assert (folder / "text").read_bytes() == b"teXTOnetwothree!\0\0"
+
+
+@pytest.mark.parametrize("flag", [0, 1 << 30])
+def test_streams_append_where_the_system_cannot_do_it_at_once(
+    folder: Path, reach: Reach, monkeypatch: pytest.MonkeyPatch, flag: int
+) -> None:
+    monkeypatch.setattr(_contents, "_APPEND", flag)
+    stream = reach.call("append-via-stream", reach.open("text", "write"))
+    for data in (b"one", b"two"):
+        reach.stream("output-stream.blocking-write-and-flush", stream, data)
+    assert (folder / "text").read_bytes() == b"textonetwo"
+
+
+@pytest.mark.parametrize(
+    ("problem", "code"),
+    [(OSError(errno.ENOSPC, "full"), "insufficient-space"), (OSError(errno.EIO, "bad"), "io"), (0, "io")],
+)
+def test_a_disk_that_takes_no_more_ends_a_stream(
+    reach: Reach, monkeypatch: pytest.MonkeyPatch, problem: OSError | int, code: str
+) -> None:
+    def writing(*_: object) -> int:
+        if isinstance(problem, OSError):
+            raise problem
+        return problem
+
+    stream = reach.call("write-via-stream", reach.open("text", "write"), 0)
+    monkeypatch.setattr(os, "pwrite", writing)
+    assert reach.stream_fails("output-stream.blocking-write-and-flush", stream, b"x") == code
+
+
+def test_every_error_of_the_standard_is_known_and_no_other() -> None:
+    wit = Packages.read(sorted(path for path in resources.wit().iterdir() if path.is_dir()))
+    (name,) = (name for name in wit.interfaces() if name.base == "wasi:filesystem/types")
+    (codes,) = (found.type for found in wit.interface(name).types if found.name == "error-code")
+    assert isinstance(codes, Enum)
+    assert frozenset(codes.cases) == _codes.CODES
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.EACCES, "access"), (errno.EMFILE, "insufficient-memory"), (errno.ESTALE, "no-entry"),
+        (errno.ENOTEMPTY, "not-empty"), (errno.EXDEV, "cross-device"), (9999, "io"), (None, "io"),
+    ],
+)  # fmt: skip
+def test_an_error_of_the_system_has_one_of_the_standard(number: int | None, code: str) -> None:
+    assert _codes.code_of(OSError(number, "text") if number else OSError("text")) == code
 
 
 def test_a_stream_copies_a_file_into_another(folder: Path, reach: Reach) -> None:
