@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -16,6 +16,9 @@ from orchestrator.engine.host import HostResource, Refused
 from orchestrator.interface.values import Variant
 from orchestrator.wasi import Session, tables
 from tests.support.hosted import Notes
+
+if TYPE_CHECKING:
+    from orchestrator.engine import Instance
 
 FOLLOW = frozenset(("symlink-follow",))
 NO_FLAGS = frozenset[str]()
@@ -29,6 +32,22 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+class _Nowhere:
+    """Stands in for the instance that a session belongs to: one whose time is never up."""
+
+    frame = None
+
+    def say(self, stream: str, data: bytes) -> None:
+        """What a guest prints; unheard."""
+
+    def exited(self, code: int) -> Exception:
+        """What a guest ends with."""
+        return AssertionError(code)
+
+    def check(self) -> None:
+        """Nothing ends it."""
+
+
 class Reach:
     """A session over granted folders; what it opened is closed with it.
 
@@ -40,7 +59,7 @@ class Reach:
     def __init__(self, *preopens: Preopen, clock: Time = Time("wall")) -> None:  # noqa: B008
         self.desk = Notes()
         self.session = Session(Authority(preopens=preopens, clock=clock), self.desk)
-        self.session.files.open_roots()
+        self.session.attach(cast("Instance", _Nowhere()))
         self._kept: list[HostResource] = []
         self.roots: list[Any] = [folder for folder, _ in self.directories()]
 
