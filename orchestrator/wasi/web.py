@@ -136,8 +136,9 @@ def _refusal(running: Running) -> Refused:
         return Refused(Variant("too-large", exchange.request.rule.max_response))
     if error.case in _TIMES:
         return Refused(Variant("timed-out"))
-    case = "denied" if error.case == "destination-IP-prohibited" else "unreachable"
-    return Refused(Variant(case, exchange.why or error.case))
+    if error.case == "destination-IP-prohibited":  # which address it is says something of the network inside
+        return Refused(Variant("denied", f"{exchange.request.url.host} leads to no address that may be asked"))
+    return Refused(Variant("unreachable", exchange.why or error.case))
 
 
 def _next(session: Session, method: str, url: Url, location: str) -> Url:

@@ -30,6 +30,7 @@ def test_parts_are_covered_as_the_whole_is(data: st.DataObject, values: list[str
         found += cover.part(whole[at : at + size])
         at += size
     found += cover.rest()
+    assert found == Cover(rules).octets(whole)
     for value in values:
         assert value.encode() not in found
     plain = Cover([]).stream()

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
@@ -263,6 +264,59 @@ def test_headers_are_counted(attack: Attack, where: str) -> None:
     with serving(saying(said)) as server:
         why = refused(attack(granting(f"{server.url}/**")), f"{server.url}/")
         assert "larger than 64 KiB or 1024 headers" in why
+
+
+def _nothing_more(connection: socket.socket, done: threading.Event, said: bytes) -> None:
+    connection.sendall(said)
+    done.wait(60)
+
+
+@contextmanager
+def stuck_server(phase: str, done: threading.Event) -> Iterator[str]:
+    """A server that comes to a stand in a phase; its origin."""
+    said = {"head": b"HTTP/1.1 200 OK\r\nx: ", "body": b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"}.get(phase)
+    if said is not None:
+        with serving(lambda connection, _head: _nothing_more(connection, done, said)) as server:
+            yield server.url
+        return
+    with socket.create_server(("127.0.0.1", 0), backlog=0 if phase == "connection" else 5) as listening:
+        host, port = listening.getsockname()
+        crowd = [socket.socket() for _ in range(4 if phase == "connection" else 0)]
+        for one in crowd:
+            one.setblocking(False)
+            one.connect_ex((host, port))
+        yield f"{'https' if phase == 'encryption' else 'http'}://{host}:{port}"
+        for one in crowd:
+            one.close()
+
+
+@pytest.mark.parametrize("phase", ["connection", "encryption", "request", "head", "body"])
+@pytest.mark.parametrize("how", ["deadline", "cancel", "dropped"])
+def test_whatever_an_exchange_waits_for_it_ends_with_its_guest(attack: Attack, phase: str, how: str) -> None:
+    done, stop = threading.Event(), Stop()
+    with stuck_server(phase, done) as origin:
+        guest = attack(granting(f"{origin}/**", max_request=100 << 20))
+        if how == "dropped":
+            scheme, _, authority = origin.partition("://")
+            code = f"""{RAW}
+outer = request(Scheme_{scheme.capitalize()}(), '{authority}', '/', Method_Post())
+body = outer.body()
+stream = body.write()
+future = outgoing_handler.handle(outer, None)
+for _ in range(3): stream.write(b'x' * min(stream.check_write(), 65536))
+future.__exit__(None, None, None)
+"""
+            guest.run(code)
+            assert ended(), "nothing but a handle of a body is left"
+        else:
+            if how == "cancel":
+                threading.Timer(0.5, lambda: stop.set(Cancelled("enough"))).start()
+            code = f"{FETCH}\nget('{origin}/', 'POST', b'x' * {20 << 20 if phase == 'request' else 4})"
+            with pytest.raises(Cancelled if how == "cancel" else TimedOut):
+                guest.run(code, seconds=60 if how == "cancel" else 1, stop=stop)
+            guest.instance.close()
+            assert ended()
+        done.set()
 
 
 # Names
