@@ -31,7 +31,6 @@ class InstanceSettings:
             take none. None for no bound; else the component has to be a metered one (`Engine.variant`).
         handles: resources of others, the host's among them, that it may hold at a time.
         host_calls: how often it may call what the host serves; None for no bound.
-        output_bytes: bytes that it may print; None for no bound.
         host: its side of the host, given to every function that the host serves it; None where it is served none.
         output: takes what it prints.
         quotes: whether an error quotes what the guest printed about its end.
@@ -42,7 +41,6 @@ class InstanceSettings:
     fuel: int | None = None
     handles: int = HANDLES
     host_calls: int | None = None
-    output_bytes: int | None = None
     host: Host | None = None
     output: Output | None = None
     quotes: bool = True

@@ -72,7 +72,7 @@ class Home:
             instance, printed = ready
             printed.given_to(visit.run)
             return instance
-        printed = Printed(self._names, visit.run)
+        printed = Printed(self._names, visit.run, self.node.limits.output)
         quotes, begun = not printed.hushed(visit.run), time.perf_counter()
         made = self._made(visit, printed, authority, quotes)
         if pool is not None:
@@ -83,13 +83,14 @@ class Home:
 
     def _ahead(self, frame: Frame, authority: Authority, quotes: bool) -> Ready:
         """An instance for a run that is to come."""
-        printed = Printed(self._names, None)
+        printed = Printed(self._names, None, self.node.limits.output)
         return self._made(frame, printed, authority, quotes), printed
 
     def _made(self, frame: Frame, printed: Printed, authority: Authority, quotes: bool) -> Instance:
         made = self.linker.instantiate(
             frame,
-            self._silent or self._settings(host=Session(authority, DESK), output=printed, quotes=quotes),
+            self._silent
+            or self._settings(host=Session(authority, DESK, self.node.limits.output), output=printed, quotes=quotes),
         )
         printed.instance = made
         self.store.watch(made)
@@ -179,7 +180,6 @@ def _bounds(limits: Limits) -> dict[str, Any]:
         "fuel": limits.fuel,
         "handles": limits.handles,
         "host_calls": limits.host_calls,
-        "output_bytes": limits.output,
     }
     return {name: limit for name, limit in found.items() if limit is not None}
 

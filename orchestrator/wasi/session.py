@@ -84,13 +84,15 @@ class Session:
     Arguments:
         authority: what the instance may reach.
         desk: who is told.
+        output: bytes that it may print in a run to the process's own output; None for no bound.
     """
 
-    def __init__(self, authority: Authority, desk: Desk | None = None) -> None:
+    def __init__(self, authority: Authority, desk: Desk | None = None, output: int | None = None) -> None:
         self.authority, self.stdio = authority, authority.stdio
         self.desk: Desk = desk or Nobody()
         self._decided = self.desk.decided
         self._instance: Instance | None = None
+        self._output, self._printed, self._printing = output, 0, 0
         self.clock_rule = f"grants.clock: {authority.clock.mode}"
         self.random_rule = f"grants.random: {authority.random.mode}"
         self.stdio_rule = f"grants.stdio: {authority.stdio}"
@@ -168,6 +170,20 @@ class Session:
     def _remaining(self) -> float:
         frame = self.frame
         return math.inf if frame is None else frame.remaining()
+
+    def printable(self, data: bytes) -> bytes:
+        """What of some output may still be printed in this run; that something is cut is told once."""
+        most = self._output
+        if most is None:
+            return data
+        began = self.desk.began(self.frame)
+        if began != self._printing:
+            self._printing, self._printed = began, 0
+        room = max(0, most - self._printed)
+        if len(data) > room and self._printed <= most:
+            self.told("stdio print", self.stdio, f"limits.output: {most} bytes", False)
+        self._printed += len(data)
+        return data[:room]
 
     def told(self, operation: str, subject: str, rule: str, allowed: bool = True) -> None:
         """Tells what was decided: see `Desk.decided`."""
