@@ -80,7 +80,7 @@ def _validate_requests(
         from orchestrator.capability import secrets
 
         found += secrets.validate(grants.secrets, node, where.at("secrets"))
-        found += found or tuple(_astray(grants, node, where.at("secrets")))
+        found = found or tuple(_astray(grants, node, where.at("secrets")))
     return found
 
 
