@@ -33,7 +33,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "expression": "A CEL expression is refused: its syntax, a name, a type, or the work it takes.",
         "fallback": "A fallback that cannot stand in: it runs nothing, gives another type, or leads in a circle.",
         "flow": "Untrusted content and private data meet in a node that can send.",
-        "flow-label": "`outbound` where only labels of data can stand: on an input, in a declassification.",
+        "flow-label": "`outbound` where only labels of data can stand: on an input, in `declassify`; too many labels.",
         "fuse-contract": "A rule that each crossing would have to stop for: on a fused edge, or `calls` of the run.",
         "fuse-node": "Nodes that cannot share a store: other grants, limits, lifetime or `bulk`; `each`; Python.",
         "fuse-return": "Calls come back into the store that fused nodes share while it is busy.",

@@ -21,6 +21,7 @@ from orchestrator.link.model import Flow
 from orchestrator.link.report import place_of_edge, place_of_node
 from orchestrator.manifest.model import (
     BUILT_IN,
+    MOST_LABELS,
     OUTBOUND,
     PRIVATE,
     UNTRUSTED,
@@ -168,6 +169,10 @@ def _check_names(work: Work) -> None:
         elif first.setdefault(label.name, label) is not label:
             message = f"there are two labels `{label.name}`"
             _error(work, "duplicate-name", message, label.where, f"label `{label.name}`", ("rename one",))
+    if len(manifest.labels) > MOST_LABELS:
+        message = f"there are {len(manifest.labels)} labels: at most {MOST_LABELS} can be declared"
+        where, place = manifest.labels[MOST_LABELS].where, f"pipeline `{manifest.name}`"
+        _error(work, "flow-label", message, where, place, ("use one for what goes the same ways",))
     for one in manifest.inputs:
         _known(work, one.labels, one.where.at("labels"), f"input `{one.name}`", "an input sends nothing")
     for node in manifest.nodes:
@@ -187,7 +192,7 @@ def _known(work: Work, labels: Iterable[str], where: Where, place: str, no_way_o
         if label == OUTBOUND and no_way_out:
             message = f"`{OUTBOUND}` is no label of what flows: {no_way_out}"
             _error(work, "flow-label", message, where.at(at), place, ("remove it",))
-        elif label not in known and not work.faulty("labels", label):
+        elif label not in known and not work.faulty("labels", label) and len(work.manifest.labels) <= MOST_LABELS:
             help_ = work.report.suggest(label, known, "its labels")
             _error(work, "unknown-label", f"the pipeline has no label `{label}`", where.at(at), place, help_)
 

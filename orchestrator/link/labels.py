@@ -16,6 +16,7 @@ from orchestrator.graph.flow import Passage, Seed
 from orchestrator.link.folders import Granted, shared
 from orchestrator.link.model import Flow, Sender
 from orchestrator.manifest.model import (
+    MOST_LABELS,
     OUTBOUND,
     PRIVATE,
     UNTRUSTED,
@@ -56,9 +57,9 @@ def flow_of(
 
 
 def sorts_of(manifest: Manifest) -> dict[str, Sort]:
-    """Every label that data can have, with what it stands for; of two declarations the first."""
+    """Every label that data can have, with what it stands for; of two declarations the first, of too many as well."""
     found: dict[str, Sort] = {UNTRUSTED: UNTRUSTED, PRIVATE: PRIVATE}
-    for label in manifest.labels:
+    for label in manifest.labels[:MOST_LABELS]:
         found.setdefault(label.name, label.sort)
     return found
 

@@ -74,6 +74,8 @@ PRIVATE: Sort = "private"
 OUTBOUND = "outbound"
 BUILT_IN = (UNTRUSTED, PRIVATE, OUTBOUND)
 """The labels that every pipeline has: content from outside, data that was granted, and a way out."""
+MOST_LABELS = 64
+"""How many a pipeline may declare: the check takes its time for each of them."""
 
 
 @dataclass(frozen=True, slots=True)

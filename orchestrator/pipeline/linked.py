@@ -65,7 +65,8 @@ class LinkedPipeline:
         """Runs the pipeline to its end.
 
         Arguments:
-            values, inputs: the inputs by name, in their Python forms; `values` for names that are no Python names.
+            values, inputs: the inputs by name, in their Python forms; `values` for names that are no Python names, or
+                are the other arguments' own.
             timeout: seconds, if less than the pipeline's own.
             traceparent: the W3C header of the caller, whose trace the run then belongs to.
             labels: by input, what it is taken for in this run, beside the labels that the pipeline gives it.

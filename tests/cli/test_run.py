@@ -277,6 +277,9 @@ def test_a_pipeline_that_is_refused_for_its_labels_is_drawn_and_the_command_fail
     assert "│ ! untrusted content and private data meet here, and it can send\n" in done.out
     assert "! carries untrusted\n" in done.out
     assert done.err.startswith("error[flow]: untrusted content and private data meet in `second`, which can send\n")
+    whole = command("graph", sender, "--json").json
+    assert whole.keys() == {"name", "vertices", "arcs", "error"}
+    assert [one["code"] for one in whole["error"]["diagnostics"]] == ["flow"]
     file = sender.parent / "refused.svg"
     assert command("graph", sender, "-o", file).code == 1
     assert "og-alarm" in file.read_text()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from orchestrator.capability import Operator
 from orchestrator.capability.narrowing import Narrowed
 from orchestrator.graph.flow import Seed
 from orchestrator.interface.types import STRING
@@ -14,6 +16,7 @@ from orchestrator.link.labels import MOST_CALLERS, flow_of
 from orchestrator.link.linker import Linking
 from orchestrator.link.model import LinkedGraph, LinkedNode
 from orchestrator.manifest.model import (
+    MOST_LABELS,
     CallEdge,
     DataEdge,
     Declassify,
@@ -28,6 +31,7 @@ from orchestrator.manifest.model import (
     Ref,
     Storage,
 )
+from tests.support.ceilings import ceiling
 from tests.support.link_worlds import linked, linking, reading, shown
 
 RUN = "run: test:worlds/steps.sure, args: {text: hi}"
@@ -583,6 +587,30 @@ def test_grants_that_a_node_was_given_in_place_of_its_own_are_what_counts() -> N
     manifest = Manifest("p", nodes=(Node("a", "step-both", grants=Grants(http=(Http("https://a.example/"),))),))
     assert [*flow_of(manifest).senders] == ["a"]
     assert [*flow_of(manifest, within={"a": Narrowed(Grants(), Limits())}).senders] == []
+
+
+def test_a_pipeline_with_very_many_labels_is_refused() -> None:
+    names = [f"l{at}" for at in range(MOST_LABELS + 1)]
+    node = Node("a", "step", run="test:worlds/steps.sure", args={"text": ""}, labels=tuple(names))
+    labels = tuple(Label(name, "private") for name in names)
+    assert shown(linking(Manifest("p", nodes=(node,), labels=labels))) == (
+        "error[flow-label]: there are 65 labels: at most 64 can be declared\n"
+        " --> pipeline `p`\n"
+        " = help: use one for what goes the same ways\n\n"
+    )
+    assert linking(Manifest("p", nodes=(replace(node, labels=tuple(names[1:])),), labels=labels[1:])).graph is not None
+
+
+def test_grants_that_a_ceiling_takes_give_no_label(tmp_path: Path) -> None:
+    limit = ceiling(tmp_path, "grants: {storage: [{path: docs}], http: [{url: 'https://b.example/**'}]}\n")
+    storage = Storage("docs", "/docs")
+    grants = Grants(storage=(storage,), http=(Http("https://a.example/**", optional=True), Http("https://b.example/")))
+    node = Node("a", "step-both", run="test:worlds/steps.sure", args={"text": ""}, grants=grants)
+    manifest = Manifest("p", nodes=(node,), folder=tmp_path)
+    (problem,) = linking(manifest, operator=Operator(ceilings=(limit,))).diagnostics
+    assert problem.causes[0] == "untrusted: `a` takes what `https://b.example/` answers (http)"
+    manifest = replace(manifest, nodes=(replace(node, grants=replace(grants, http=grants.http[:1])),))
+    assert labels(graph(linking(manifest, operator=Operator(ceilings=(limit,)))).nodes["a"]) == {"private"}
 
 
 def test_a_hostile_pipeline_is_checked_in_time_in_proportion_to_its_edges() -> None:
