@@ -3,7 +3,7 @@
 It imports WASI as any compiler's output does, and exports `bench:guest/host`, each function of it `func(times: u32) ->
 u32`, which gives how often all went well:
 
-    allowed, denied   reads the link `link`, or `../link`, in the first folder that it is granted
+    allowed, denied   asks what `file` is, or `../file`, in the first folder that it is granted
     print             prints a line of twenty bytes
     small, large      reads a file of the first folder: a hundred bytes of `small`, or all of `large`, a megabyte
 """
@@ -22,8 +22,11 @@ _ERRORS = (
     "not-directory", "not-empty", "not-recoverable", "unsupported", "no-tty", "no-such-device", "overflow",
     "not-permitted", "pipe", "read-only", "invalid-seek", "text-file-busy", "cross-device",
 )  # fmt: skip
-_DATA = b"link../linksmall\0\0\0large" + LINE
-"""What lies at 256 in the guest's memory: `link` at 256, `../link` at 260, `small` at 267, `large` at 275, the line at
+_KINDS = (
+    "unknown", "block-device", "character-device", "directory", "fifo", "symbolic-link", "regular-file", "socket",
+)  # fmt: skip
+_DATA = b"file../filesmall\0\0\0large" + LINE
+"""What lies at 256 in the guest's memory: `file` at 256, `../file` at 260, `small` at 267, `large` at 275, the line at
 280."""
 _FILES = ("small", 267, SMALL), ("large", 275, LARGE)
 
@@ -64,8 +67,14 @@ def wasi(version: str = "0.2.3") -> str:
             "read", "write", "file-integrity-sync", "data-integrity-sync", "requested-write-sync", "mutate-directory"
         )
     })) (export "descriptor-flags" (type $f (eq $f')))
-    (export "[method]descriptor.readlink-at" (func (param "self" (borrow $d)) (param "path" string)
-      (result (result string (error $c)))))
+    (type $t' (enum {_flags(*_KINDS)})) (export "descriptor-type" (type $t (eq $t')))
+    (type $w' (record (field "seconds" u64) (field "nanoseconds" u32))) (export "datetime" (type $w (eq $w')))
+    (type $s' (record (field "type" $t) (field "link-count" u64) (field "size" u64)
+      (field "data-access-timestamp" (option $w)) (field "data-modification-timestamp" (option $w))
+      (field "status-change-timestamp" (option $w))))
+    (export "descriptor-stat" (type $s (eq $s')))
+    (export "[method]descriptor.stat-at" (func (param "self" (borrow $d)) (param "path-flags" $p)
+      (param "path" string) (result (result $s (error $c)))))
     (export "[method]descriptor.open-at" (func (param "self" (borrow $d)) (param "path-flags" $p)
       (param "path" string) (param "open-flags" $o) (param "flags" $f) (result (result (own $d) (error $c)))))
     (export "[method]descriptor.read" (func (param "self" (borrow $d)) (param "length" u64) (param "offset" u64)
@@ -90,8 +99,7 @@ def wasi(version: str = "0.2.3") -> str:
     (memory (core memory $libc "memory"))))
   (core func $folders (canon lower (func $pre "get-directories")
     (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
-  (core func $link (canon lower (func $fs "[method]descriptor.readlink-at")
-    (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
+  (core func $stat (canon lower (func $fs "[method]descriptor.stat-at") (memory (core memory $libc "memory"))))
   (core func $open (canon lower (func $fs "[method]descriptor.open-at") (memory (core memory $libc "memory"))))
   (core func $read (canon lower (func $fs "[method]descriptor.read")
     (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
@@ -104,7 +112,7 @@ def wasi(version: str = "0.2.3") -> str:
     (import "w" "end" (func $end (param i32)))
     (import "w" "write" (func $write (param i32 i32 i32 i32)))
     (import "w" "folders" (func $folders (param i32)))
-    (import "w" "link" (func $link (param i32 i32 i32 i32)))
+    (import "w" "stat" (func $stat (param i32 i32 i32 i32 i32)))
     (import "w" "open" (func $open (param i32 i32 i32 i32 i32 i32 i32)))
     (import "w" "read" (func $read (param i32 i64 i64 i32)))
     (import "w" "close" (func $close (param i32)))
@@ -112,8 +120,8 @@ def wasi(version: str = "0.2.3") -> str:
       (call $reset) (call $folders (i32.const 16))
       (if (i32.eqz (i32.load (i32.const 20))) (then unreachable))
       (i32.load (i32.load (i32.const 16))))
-    {_LINK.format(name="allowed", at=256, size=4, want=0)}
-    {_LINK.format(name="denied", at=260, size=7, want=1)}
+    {_STAT.format(name="allowed", at=256, size=4, want=0)}
+    {_STAT.format(name="denied", at=260, size=7, want=1)}
     (func (export "print") (param $n i32) (result i32)
       (local $s i32) (local $well i32)
       (local.set $s (call $get))
@@ -127,20 +135,20 @@ def wasi(version: str = "0.2.3") -> str:
     {reads})
   (core instance $m (instantiate $m (with "libc" (instance $libc)) (with "w" (instance
     (export "get" (func $get)) (export "end" (func $end)) (export "write" (func $write))
-    (export "folders" (func $folders)) (export "link" (func $link)) (export "open" (func $open))
+    (export "folders" (func $folders)) (export "stat" (func $stat)) (export "open" (func $open))
     (export "read" (func $read)) (export "close" (func $close))))))
   {exports}
   (instance $out {listed})
   (export "{INTERFACE}" (instance $out)))"""
 
 
-_LINK = """
+_STAT = """
     (func (export "{name}") (param $n i32) (result i32)
       (local $d i32) (local $well i32)
       (local.set $d (call $first))
       (loop $more
         (call $reset)
-        (call $link (local.get $d) (i32.const {at}) (i32.const {size}) (i32.const 32))
+        (call $stat (local.get $d) (i32.const 0) (i32.const {at}) (i32.const {size}) (i32.const 32))
         (local.set $well (i32.add (local.get $well) (i32.eq (i32.load8_u (i32.const 32)) (i32.const {want}))))
         (local.set $n (i32.sub (local.get $n) (i32.const 1)))
         (br_if $more (local.get $n)))

@@ -1,9 +1,10 @@
 """What a call of the host costs a guest, with its policy and its event and without, in microseconds.
 
-`stock`, `bare`, `allow` and `deny` are one function of the standard's, `descriptor.readlink-at`: a handle and a text
-in, a text or a typed error out. Each really reads the link, but for `deny`, which is refused since the path leads out
-of the folder. `stock` serves it with wasmtime-py as its users do; `bare` is this engine's way without asking or telling
-anybody; `allow` and `deny` are a run of a pipeline with a grant, each call an event that a recorder takes.
+`stock`, `bare`, `allow` and `deny` are one function of the standard's, `descriptor.stat-at`, the one that programs call
+most: a handle, flags and a text in, a record or a typed error out. Each really asks the system, but for `deny`, which
+is refused since the path leads out of the folder. `stock` serves it with wasmtime-py as its users do; `bare` is this
+engine's way without asking or telling anybody; `allow` and `deny` are a run of a pipeline with a grant, each call an
+event that a recorder takes.
 
 `print`, `read_small` and `read_1mb` are the same runs, of a line of twenty bytes, captured, and of files; `builtin_…`
 is wasmtime's own WASI, which prints into a file and tells nobody.
@@ -35,7 +36,7 @@ def run(effort: Effort = FULL) -> dict[str, object]:
     """The medians of each way, and the ratios that matter."""
     with own_engine() as engine, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "link").symlink_to("target")
+        (folder / "file").write_text("file")
         (folder / "small").write_bytes(b"s" * SMALL)
         (folder / "large").write_bytes(bytes(LARGE))
         makers: dict[str, Maker] = {
@@ -77,6 +78,19 @@ def _run(engine: Engine, folder: Path, function: str, stack: ExitStack) -> Way:
     return lambda times: linked.run(times=times)
 
 
+def _told(found: os.stat_result) -> dict[str, Any]:
+    """What is told of a file, as the host tells it of one that can only be read by who has no clock."""
+    seconds, nanoseconds = divmod(found.st_mtime_ns, 10**9)
+    return {
+        "type": "regular-file",
+        "link-count": found.st_nlink,
+        "size": found.st_size,
+        "data-access-timestamp": None,
+        "data-modification-timestamp": {"seconds": seconds, "nanoseconds": nanoseconds},
+        "status-change-timestamp": None,
+    }
+
+
 class _Folder(HostResource):
     __slots__ = ()
 
@@ -102,7 +116,9 @@ def _bare(engine: Engine, folder: Path, stack: ExitStack) -> Way:
         "wasi:filesystem/preopens": {"get-directories": lambda _host: [(_Folder(), "/data")]},
         "wasi:filesystem/types": {
             **tables()["wasi:filesystem/types"],
-            "[method]descriptor.readlink-at": lambda _host, _folder, path: os.readlink(path, dir_fd=fd),
+            "[method]descriptor.stat-at": lambda _host, _folder, _how, path: _told(
+                os.stat(path, dir_fd=fd, follow_symlinks=False)
+            ),
         },
     }
     for item in component.world.imports:
@@ -134,16 +150,22 @@ def _stock(folder: Path, stack: ExitStack) -> Way:
             _stand_ins(root, cm)
             with root.add_instance("wasi:filesystem/types@0.2.3") as files:
                 files.add_resource("descriptor", cm.ResourceType.host(1), lambda _store, _number: None)
-                files.add_func("[method]descriptor.readlink-at", read)
+                files.add_func("[method]descriptor.stat-at", stat)
                 files.add_func("[method]descriptor.open-at", _never)
                 files.add_func("[method]descriptor.read", _never)
             with root.add_instance("wasi:filesystem/preopens@0.2.3") as folders:
                 folders.add_resource("descriptor", cm.ResourceType.host(1), lambda _store, _number: None)
                 folders.add_func("get-directories", lambda _store: [(cm.ResourceHost.own(1, 1), "/data")])
 
-    def read(store: Any, folder: Any, path: str) -> Any:
+    def stat(store: Any, folder: Any, _how: object, path: str) -> Any:
         folder.to_host(store)  # a handle that is left alone ends the guest
-        return cm.Variant("ok", os.readlink(path, dir_fd=fd))
+        return record(_told(os.stat(path, dir_fd=fd, follow_symlinks=False)))
+
+    def record(fields: dict[str, Any]) -> Any:
+        made = cm.Record()
+        for name, value in fields.items():
+            setattr(made, name, record(value) if isinstance(value, dict) else value)
+        return made
 
     return _looped("allowed", define)
 

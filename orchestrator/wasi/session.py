@@ -187,4 +187,5 @@ class Session:
 
     def told(self, operation: str, subject: str, rule: str, allowed: bool = True) -> None:
         """Tells what was decided: see `Desk.decided`."""
-        self._decided(self.frame, operation, subject, rule, allowed)
+        instance = self._instance
+        self._decided(None if instance is None else instance.frame, operation, subject, rule, allowed)
