@@ -36,7 +36,9 @@ def test_seeded_numbers_repeat_with_their_seed(attack: Attack) -> None:
 
 
 def test_an_instance_has_one_seed(attack: Attack) -> None:
-    code = "from wit_world.imports import insecure_seed as s\nresult = [list(s.insecure_seed()), list(s.insecure_seed())]"
+    code = (
+        "from wit_world.imports import insecure_seed as s\nresult = [list(s.insecure_seed()), list(s.insecure_seed())]"
+    )
     one, again = attack(_numbers("secure")).run(code)
     assert one == again != attack(_numbers("secure")).run(code)[0]
 
