@@ -202,10 +202,11 @@ class Descriptor(HostResource):
         flags: its rights, as the standard names them.
     """
 
-    __slots__ = ("fd", "flags", "is_folder", "opened", "path", "root")
+    __slots__ = ("_within", "fd", "flags", "is_folder", "opened", "path", "root")
 
     def __init__(self, opened: Opened, path: str, flags: frozenset[str], is_folder: bool) -> None:
         self.opened, self.path, self.flags, self.is_folder = opened, path, flags, is_folder
+        self._within = f"{path.rstrip('/')}/"
         self.root, self.fd = opened.root, opened.fd
 
     def drop(self, frame: Frame | None = None) -> None:
@@ -214,7 +215,7 @@ class Descriptor(HostResource):
 
     def below(self, path: str) -> str:
         """A path beneath it, for events: cut, for a guest may write it as long as it likes."""
-        return self.path if path == "." else f"{self.path.rstrip('/')}/{path[:LONGEST]}"[:LONGEST]
+        return self.path if path == "." else f"{self._within}{path[:LONGEST]}"[:LONGEST]
 
     def needs(self, right: str, operation: str, path: str = ".") -> None:
         """Refuses what the descriptor has no right to."""
