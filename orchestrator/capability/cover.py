@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 SHORTEST = 8
 """Characters of a secret: covering a shorter one would cover half of every answer, and show which half."""
-_HEAD = 4
-"""Bytes by which the beginning of a form is looked for."""
+_PRINTABLE = bytes(range(0x20, 0x7F))
 _KEPT_BY_SCRIPTS = ("!'()*", "!'()*;/?:@&=+$,#")
 """What `encodeURIComponent` and `encodeURI` leave as it is."""
 
@@ -40,6 +39,8 @@ class Cover:
                 self._shown.setdefault(form.lower(), f"[secret {rule.name}]".encode())
         self._longest = sorted(self._shown, key=len, reverse=True)
         self._pattern = re.compile(b"|".join(map(re.escape, self._longest)), re.IGNORECASE)
+        self._letters = _PRINTABLE + b"".join(self._longest)
+        self._most = 1 << len(max(self._longest, key=len, default=b"")).bit_length()
         self.is_needed = bool(self._shown)
         """Whether there is anything to cover."""
 
@@ -65,37 +66,30 @@ class Cover:
 
     def split(self, data: bytes) -> tuple[bytes, bytes]:
         """What of a stream can be handed on, covered, and what has to wait for what follows it."""
-        lower, at = data.lower(), 0
+        at, end = 0, self._end(data)
         done: list[bytes] = []
-        if not any(form in lower for form in self._longest):
-            begins = self._begins(lower, 0)
-            return data[:begins], data[begins:]
-        while True:
-            begins = self._begins(lower, at)
-            found = self._pattern.search(data, at)
-            if found is None or found.start() >= begins:
-                return b"".join([*done, data[at:begins]]), data[begins:]
+        for found in self._pattern.finditer(data) if self.is_in(data) else ():
+            if found.start() >= end:
+                break
             done += [data[at : found.start()], self._replaced(found)]
             at = found.end()
+        end = max(at, end)
+        return b"".join([*done, data[at:end]]), data[end:]
 
-    def _begins(self, lower: bytes, start: int) -> int:
-        """The first place from which the rest could be the beginning of something to cover."""
-        return min((_begins(form, lower, start) for form in self._longest), default=len(lower))
+    def _end(self, data: bytes) -> int:
+        """Where what waits begins: it could be the beginning of a secret by its characters and its length alone.
 
-
-def _begins(form: bytes, lower: bytes, start: int) -> int:
-    """The first place from which the rest is a beginning of the form; the end where there is none."""
-    end = len(lower)
-    at = max(start, end - len(form) + 1)
-    while (at := lower.find(form[:_HEAD], at)) >= 0:
-        if form.startswith(lower[at:]):
-            return at
-        at += 1
-    return next((at for at in range(max(start, end - _HEAD + 1), end) if form.startswith(lower[at:])), end)
+        Whether it is one plays no part. Who has a server say what it likes would see by what comes at once and what
+        does not how far that is right, and find a secret out letter by letter.
+        """
+        last = data[-self._most :]
+        return len(data) - len(last) + len(last.rstrip(self._letters))
 
 
 class Covering:
-    """Covers secrets in what passes by, wherever it is cut into parts; holds no more than the longest form.
+    """Covers secrets in what passes by, wherever it is cut into parts; holds no more than twice the longest form.
+
+    What ends with the end of a line, or anything else that is in no secret, is handed on at once.
 
     Arguments:
         cover: the secrets.
@@ -107,7 +101,7 @@ class Covering:
         self._cover, self._held = cover, b""
 
     def part(self, data: bytes) -> bytes:
-        """The next part, covered; what may be the beginning of a secret is held back."""
+        """The next part, covered; what could be the beginning of some secret is held back, whether or not it is."""
         if not self._cover.is_needed:
             return data
         done, self._held = self._cover.split(self._held + data)

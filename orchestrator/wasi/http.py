@@ -17,6 +17,7 @@ from orchestrator.errors import Trapped
 from orchestrator.interface.values import Variant
 from orchestrator.wasi._fields import Fields, received
 from orchestrator.wasi._kept import Share
+from orchestrator.wasi._pipe import ROOM
 from orchestrator.wasi._requests import TOKEN, Asked, NotAllowed, Running, Times, TooLarge, TooMany, begin, error_of
 from orchestrator.wasi.streams import Error, InputStream, OutputStream, closed, failed
 from orchestrator.wasi.waiting import Pollable
@@ -45,9 +46,10 @@ def _once(taken: bool) -> None:
 class Request(HostResource):
     """A request that is being put together."""
 
-    __slots__ = ("authority", "body", "body_taken", "headers", "method", "scheme", "target")
+    __slots__ = ("_share", "authority", "body", "body_taken", "headers", "method", "scheme", "target")
 
     def __init__(self, keeper: Keeper, headers: Fields) -> None:
+        self._share = Share(keeper)
         self.headers = headers
         headers.is_fixed = True
         self.method = Variant("get")
@@ -56,6 +58,11 @@ class Request(HostResource):
         self.target: str | None = None
         self.body = Body(keeper, _length(headers))
         self.body_taken = False
+
+    def is_for(self, *, authority: str | None, target: str | None) -> None:
+        """Says where it goes: as much as that takes is counted."""
+        self._share.set((len(authority or "") + len(target or "")) * _OF_A_CHARACTER)
+        self.authority, self.target = authority, target
 
 
 class Body(HostResource):
@@ -72,6 +79,7 @@ class Body(HostResource):
 
     def __init__(self, keeper: Keeper, length: int | None) -> None:
         self._share = Share(keeper)
+        self._share.set(_OF_A_MESSAGE)
         self.length, self.written = length, 0
         self.most: int | None = None
         self.pipe: Pipe | None = None
@@ -93,7 +101,7 @@ class Body(HostResource):
             self.abort(Variant("HTTP-request-body-size", self.written))
             raise failed(f"the body is larger than {self.most} bytes", Variant("HTTP-request-body-size", self.written))
         if self.pipe is None:
-            self._share.set(len(self.waits) + len(data))
+            self._share.set(_OF_A_MESSAGE + len(self.waits) + len(data))
             self.waits += data
         else:
             self.pipe.put(data)
@@ -129,6 +137,8 @@ class Body(HostResource):
 
 _EARLY = 64 << 10
 """Bytes of a body that are kept until its request is handed over."""
+_OF_A_MESSAGE, _OF_A_CHARACTER = 1024, 4
+"""Bytes that a request or an answer of the guest's takes beside its headers and body; that a text takes at most."""
 
 
 class _BodyStream(OutputStream):
@@ -310,10 +320,11 @@ class Incoming(HostResource):
 
 
 class _IncomingStream(InputStream):
-    __slots__ = ("_pipe",)
+    __slots__ = ("_pipe", "_running")
 
     def __init__(self, running: Running) -> None:
-        self._pipe = running.exchange.incoming
+        # A pipe leads to its exchange: whoever has one is counted for what the host keeps of that.
+        self._running, self._pipe = running, running.exchange.incoming
 
     def read(self, session: Session, size: int) -> bytes:
         """What has come."""
@@ -328,8 +339,10 @@ class _IncomingStream(InputStream):
 
     def pollable(self) -> Pollable:
         """Ready when something came, or nothing will."""
-        pipe = self._pipe
-        return Pollable(lambda: pipe.is_ready)
+        return Pollable(self._is_ready)
+
+    def _is_ready(self) -> bool:
+        return self._pipe.is_ready
 
 
 class Trailers(HostResource):
@@ -342,11 +355,9 @@ class Trailers(HostResource):
 
     def get(self, keeper: Keeper) -> dict[str, Any] | None:
         """None while the body has not ended; then them, once."""
-        pipe = self.running.exchange.incoming
-        if not pipe.ended:
-            while pipe.take(1 << 20):  # what is left of the body is not wanted, and in the way
-                pass
+        if not self.is_ready():
             return None
+        pipe = self.running.exchange.incoming
         if self.taken:
             return {"err": None}
         self.taken = True
@@ -357,10 +368,10 @@ class Trailers(HostResource):
         return {"ok": {"ok": Fields(keeper, trailers, is_fixed=True) if trailers else None}}
 
     def is_ready(self) -> bool:
-        """Whether `get` gives something; what is left of the body is passed over."""
+        """Whether `get` gives something; what came of the rest of the body is not wanted, and in the way."""
         pipe = self.running.exchange.incoming
-        while not pipe.ended and pipe.take(1 << 20):
-            pass
+        if not pipe.ended:
+            pipe.take(ROOM)
         return pipe.ended
 
     def drop(self, frame: Frame | None = None) -> None:
@@ -393,7 +404,7 @@ def _set_method(_session: Session, request: Request, method: Variant) -> None:
 def _set_target(_session: Session, request: Request, target: str | None) -> None:
     if target is not None and not _TARGET.fullmatch(target):
         raise Refused(None)
-    request.target = target
+    request.is_for(authority=request.authority, target=target)
 
 
 def _set_scheme(_session: Session, request: Request, scheme: Variant | None) -> None:
@@ -408,7 +419,7 @@ def _set_authority(_session: Session, request: Request, authority: str | None) -
             urls.of_parts("http", authority, "/")
         except NotAnAddress:
             raise Refused(None) from None
-    request.authority = authority
+    request.is_for(authority=authority, target=request.target)
 
 
 def _headers(session: Session, message: Request | OutgoingResponse) -> Fields:

@@ -76,7 +76,23 @@ def test_a_secret_of_one_letter_is_found_wherever_it_is_cut() -> None:
     assert found == b"[secret S0][secret S0]aaaa"
 
 
-def test_what_is_held_back_is_shorter_than_the_longest_form() -> None:
+@pytest.mark.parametrize("form", [VALUE, VALUE.encode().hex(), urllib.parse.quote(VALUE, safe=""), "x" * len(VALUE)])
+def test_what_comes_at_once_does_not_tell_how_much_of_a_secret_was_guessed(form: str) -> None:
+    """Else who has a server say what it likes would find a secret out letter by letter."""
+    for size in range(1, len(form)):
+        right, wrong = cover_of(VALUE).stream(), cover_of(VALUE).stream()
+        assert right.part(form[:size].encode()) == wrong.part(f"{form[: size - 1]}~".encode()) == b""
+
+
+def test_what_ends_with_its_line_comes_at_once() -> None:
+    stream = cover_of(VALUE).stream()
+    for event in (b'data: {"a": 1}\n\n', b"\r\n", "caf\u00e9".encode()):
+        assert stream.part(event) == event
+    assert stream.part(b"no end") == b""
+    assert stream.part(b" yet\n") == b"no end yet\n"
+
+
+def test_what_is_held_back_is_not_much_longer_than_the_longest_form() -> None:
     stream, value = cover_of("k" * 50).stream(), b"k" * 49
     assert stream.part(value) == b""
     given = sum(len(stream.part(b"k" * 10_000)) for _ in range(10))
