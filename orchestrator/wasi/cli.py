@@ -8,17 +8,23 @@ from __future__ import annotations
 import os
 import re
 import select
+import threading
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.wasi._codes import code_of
 from orchestrator.wasi.streams import InputStream, OutputStream, closed, failed
-from orchestrator.wasi.waiting import Pollable
+from orchestrator.wasi.waiting import LOOK, Pollable
 
 if TYPE_CHECKING:
     from orchestrator.wasi.session import Session
 
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
 """What moves a terminal's cursor, hides text or answers for its user; a tab and a new line do not."""
+
+_AT_ONCE = 4096
+"""Bytes that whoever reads what is printed takes for certain where they take any."""
+_READING, _PRINTING = threading.Lock(), threading.Lock()
+"""Held from a look at whether the process's own input or output would block to its use: all instances share them."""
 
 
 class _Nothing(InputStream):
@@ -36,10 +42,11 @@ class _Inherited(InputStream):
     __slots__ = ()
 
     def read(self, session: Session, size: int) -> bytes:
-        if not _has_input():
-            return b""
         try:
-            data = os.read(0, size)
+            with _READING:
+                if not _has_input():
+                    return b""
+                data = os.read(0, size)
         except OSError as problem:
             raise failed(problem.strerror or "standard input cannot be read", code_of(problem)) from None
         if not data:
@@ -98,10 +105,26 @@ class _Printed(_Output):
         number, shown = 1 if self._stream == "stdout" else 2, session.printable(data)
         try:
             view = memoryview(_CONTROLS.sub(b"?", shown) if os.isatty(number) else shown)
-            while view:
-                view = view[os.write(number, view) :]
+            while view := view[_print(number, view) :]:
+                session.waiting.check()
         except OSError as problem:
             raise failed(problem.strerror or f"{self._stream} cannot be written", code_of(problem)) from None
+
+
+def _print(number: int, data: memoryview) -> int:
+    """Prints some of it, and waits a little where nobody takes any; how much."""
+    with _PRINTING:
+        if _has_room(number, 0):
+            return os.write(number, data[:_AT_ONCE])
+    _has_room(number, LOOK)
+    return 0
+
+
+def _has_room(number: int, seconds: float) -> bool:
+    try:
+        return bool(select.select([], [number], [], seconds)[1])
+    except (OSError, ValueError):  # it is closed: writing says so
+        return True
 
 
 _OUTPUTS = {"captured": _Captured, "inherit": _Printed, "none": _Silent}

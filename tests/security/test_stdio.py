@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import pty
+import threading
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator.capability import Authority
+from orchestrator.engine import Stop
+from orchestrator.errors import Cancelled, TimedOut
+from orchestrator.wasi import Session, cli
 from tests.security.conftest import Attack
 
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\r\x08\x7f\x9b31m"
@@ -69,6 +75,88 @@ except Err as refused:
         os.dup2(kept, 0)
         os.close(kept)
         os.close(folder)
+
+
+@pytest.mark.parametrize("how", ["deadline", "cancel"])
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_output_that_nobody_takes_keeps_no_guest(attack: Attack, stream: str, how: str) -> None:
+    """The other end of a pipe may be slow, or stopped."""
+    number, (takes, gives), stop, taken = {"stdout": 1, "stderr": 2}[stream], os.pipe(), Stop(), list[int]()
+    late = threading.Timer(10, lambda: taken.append(_drained(takes)))
+    guest, seconds = attack(Authority(stdio="inherit")), 60 if how == "cancel" else 0.3
+    late.start()
+    if how == "cancel":
+        threading.Timer(0.3, lambda: stop.set(Cancelled("enough"))).start()
+    kept = os.dup(number)
+    try:
+        os.dup2(gives, number)
+        with pytest.raises(Cancelled if how == "cancel" else TimedOut):
+            guest.run(f"sys.{stream}.write('x' * 1_000_000)", seconds=seconds, stop=stop)
+    finally:
+        os.dup2(kept, number)
+        for each in (kept, gives):
+            os.close(each)
+        late.cancel()
+        late.join()
+    assert not taken, "it was kept until somebody took what it printed"
+    _drained(takes)
+
+
+def _drained(end: int) -> int:
+    """Takes what is in a pipe, until nobody has its other end any more; how much there was."""
+    size = 0
+    with suppress(OSError), open(end, "rb") as file:
+        while data := file.read(1 << 16):
+            size += len(data)
+    return size
+
+
+def test_output_that_is_taken_slowly_arrives_whole(attack: Attack) -> None:
+    takes, gives = os.pipe()
+    kept, taken = os.dup(1), list[int]()
+    reader = threading.Thread(target=lambda: taken.append(_drained(takes)))
+    try:
+        os.dup2(gives, 1)
+        os.close(gives)
+        threading.Timer(0.3, reader.start).start()
+        attack(Authority(stdio="inherit")).run("sys.stdout.write('x' * 1_000_000)")
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+    reader.join(20)
+    assert taken == [1_000_000]
+
+
+def test_of_two_that_read_the_process_s_own_input_none_waits_for_what_the_other_took(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There is something to read for both, then one of them reads it, and nobody could end the other."""
+    kept, (takes, gives), both, read = os.dup(0), os.pipe(), threading.Barrier(2), list[bytes]()
+    has_input = cli._has_input
+
+    def look() -> bool:
+        found = has_input()
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.3)
+        return found
+
+    monkeypatch.setattr(cli, "_has_input", look)
+    get = cli.INTERFACES["wasi:cli/stdin"]["get-stdin"]
+    session: Any = Session(Authority(stdio="inherit"))
+    try:
+        os.dup2(takes, 0)
+        os.write(gives, b"once")
+        threads = [threading.Thread(target=lambda: read.append(get(session).read(session, 100))) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(5)
+        assert sorted(read) == [b"", b"once"]
+    finally:
+        os.write(gives, b"the end")
+        os.dup2(kept, 0)
+        for end in (kept, takes, gives):
+            os.close(end)
 
 
 def test_writing_more_than_a_stream_takes_ends_the_guest_alone(attack: Attack) -> None:
