@@ -340,10 +340,16 @@ class Rooms:
         if closed:
             instance.close()
 
-    def close(self) -> None:
-        """Ends every instance of the run; one in which a guest still runs, when that guest returns."""
+    def close(self, run: Run) -> None:
+        """Ends every instance of the run; one in which a guest still runs, when that guest returns.
+
+        What the run began in an instance that outlives it ends too.
+        """
         with self._lock:
             self._closed = True
             every, self._all = self._all, []
         for instance in every:
             instance.close()
+        for home, instance in list(self.instances.items()):
+            if home.lifetime == "session" and isinstance(instance.host, Session):
+                instance.host.end_run(lambda frame: isinstance(frame, Visit) and frame.run is run)

@@ -263,7 +263,7 @@ class Program:
             detail["error"] = detail["error_type"] = type(problem).__name__
             raise
         finally:
-            run.rooms.close()
+            run.rooms.close(run)
             run.end(decision, detail)
 
     def can_run_here(self) -> bool:

@@ -37,6 +37,7 @@ WASTE, WASTE_A_BYTE = 2 << 20, 8
 CONNECT, FIRST_BYTE, BETWEEN_BYTES = 30.0, 120.0, 60.0
 """Seconds, where nobody says."""
 _LOOK = 1.0
+_UNWANTED = "nobody waits for the answer"
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -134,19 +135,21 @@ class Exchange:
     def start(self) -> bool:
         """Begins; whether it does: not when it was cancelled before, nor when the host has no thread left."""
         try:
-            if self.is_cancelled:
-                raise RuntimeError("nobody waits for the answer")
-            self.thread.start()
+            if not self.is_cancelled:
+                self.thread.start()
+                return True
         except RuntimeError as problem:
             self._fail(Variant("internal-error", str(problem)), str(problem))
-            self._end()
-            return False
-        return True
+        self._end()
+        return False
 
     def cancel(self) -> None:
         """Ends it; nobody wants the answer any more."""
         self.is_cancelled = True
         self.incoming.abandon()
+        if self.thread.ident is None:
+            self._fail(Variant("connection-terminated"), _UNWANTED)
+            self._end()
         self._changed()
 
     def _changed(self) -> None:
@@ -191,7 +194,7 @@ class Exchange:
     def left(self, seconds: float) -> float:
         """Seconds that a step may take: so many, or what is left of the whole."""
         if self.is_cancelled:
-            raise Failed(Variant("connection-terminated"), "nobody waits for the answer")
+            raise Failed(Variant("connection-terminated"), _UNWANTED)
         if self._limit is None:
             return seconds
         left = self._limit - time.monotonic()

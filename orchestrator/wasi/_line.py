@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 if TYPE_CHECKING:
+    from orchestrator.engine.frame import Frame
     from orchestrator.wasi._exchange import Exchange
     from orchestrator.wasi._requests import Running
 
@@ -36,8 +38,8 @@ class Line:
 
     def join(self, running: Running) -> None:
         """One more, which begins now or when it is its turn."""
-        self._kept.add(running)
         with self._lock:
+            self._kept.add(running)
             self._waiting.append(running.exchange)
         self._move_up()
 
@@ -57,6 +59,15 @@ class Line:
         with self._lock:
             self._talking.discard(exchange)
         self._move_up()
+
+    def end(self, is_of: Callable[[Frame | None], bool]) -> None:
+        """Ends those that were begun in certain stays, from any thread; who has something of one is told so."""
+        with self._lock:
+            ended = [running for running in self._kept if is_of(running.frame)]
+            gone = {running.exchange for running in ended}
+            self._waiting = deque(exchange for exchange in self._waiting if exchange not in gone)
+        for running in ended:
+            running.cancel()
 
     def close(self) -> None:
         """Ends all of them."""

@@ -115,6 +115,15 @@ class Session:
         if self.authority.preopens:
             self.files.close()
 
+    def end_run(self, is_of: Callable[[Frame | None], bool]) -> None:
+        """Ends what goes on by itself of a run that is over, from any thread: nothing of it is seen any more.
+
+        Arguments:
+            is_of: whether a stay was one of the run.
+        """
+        if self.authority.http:
+            self.line.end(is_of)
+
     @cached_property
     def clock(self) -> Clock:
         """The guest's clock."""

@@ -16,6 +16,7 @@ from orchestrator.engine.stack import has_frames
 from orchestrator.runtime import homes
 from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.interrupts import only_interrupts
+from orchestrator.runtime.run import Run
 from orchestrator.runtime.visit import Visit
 from tests.behaviour.stories import play
 from tests.support.goldens import PROJECT
@@ -134,9 +135,9 @@ def test_an_interrupt_while_instances_are_freed_waits_for_that(
 ) -> None:
     close = homes.Rooms.close
 
-    def interrupted(rooms: homes.Rooms) -> None:
+    def interrupted(rooms: homes.Rooms, run: Run) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        close(rooms)
+        close(rooms, run)
 
     monkeypatch.setattr(homes.Rooms, "close", interrupted)
     pipeline = Pipeline("one").input("n", "u32").node("it", numbers, run=f"{NUM}.double").data("inputs.n", "it")
