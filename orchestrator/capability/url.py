@@ -15,6 +15,8 @@ from orchestrator.diagnostics import printable
 PORTS = {"http": 80, "https": 443}
 LONGEST = 8192
 """Characters of a whole address."""
+_SHOWN = 1024
+"""Characters of an address that is told: a guest may be denied a hundred thousand long ones."""
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PATH = _UNRESERVED | frozenset("!$&'()*+,;=:@/")
 _QUERY = _PATH | frozenset("?[]")
@@ -66,8 +68,9 @@ class Url:
 
     @property
     def shown(self) -> str:
-        """The address without its query, in which secrets are put."""
-        return f"{self.origin}{self.path}"
+        """The address as it is told: without its query, in which secrets are put, and cut where it is long."""
+        whole = f"{self.origin}{self.path}"
+        return whole if len(whole) <= _SHOWN else f"{whole[:_SHOWN]}\u2026"
 
     def __str__(self) -> str:
         return f"{self.origin}{self.target}"

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 class _Desk:
-    """See `orchestrator.wasi.session.Desk`. Knows all by the stay, so that one serves every instance."""
+    """See `orchestrator.wasi.session.Desk`. Knows all by the stay, so that one serves every instance.
+
+    Of a node whose edges redact something it tells which power was used and which grant decided, and nothing that the
+    guest may have written: why something is denied, or failed, can quote that as the subject does.
+    """
 
     @staticmethod
     def decided(frame: Frame | None, operation: str, subject: str, rule: str, allowed: bool) -> None:
@@ -24,6 +28,7 @@ class _Desk:
         run = frame.run
         if run.program.hushed and frame.node in run.program.hushed:
             subject = HIDDEN
+            operation, rule = (operation, rule) if allowed else (_hushed(operation), rule.partition(": ")[0])
         run.record(
             (
                 "access", run.epoch + time.perf_counter_ns(), 0, run.id, run.span(), frame.span, frame.node, "",
@@ -41,6 +46,8 @@ class _Desk:
         run = frame.run
         if run.program.hushed and frame.node in run.program.hushed:
             subject = HIDDEN
+            if "error" in detail:
+                detail["error"] = detail["error"].partition(": ")[0]
         took = max(1, time.perf_counter_ns() - began)
         run.record(
             (
@@ -59,6 +66,11 @@ class _Desk:
     def began(frame: Frame | None) -> int:
         """When the run began; now where there is none."""
         return frame.run.began if isinstance(frame, Visit) else time.time_ns()
+
+
+def _hushed(operation: str) -> str:
+    """An operation without what a guest may have written: the method of a request that is not granted."""
+    return "http" if operation.startswith("http ") else operation
 
 
 DESK = _Desk()

@@ -20,8 +20,8 @@ ATTACKER = Path(__file__).resolve().parent.parent / "components" / "attacker"
 SECRET = "hunter2-hunter2"
 FETCH = """
 from wit_world.imports.web import Request, fetch
-def get(url):
-    answer = fetch(Request('GET', url, [], b''))
+def get(url, method='GET'):
+    answer = fetch(Request(method, url, [], b''))
     return answer.body.decode()
 """
 
@@ -132,13 +132,36 @@ def test_what_a_node_prints_and_opens_is_told_with_its_grant(kept: Engine, tmp_p
     assert accesses(went) == [("storage write", "/data/b", "grants.storage[0]: read only", "denied")]
 
 
-def test_what_a_contract_redacts_is_not_told_by_an_access(kept: Engine, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("open('/data/hunter2')", ("storage read", "grants.storage[0]")),
+        ("open('/data/hunter2', 'w')", ("storage write", "grants.storage[0]")),
+        ("get('http://x/hunter2')", ("http", "grants.http")),
+        ("get('http://hunter2..x/')", ("http", "grants.http")),
+        ("get('http://x/', method='HUNTER2')", ("http", "grants.http")),
+        ("get('http://x/', method='no hunter2')", ("http", "grants.http")),
+        ("get('http://hunter2.invalid/')", ("http GET", "grants.http[0]: http://*.invalid/**")),
+    ],
+)
+def test_what_a_contract_redacts_is_not_told_by_an_access(
+    kept: Engine, tmp_path: Path, code: str, told: tuple[str, str]
+) -> None:
+    """Neither upon what it was, nor why it was denied, or failed: a guest's words are in all of these."""
     (tmp_path / "data").mkdir()
-    path = pipeline(tmp_path, "{storage: [{path: data, at: /data}]}")
+    stored, asked = "{storage: [{path: data, at: /data}]}", '{http: [{url: "http://*.invalid/**"}]}'
+    path = pipeline(tmp_path, stored if code.startswith("open") else asked)
     path.write_text(path.read_text() + "    contract: {redact: [value]}\n")
-    went = run(kept, path, "open('/data/hunter2')")
-    assert went.of("access")
-    assert "hunter2" not in repr(went.events)
+    went = run(kept, path, f"{FETCH}\n{code}")
+    assert told in [(operation, rule) for operation, _, rule, _ in accesses(went)]
+    assert "hunter2" not in repr(went.events).lower()
+
+
+def test_of_a_long_address_the_beginning_is_told(kept: Engine, tmp_path: Path) -> None:
+    went = run(kept, pipeline(tmp_path, "{}"), f"{FETCH}\nget('http://x/' + 'y' * 8000)")
+    ((_, subject, rule, _),) = accesses(went)
+    assert subject == f"http://x/{'y' * 1015}\u2026"
+    assert rule == f"grants.http: no grant admits GET {subject}; granted: nothing"
 
 
 @pytest.mark.parametrize("lifetime", ["run", "call", "session"])
