@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks._languages import KINDS, guest, linked
 from benchmarks._ways import FULL, Effort, Maker, Missing, Way, joined, made, measure, medians, ratio
-from orchestrator.engine import Engine, Frame
+from orchestrator.engine import Engine, Frame, Instance
 from orchestrator.runtime import pool
-from orchestrator.runtime.output import Printed
 from orchestrator.runtime.threads import Threads
 
 if TYPE_CHECKING:
@@ -59,13 +58,13 @@ def _pooled(engine: Engine, kind: str, stack: ExitStack) -> Way:
     stack.callback(ready.close)
     stack.callback(filler.close)
 
-    def ahead(frame: Frame) -> pool.Ready:
-        return linker.instantiate(frame), Printed([kind], None)
+    def ahead(frame: Frame) -> Instance:
+        return linker.instantiate(frame)
 
     def take() -> Callable[[], object]:
         found = ready.take()
         assert found is not None
-        return found[0].close
+        return found.close
 
     def filled() -> None:
         while not ready:

@@ -7,7 +7,6 @@ waits for the turn, in the order of arrival. Nothing here knows of nodes, edges 
 from __future__ import annotations
 
 import ctypes
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -83,7 +82,7 @@ class Instance:
         """The same as the C API takes it: it need not be made of a number at each call."""
         self._native = _Pair()
         self.host = settings.host
-        self.host_left: float = math.inf if settings.host_calls is None else settings.host_calls
+        self.host_left: float = 0 if settings.ahead else settings.most_calls
         """Calls of what the host serves that are left to it."""
         self.payer: object | None = None
         """Whose fuel and calls of the host it uses, for whoever gives it some."""
@@ -121,6 +120,8 @@ class Instance:
                     self.run(c.instantiate, *arguments)
         finally:
             self.leave()
+        if self.settings.ahead:
+            self.host_left = self.settings.most_calls
 
     @property
     def arena(self) -> Arena:

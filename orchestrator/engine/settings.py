@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ class InstanceSettings:
         host: its side of the host, given to every function that the host serves it; None where it is served none.
         output: takes what it prints.
         quotes: whether an error quotes what the guest printed about its end.
+        ahead: whether it is made before there is anybody to call it: a start function that calls what the host serves
+            ends it, since nobody could be told.
     """
 
     memory: int = DEFAULT_MEMORY
@@ -44,3 +47,9 @@ class InstanceSettings:
     host: Host | None = None
     output: Output | None = None
     quotes: bool = True
+    ahead: bool = False
+
+    @property
+    def most_calls(self) -> float:
+        """How often it may call what the host serves; infinite where nothing bounds that."""
+        return math.inf if self.host_calls is None else self.host_calls

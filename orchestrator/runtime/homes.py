@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ from orchestrator.wasi import Session, is_served
 if TYPE_CHECKING:
     from orchestrator.engine import Frame, Instance, Linker
     from orchestrator.manifest.model import Limits
-    from orchestrator.runtime.pool import Filler, Ready
+    from orchestrator.runtime.pool import Filler
     from orchestrator.runtime.program import Program
     from orchestrator.runtime.run import Run
     from orchestrator.runtime.stores import Store
@@ -68,30 +67,24 @@ class Home:
     def fresh(self, visit: Visit, authority: Authority) -> Instance:
         """An instance that was never entered, made ahead if there is one; whoever asked closes it."""
         pool = self._pool
-        if pool is not None and (ready := pool.take()) is not None:
-            instance, printed = ready
-            printed.given_to(visit.run)
-            return instance
-        printed = Printed(self._names, visit.run, self.node.limits.output)
-        quotes, begun = not printed.hushed(visit.run), time.perf_counter()
-        made = self._made(visit, printed, authority, quotes)
+        ready = None if pool is None else pool.take()
+        if ready is not None:
+            return ready
+        quotes, begun = visit.run.program.hushed.isdisjoint(self._names), time.perf_counter()
+        made = self._made(visit, visit.run, authority, quotes)
         if pool is not None:
-            pool.missed(time.perf_counter() - begun, lambda frame: self._ahead(frame, authority, quotes))
+            ahead = partial(self._made, run=None, authority=authority, quotes=quotes)
+            pool.missed(time.perf_counter() - begun, ahead)
             if pool.off:
                 self._pool = None
         return made
 
-    def _ahead(self, frame: Frame, authority: Authority, quotes: bool) -> Ready:
-        """An instance for a run that is to come."""
-        printed = Printed(self._names, None, self.node.limits.output)
-        return self._made(frame, printed, authority, quotes), printed
-
-    def _made(self, frame: Frame, printed: Printed, authority: Authority, quotes: bool) -> Instance:
-        made = self.linker.instantiate(
-            frame,
-            self._silent
-            or self._settings(host=Session(authority, DESK, self.node.limits.output), output=printed, quotes=quotes),
-        )
+    def _made(self, frame: Frame, run: Run | None, authority: Authority, quotes: bool) -> Instance:
+        """An instance for a run, or without one for a run that is to come."""
+        most = self.node.limits.output
+        printed, session = Printed(self._names, run, most), Session(authority, DESK, most)
+        settings = self._silent or self._settings(host=session, output=printed, quotes=quotes, ahead=run is None)
+        made = self.linker.instantiate(frame, settings)
         printed.instance = made
         self.store.watch(made)
         return made
@@ -195,7 +188,7 @@ class Budget:
 
     def __init__(self, settings: InstanceSettings) -> None:
         self.fuel = settings.fuel
-        self.host_calls = math.inf if settings.host_calls is None else settings.host_calls
+        self.host_calls = settings.most_calls
 
     def give(self, instance: Instance) -> None:
         """Has an instance that is entered use this from now on, and what it used before keep what is left of it.

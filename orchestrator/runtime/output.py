@@ -22,7 +22,7 @@ class Printed:
     Arguments:
         nodes: whose instance it is; of several that share it, the last stands for all of them.
         run: that the instance is made for; later it is the run that is in the instance. None for one that is made
-            ahead: what its start function prints is kept for the run that it is `given_to`.
+            ahead, which cannot print before it has one.
         most: bytes of both streams together that are kept; None for `MOST` of each.
     """
 
@@ -32,18 +32,10 @@ class Printed:
         """The instance that prints, once it is made."""
         self._run, self._most = run, most
         self._taken: dict[str, int] = {}
-        self._early: list[tuple[str, bytes]] = []
 
     def hushed(self, run: Run) -> bool:
         """Whether what the nodes print in a run may hold what a contract redacts."""
         return not run.program.hushed.isdisjoint(self._nodes)
-
-    def given_to(self, run: Run) -> None:
-        """The run has the instance from now on: what was printed before there was one is recorded as its own."""
-        self._run, self._taken = run, {}
-        early, self._early = self._early, []
-        for stream, data in early:
-            self(stream, data)
 
     def __call__(self, stream: str, data: bytes) -> None:
         """Takes what was printed, on the thread that is in the instance."""
@@ -54,10 +46,7 @@ class Printed:
         before = self._taken.get(stream, 0)
         room = max(0, MOST - before if self._most is None else self._most - sum(self._taken.values()))
         self._taken[stream] = before + len(data)
-        if not room:
-            return
-        if self._run is None:
-            self._early.append((stream, data[: room + 1]))  # one byte more tells that it was cut
+        if not room or self._run is None:
             return
         text = HIDDEN if self.hushed(self._run) else data[:room].decode("utf-8", "replace")
         detail = {"stream": stream, "text": text, "cut": len(data) > room}

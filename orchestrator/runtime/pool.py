@@ -7,7 +7,8 @@ one that comes at once makes its own, as without a pool.
 
 It pays where instantiating is slow. A home finds that out from the first instances that it has to make itself; what is
 quick never has a pool, and no thread. Whatever goes wrong here ends the pool of that home: the next run makes its own
-instance, and says what is wrong. Not for sessions, nor where an instance depends on the run that it is for.
+instance, and says what is wrong. Not for sessions, nor where an instance depends on the run that it is for, nor for one
+whose start function uses the host: what it prints, reads or sends has to be in the trace of a run.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from typing import TYPE_CHECKING
 
 from orchestrator.engine.frame import Frame, Stop
 from orchestrator.errors import Cancelled
-from orchestrator.runtime.output import Printed
 
 if TYPE_CHECKING:
     from orchestrator.engine import Instance
@@ -45,10 +45,8 @@ CALM = 0.001
 PATIENCE = 1.0
 """Seconds that an instance may take to be made (ten times what it took in a run, if that is more), or be waited for."""
 
-Ready = tuple["Instance", Printed]
-"""An instance that no run has yet, and what takes its output."""
-Make = Callable[[Frame], Ready]
-"""Makes one; the frame is of no run."""
+Make = Callable[[Frame], "Instance"]
+"""Makes an instance that no run has yet; the frame is of no run."""
 
 
 class Pool:
@@ -64,7 +62,7 @@ class Pool:
         self.wanted = False
         """Whether the filler knows that some are missing."""
         self._filler = filler
-        self._ready: deque[Ready] = deque()
+        self._ready: deque[Instance] = deque()
         self._seen, self._quickest = 0, math.inf
         self._asked = 0
         self._size = 0
@@ -77,14 +75,14 @@ class Pool:
         """Ends what is ready in a program that nobody closed."""
         self._clear()
 
-    def take(self) -> Ready | None:
+    def take(self) -> Instance | None:
         """An instance that is ready, for whoever closes it; None where there is none."""
         self._asked += 1
         try:
             found = self._ready.popleft()
         except IndexError:
             return None
-        self._filler.hold(-found[0].held)
+        self._filler.hold(-found.held)
         self._filler.want(self)
         return found
 
@@ -118,9 +116,9 @@ class Pool:
             self.off = True
             self._clear()
             return False
-        self._size = made[0].held
+        self._size = made.held
         if self.off or stop.reason is not None or not self._fits():
-            made[0].close()
+            made.close()
             return False
         self._filler.hold(self._size)
         self._ready.append(made)
@@ -142,7 +140,7 @@ class Pool:
 
     def _clear(self) -> None:
         while self._ready:
-            instance, _ = self._ready.popleft()
+            instance = self._ready.popleft()
             self._filler.hold(-instance.held)
             instance.close()
 

@@ -15,13 +15,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator import ClosedError, Engine, Grants, LinkedPipeline, Pipeline, Storage
+from orchestrator import ClosedError, Engine, Grants, Limits, LinkedPipeline, Pipeline, Storage
 from orchestrator.engine import Component, Frame, Instance
 from orchestrator.engine.linker import Linker
 from orchestrator.engine.settings import InstanceSettings
 from orchestrator.manifest.model import Each, Lifetime
-from orchestrator.runtime import output, pool
-from orchestrator.runtime.output import Printed
+from orchestrator.runtime import pool
 from orchestrator.runtime.pool import Filler, Pool
 from orchestrator.runtime.threads import Threads
 from orchestrator.runtime.visit import Visit
@@ -226,45 +225,6 @@ def test_each_element_has_one_that_was_made_ahead(engine: Engine, numbers: Compo
     assert made == ["run"] * 6 + ["ahead"] * pool.MOST + ["run"] * (6 - pool.MOST) + ["ahead"] * pool.MOST
 
 
-def test_what_a_start_function_prints_belongs_to_the_run_that_takes_it(engine: Engine) -> None:
-    greeter = engine.from_text(GREETS, "greeter")
-    pipeline = Pipeline("greets").input("text", "list<u8>").node("it", greeter, run="print", args={"error": False})
-    pipeline.data("inputs.text", "it.text")
-    with staged(pipeline, engine) as stage:
-        first = stage.run(text=b"hello\n")
-        filled(stage.linked)
-        before = len(stage.events)
-        second = stage.run(text=b"hello\n")
-        assert len(stage.events) == before + len(second.events)
-    said = [{"stream": "stdout", "text": text, "cut": False} for text in ("made\n", "hello\n")]
-    for went in (first, second):
-        assert [event.detail for event in went.of("output")] == said
-        assert [event.node for event in went.of("output")] == ["it", "it"]
-    assert first.story == second.story
-
-
-def test_what_is_printed_before_there_is_a_run_is_cut_at_the_same_limit() -> None:
-    class Run:
-        def __init__(self) -> None:
-            self.program, self.events = self, list[Any]()
-            self.hushed = frozenset[str]()
-
-        def event(self, _kind: str, _visit: object, *, node: str, detail: dict[str, Any]) -> None:
-            self.events.append((node, detail["stream"], len(detail["text"]), detail["cut"]))
-
-    runs: list[Any] = [Run(), Run()]
-    early, usual = Printed(["it"], None), Printed(["it"], runs[1])
-    for each in (early, usual):
-        for stream in ("stdout", "stderr", "stdout", "stdout"):
-            each(stream, b"x" * (output.MOST - 9 if stream == "stdout" else 5))
-    assert runs[0].events == []
-    early.given_to(runs[0])
-    assert runs[0].events == runs[1].events
-    assert runs[0].events == [
-        ("it", "stdout", output.MOST - 9, False), ("it", "stderr", 5, False), ("it", "stdout", 9, True),
-    ]  # fmt: skip
-
-
 # What ends it
 
 
@@ -288,13 +248,43 @@ def test_a_start_function_that_calls_over_an_edge_is_left_to_runs(
     assert made.count("run") == 2 + 1 + 1
 
 
+def test_a_start_function_that_uses_the_host_is_left_to_runs(engine: Engine, made: list[str]) -> None:
+    """Nothing is printed, read or sent before there is a run whose trace would tell it."""
+    greeter = engine.from_text(GREETS, "greeter")
+    pipeline = Pipeline("greets").input("text", "list<u8>").node("it", greeter, run="print", args={"error": False})
+    pipeline.data("inputs.text", "it.text")
+    with staged(pipeline, engine) as stage:
+        first = stage.run(text=b"hello\n")
+        it = pool_of(stage.linked)
+        assert it is not None
+        until(lambda: it.off)
+        second = stage.run(text=b"hello\n")
+    said = [{"stream": "stdout", "text": text, "cut": False} for text in ("made\n", "hello\n")]
+    for went in (first, second):
+        assert [event.detail for event in went.of("output")] == said
+        assert [event.function for event in went.of("access")] == ["stdio stdout"] * 2
+    assert made == ["run", "ahead", "run"]
+
+
+def test_one_that_was_made_ahead_may_call_the_host_as_often_as_any(engine: Engine, made: list[str]) -> None:
+    prints = engine.from_text(CLI, "prints")
+    pipeline = Pipeline("prints").input("text", "list<u8>")
+    pipeline.node("it", prints, run="print", args={"error": False}, limits=Limits(host_calls=2))
+    pipeline.data("inputs.text", "it.text")
+    with pipeline.link(engine) as linked:
+        linked.run(text=b"x")
+        filled(linked)
+        linked.run(text=b"x")
+    assert made == ["run", "ahead"]
+
+
 def test_a_start_function_that_does_not_end_is_ended(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "PATIENCE", 0.02)
     linker, threads = engine.linker(engine.from_text(SPINS, "spins")), Threads(1)
     filler = Filler(threads, ())
     late = Pool(filler)
     assert late.take() is None
-    late.missed(0.0, lambda frame: (linker.instantiate(frame), Printed(["it"], None)))
+    late.missed(0.0, lambda frame: linker.instantiate(frame))
     until(lambda: late.off)
     filler.close()
     threads.close()
@@ -306,9 +296,9 @@ def test_closing_ends_a_start_function_that_runs(engine: Engine) -> None:
     filler, came = Filler(threads, ()), threading.Event()
     spinning = Pool(filler)
 
-    def make(frame: Frame) -> pool.Ready:
+    def make(frame: Frame) -> Instance:
         came.set()
-        return linker.instantiate(frame), Printed(["it"], None)
+        return linker.instantiate(frame)
 
     assert spinning.take() is None
     spinning.missed(3600.0, make)
