@@ -18,7 +18,7 @@ from orchestrator.interface.values import Variant
 from orchestrator.wasi import _contents, _folders
 from orchestrator.wasi._beneath import Place
 from orchestrator.wasi._codes import CODES
-from orchestrator.wasi._files import Descriptor, Function, Opened, Root, place, system
+from orchestrator.wasi._files import Descriptor, Function, Opened, place, system
 from orchestrator.wasi._folders import TYPES
 from orchestrator.wasi.streams import Error
 
@@ -154,18 +154,14 @@ def _directories(session: Session) -> list[tuple[Descriptor, str]]:
 # What a file says of itself
 
 
-def _describe(session: Session, root: Root, found: os.stat_result) -> dict[str, Any]:
-    told = session.tells_time
-    changed = None
-    if told or not root.grant.writable:  # what a guest wrote would tell it the time
-        seconds, nanoseconds = divmod(found.st_mtime_ns, _SECOND)
-        changed = {"seconds": seconds, "nanoseconds": nanoseconds} if seconds >= 0 else _time(0)
+def _describe(session: Session, found: os.stat_result) -> dict[str, Any]:
+    told = session.tells_time  # what was written just now, by whomever, would tell the time
     return {
         "type": TYPES.get(found.st_mode & _KIND, "unknown"),
         "link-count": found.st_nlink,
         "size": found.st_size,
         "data-access-timestamp": _time(found.st_atime_ns) if told else None,
-        "data-modification-timestamp": changed,
+        "data-modification-timestamp": _time(found.st_mtime_ns) if told else None,
         "status-change-timestamp": _time(found.st_ctime_ns) if told else None,
     }
 
@@ -176,11 +172,11 @@ def _time(nanoseconds: int) -> dict[str, int]:
 
 
 def _stat(session: Session, file: Descriptor) -> dict[str, Any]:
-    return _describe(session, file.root, os.fstat(file.fd))
+    return _describe(session, os.fstat(file.fd))
 
 
 def _stat_at(session: Session, folder: Descriptor, how: frozenset[str], path: str) -> dict[str, Any]:
-    return _describe(session, folder.root, _seen(folder, how, path))
+    return _describe(session, _seen(folder, how, path))
 
 
 def _hash(session: Session, file: Descriptor) -> dict[str, int]:

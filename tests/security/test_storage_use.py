@@ -15,6 +15,7 @@ from orchestrator.errors import RunError
 from orchestrator.interface import Packages
 from orchestrator.interface.types import Enum
 from orchestrator.interface.values import Variant
+from orchestrator.manifest.model import Clock
 from orchestrator.wasi import _codes, _contents, _files
 from tests.support.reach import FOLLOW, NO_FLAGS, SAME, Reach, open_files, reached
 
@@ -145,13 +146,15 @@ def test_numbers_of_many_files_take_no_more_memory(folder: Path, reach: Reach, m
     assert len(reach.session.files._numbers) == 2
 
 
-def test_no_file_tells_the_time_without_a_clock(folder: Path) -> None:
+@pytest.mark.parametrize("mode", ["none", "fixed", "monotonic"])
+@pytest.mark.parametrize("writable", [True, False])
+def test_no_file_tells_the_time_without_a_clock(folder: Path, mode: Clock, writable: bool) -> None:
+    """Nor one that may only be read: it may be written by another grant of the same folder, or by another node."""
     stamps = ("data-access-timestamp", "data-modification-timestamp", "status-change-timestamp")
-    for mode in ("none", "fixed", "monotonic"):
-        reach = Reach(Preopen(str(folder.resolve()), "/data", True), clock=Time(mode))
-        said = reach.call("stat-at", reach.root, NO_FLAGS, "text")
+    reach = Reach(Preopen(str(folder.resolve()), "/data", writable), clock=Time(mode))
+    for said in reach.call("stat-at", reach.root, NO_FLAGS, "text"), reach.call("stat", reach.open("text")):
         assert [said[stamp] for stamp in stamps] == [None] * 3
-        reach.close()
+    reach.close()
 
 
 def test_times_are_set_and_read(folder: Path, reach: Reach) -> None:
