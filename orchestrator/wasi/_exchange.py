@@ -23,6 +23,7 @@ from orchestrator.capability.cover import Cover
 from orchestrator.capability.http import Rule
 from orchestrator.capability.url import Url
 from orchestrator.interface.values import Variant
+from orchestrator.wasi._everywhere import FILES, LOOKUPS
 from orchestrator.wasi._lookup import Lookup, resolve
 from orchestrator.wasi._pipe import Pipe
 from orchestrator.wasi._wire import PART, Bell, Wire
@@ -36,7 +37,9 @@ WASTE, WASTE_A_BYTE = 2 << 20, 8
 """Bytes beside a body that are taken: heads, and what frames chunks; more only with the body, so many a byte of it."""
 CONNECT, FIRST_BYTE, BETWEEN_BYTES = 30.0, 120.0, 60.0
 """Seconds, where nobody says."""
-_LOOK = 1.0
+_LOOK, _TURN = 1.0, 0.02
+_FILES = 3
+"""Files that an exchange has open: its socket, and both ends of its bell."""
 _UNWANTED = "nobody waits for the answer"
 
 Headers = list[tuple[bytes, bytes]]
@@ -133,15 +136,24 @@ class Exchange:
         return self.answer is not None or self.error is not None
 
     def start(self) -> bool:
-        """Begins; whether it does: not when it was cancelled before, nor when the host has no thread left."""
-        try:
-            if not self.is_cancelled:
-                self.thread.start()
-                return True
-        except RuntimeError as problem:
-            self._fail(Variant("internal-error", str(problem)), str(problem))
+        """Begins; whether it does: not when it was cancelled before, nor when the host has no thread or file left."""
+        if not self.is_cancelled and self._begins():
+            return True
         self._end()
         return False
+
+    def _begins(self) -> bool:
+        if not FILES.take(_FILES):
+            why = f"{FILES.most()} files and connections are open in all instances together"
+            self._fail(Variant("connection-limit-reached"), why)
+            return False
+        try:
+            self.thread.start()
+        except RuntimeError as problem:
+            FILES.give_back(_FILES)
+            self._fail(Variant("internal-error", str(problem)), str(problem))
+            return False
+        return True
 
     def cancel(self) -> None:
         """Ends it; nobody wants the answer any more."""
@@ -167,6 +179,7 @@ class Exchange:
                 self._carried_out(self._bell)
         except Exception as problem:
             self._fail(*_said(problem))
+        FILES.give_back(_FILES)
         self._end()
         if self._lookup is None:
             self._over(self)
@@ -243,12 +256,14 @@ class Exchange:
 
     def _looked_up(self, bell: Bell, until: float) -> Sequence[str]:
         url = self.request.url
-        lookup = self._lookup = Lookup(resolve, url.host, url.port, bell.ring)
-        while not lookup.is_answered:
-            try:
+        try:
+            while not LOOKUPS.take():
+                bell.wait(min(_TURN, self._left_until(until)))
+            lookup = self._lookup = Lookup(resolve, url.host, url.port, bell.ring, LOOKUPS.give_back)
+            while not lookup.is_answered:
                 bell.wait(self._left_until(until))
-            except TimeoutError:
-                raise Failed(Variant("DNS-timeout"), f"{url.host}: no address in time") from None
+        except TimeoutError:
+            raise Failed(Variant("DNS-timeout"), f"{url.host}: no address in time") from None
         problem = lookup.problem
         if problem is not None:
             payload = {"rcode": None, "info-code": None}

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.host import HostResource, Refused
 from orchestrator.errors import RunError
 from orchestrator.wasi._beneath import LONGEST, Denied, Place, find, open_folder
 from orchestrator.wasi._codes import code_of
+from orchestrator.wasi._everywhere import FILES
 
 if TYPE_CHECKING:
     from orchestrator.capability.storage import Preopen
@@ -28,38 +28,6 @@ _MOST_NUMBERED = 1 << 16
 """Files that get the next number when they are seen; those after them get one out of a hash."""
 
 Function = Callable[..., Any]
-
-
-class _Everywhere:
-    """What all instances of the process have open together, so that the host always has files left for itself."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._open = 0
-
-    def take(self, number: int) -> bool:
-        with self._lock:
-            fits = self._open + number <= most_everywhere()
-            self._open += number if fits else 0
-            return fits
-
-    def give_back(self, number: int) -> None:
-        with self._lock:
-            self._open -= number
-
-
-_EVERYWHERE = _Everywhere()
-
-
-@cache
-def most_everywhere() -> int:
-    """Files that all instances may have open together: what the process may, without a good part of it."""
-    try:
-        from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
-    except ImportError:  # a system that has no such limit
-        return 1 << 16
-    most = getrlimit(RLIMIT_NOFILE)[0]
-    return 1 << 16 if most == RLIM_INFINITY else max(most // 2, most - 2 * MOST_OPEN)
 
 
 class Files:
@@ -156,15 +124,15 @@ class Root:
         """Counts files that are about to be opened, or refuses them."""
         if self.files.open + number > MOST_OPEN:
             raise self.deny(operation, path, "insufficient-memory", f"{MOST_OPEN} files are open")
-        if not _EVERYWHERE.take(number):
-            why = f"{most_everywhere()} files are open in all instances together"
+        if not FILES.take(number):
+            why = f"{FILES.most()} files are open in all instances together"
             raise self.deny(operation, path, "insufficient-memory", why)
         self.files.open += number
 
     def release(self, number: int = 1) -> None:
         """Files that were reserved are closed, or could not be opened."""
         self.files.open -= number
-        _EVERYWHERE.give_back(number)
+        FILES.give_back(number)
 
 
 class Opened:

@@ -21,24 +21,31 @@ class Lookup:
     Arguments:
         ask: answers it, or raises OSError.
         ring: called when there is an answer.
+        done: called once nothing is asked any more, or where it cannot be.
+
+    Raises:
+        RuntimeError: the host has no thread left.
     """
 
-    def __init__(self, ask: Resolve, host: str, port: int, ring: Callable[[], None]) -> None:
+    def __init__(self, ask: Resolve, host: str, port: int, ring: Callable[[], None], done: Callable[[], None]) -> None:
         self.addresses: Sequence[str] = ()
         self.problem: OSError | None = None
         self.is_answered = False
-        self._ask, self._of, self._ring = ask, (host, port), ring
+        self._ask, self._of, self._ring, self._done = ask, (host, port), ring, done
         self._over: Callable[[], None] | None = None
         self._lock = threading.Lock()
-        threading.Thread(target=self._run, name="orchestrator-dns", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, name="orchestrator-dns", daemon=True).start()
+        except RuntimeError:
+            done()
+            raise
 
     def _run(self) -> None:
         try:
             self.addresses = self._ask(*self._of)
-        except OSError as problem:
-            self.problem = problem
-        except UnicodeError:  # a label that the system's own encoding does not take
-            self.problem = OSError("it is no name")
+        except Exception as problem:  # whatever it is, somebody waits; a label may be one that the system cannot encode
+            self.problem = problem if isinstance(problem, OSError) else OSError("it is no name")
+        self._done()
         with self._lock:
             self.is_answered, over = True, self._over
         self._ring()

@@ -17,6 +17,7 @@ from orchestrator.interface.types import Enum
 from orchestrator.interface.values import Variant
 from orchestrator.manifest.model import Clock
 from orchestrator.wasi import _codes, _contents, _files
+from orchestrator.wasi._everywhere import FILES
 from tests.support.reach import FOLLOW, NO_FLAGS, SAME, Reach, open_files, reached
 
 # Much of it
@@ -90,20 +91,20 @@ def test_opening_that_fails_takes_no_file(folder: Path, reach: Reach) -> None:
 
 def test_all_sessions_together_leave_the_host_files_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with reached(folder) as one, reached(folder) as other:
-        held = _files._EVERYWHERE._open
-        monkeypatch.setattr(_files, "most_everywhere", lambda: held + 20)
+        held = FILES.taken
+        monkeypatch.setattr(FILES, "most", lambda: held + 20)
         kept = [one.open("text") for _ in range(15)] + [other.open("text") for _ in range(5)]
         assert other.fails(*other.opening("text")) == "insufficient-memory"
         assert other.denied()[0][2] == f"grants.storage: {held + 20} files are open in all instances together"
         one.drop(kept[0])
         other.open("text")
-    assert _files._EVERYWHERE._open == held
+    assert FILES.taken == held
 
 
 def test_the_host_keeps_a_part_of_what_it_may_open() -> None:
     import resource
 
-    assert 0 < _files.most_everywhere() < resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert 0 < FILES.most() < resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def test_a_session_that_ends_closes_all(folder: Path) -> None:
