@@ -179,6 +179,12 @@ class Session:
         """The stay that the guest is in."""
         return None if self._instance is None else self._instance.frame
 
+    @property
+    def memory(self) -> int:
+        """Bytes that the guest's memories may have together."""
+        assert self._instance is not None
+        return self._instance.settings.memory
+
     def _remaining(self) -> float:
         frame = self.frame
         return math.inf if frame is None else frame.remaining()

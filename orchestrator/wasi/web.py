@@ -19,7 +19,7 @@ from orchestrator.wasi._requests import TOKEN, Asked, NotAllowed, Running, Times
 from orchestrator.wasi.waiting import Pollable
 
 if TYPE_CHECKING:
-    from orchestrator.wasi._exchange import Headers
+    from orchestrator.wasi._exchange import Exchange, Headers
     from orchestrator.wasi.session import Session
 
 REDIRECTS = 5
@@ -114,6 +114,15 @@ def _answered(session: Session, running: Running, body: bytes) -> tuple[int, lis
     location = next((value for name, value in headers if name == "location"), b"")
     if answer.status in (*_MOVED, *_SAME) and location:
         return answer.status, [], b"", location.decode("latin-1")
+    data = _whole(session, exchange)
+    if exchange.incoming.error is not None:
+        raise _refusal(running)
+    shown = [(name, value.decode("latin-1")) for name, value in headers]
+    return answer.status, shown, data, None
+
+
+def _whole(session: Session, exchange: Exchange) -> bytes:
+    """The whole body, as far as it came; no more is kept than the guest's own memory could take."""
     parts: list[bytes] = []
     while True:
         session.waiting.more(Pollable(lambda: exchange.incoming.is_ready))
@@ -121,11 +130,9 @@ def _answered(session: Session, running: Running, body: bytes) -> tuple[int, lis
         if data:
             parts.append(data)
         elif exchange.incoming.ended and exchange.incoming.is_drained:
-            break
-    if exchange.incoming.error is not None:
-        raise _refusal(running)
-    shown = [(name, value.decode("latin-1")) for name, value in headers]
-    return answer.status, shown, b"".join(parts), None
+            return b"".join(parts)
+        if exchange.received > session.memory:
+            raise Refused(Variant("too-large", session.memory))
 
 
 def _refusal(running: Running) -> Refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ from orchestrator.errors import LimitExceeded
 from orchestrator.wasi import _line
 from orchestrator.wasi.http import Trailers
 from tests.security.conftest import Attack, Refused
-from tests.support.http_guests import RAW, granting
+from tests.support.http_guests import RAW, ended, granting, refused
 from tests.support.http_servers import Server, plain, saying, serving
 
 
@@ -94,3 +95,20 @@ def test_an_answer_that_comes_as_fast_as_it_is_passed_over_keeps_nobody() -> Non
     trailers = Trailers(_Endless())  # type: ignore[arg-type]
     assert trailers.get(None) is None  # type: ignore[arg-type]
     assert not trailers.is_ready()
+
+
+def test_no_more_of_an_answer_is_put_together_than_its_guest_has_memory_for(attack: Attack) -> None:
+    """A grant may allow answers of any size, for who reads them in parts."""
+    sent, part = 0, bytes(1 << 20)
+
+    def pour(connection: socket.socket, _head: bytes) -> None:
+        nonlocal sent
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while sent < 400 << 20:
+            sent += connection.send(part)
+
+    with serving(pour) as server:
+        guest = attack(granting(f"{server.url}/**", max_response=1 << 40), memory=100 << 20)
+        assert refused(guest, f"{server.url}/") == f"TooLarge(value={100 << 20})"
+        assert ended()
+    assert sent < 200 << 20

@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.capability import Authority
 from orchestrator.engine import Component, Engine, Frame, Instance, InstanceSettings
-from orchestrator.engine.settings import Output
+from orchestrator.engine.settings import DEFAULT_MEMORY, Output
 from orchestrator.interface.types import Interface
 from orchestrator.wasi import Session, is_served, serve
 
@@ -50,6 +50,7 @@ def hosted(
     *,
     output: Output | None = None,
     host_calls: int | None = None,
+    memory: int = DEFAULT_MEMORY,
     frame: Frame | None = None,
 ) -> Iterator[Instance]:
     """An instance of a component, given as text or loaded, all of whose imports are of WASI."""
@@ -60,7 +61,8 @@ def hosted(
         assert isinstance(item, Interface)
         assert is_served(item)
         serve(linker, item)
-    settings = InstanceSettings(host=Session(authority, desk), output=output, host_calls=host_calls)
+    session = Session(authority, desk)
+    settings = InstanceSettings(host=session, output=output, host_calls=host_calls, memory=memory)
     made = linker.instantiate(frame or Frame(), settings)
     try:
         yield made
