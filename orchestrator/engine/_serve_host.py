@@ -19,7 +19,6 @@ from orchestrator.engine._kinds import KIND, NUMBERS
 from orchestrator.engine._live import LIVE
 from orchestrator.engine._memory import MEMORY, word
 from orchestrator.engine._plan import plan
-from orchestrator.engine._serve_hosted import written
 from orchestrator.engine._values import boxed, lifter, lowerer
 from orchestrator.engine.host import Refused
 from orchestrator.interface.numbers import number_code
@@ -72,14 +71,13 @@ def served(
     return _ANSWERS[number](context, arguments, results)
 
 
-@cache
-def served_number(wanted: Function, function: Served, hosted: bool) -> int:
-    """The number of a function as an import wants it.
+Write = Callable[["Function", "Served"], Answer]
+"""What writes the answer for a function as an import wants it: one for each way that a call comes."""
 
-    Arguments:
-        hosted: whether it is called through the guest's shim.
-    """
-    write = written if hosted else _written
+
+@cache
+def served_number(wanted: Function, function: Served, write: Write) -> int:
+    """The number of a function as an import wants it, whose answer is written when it is first called."""
 
     def first(context: int, arguments: int, results: int) -> int | None:
         try:
@@ -102,8 +100,8 @@ _ANSWERS.append(_nothing)
 _ADDING = threading.Lock()
 
 
-def _written(wanted: Function, function: Served) -> Answer:
-    """What answers a call of the function."""
+def by_value(wanted: Function, function: Served) -> Answer:
+    """What answers a call whose values come as C values."""
     calling = plan(wanted)
     names: dict[str, Any] = _NAMES | {"function": function}
     arguments = ", ".join(_argument(names, field.type, n * c.VALUE) for n, field in enumerate(wanted.params))

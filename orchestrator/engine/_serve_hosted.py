@@ -80,10 +80,15 @@ _NAMES: dict[str, Any] = {
 
 def written(wanted: Function, function: Served) -> Answer:
     """What answers a call of a function as an import wants it."""
-    return _Writing(wanted, function).answer()
+    return Writing(wanted, function).answer()
 
 
-class _Writing:
+def written_beside(wanted: Function, function: Served) -> Answer:
+    """The same for one that has a lane, which may have made the call already: see `_serve_lane`."""
+    return _Beside(wanted, function).answer()
+
+
+class Writing:
     """The text of an answer."""
 
     def __init__(self, wanted: Function, function: Served) -> None:
@@ -95,14 +100,14 @@ class _Writing:
 
     def answer(self) -> Answer:
         """The function."""
-        lines, arguments = self._read(), self._arguments()
-        call, result = f"function({', '.join(['caller.host', *arguments])})", self._wanted.result
+        lines, result = self.reading(), self._wanted.result
+        call = self.call(f"function({', '.join(['caller.host', *self._arguments()])})")
         if isinstance(result, Result):
-            error = ["value = refused.error", *self._stored(result, "err")]
-            lines += ["try:", f"    value = {call}", "except Refused as refused:", *_indented(error)]
-            lines += ["else:", *_indented(self._stored(result, "ok"))]
+            lines += ["try:", f"    value = {call}"]
+            lines += ["except Refused as refused:", *_indented(self.refused(result))]
+            lines += ["else:", *_indented(self.done(result))]
         else:
-            lines += [f"value = {call}", *([] if result is None else self._stored(result))]
+            lines += [f"value = {call}", *([] if result is None else self.done(result))]
         return self._function(lines)
 
     def _function(self, lines: list[str]) -> Answer:
@@ -115,24 +120,22 @@ class _Writing:
 
     # What it is called with
 
-    def _read(self) -> list[str]:
+    def reading(self) -> list[str]:
         """Lines that read the numbers, and look at how much what they point to takes."""
-        lines = []
-        if self._flats.params:
-            self._code.names["read"] = reader(self._flats.params).unpack_from
-            lines = [f"{tuple_of(list(self._names()))} = read(everything, arguments)"]
-        lines += ["memory = caller.arena.memory", "handles = caller.handles"]
+        lines = [*self.numbers(self._flats.params), "memory = caller.arena.memory", "handles = caller.handles"]
         if any(points(field.type) for field in self._wanted.params):
             lines += ["end = len(memory)", "(free,) = word(memory, 0)", *_SWOLLEN]
         return lines
 
-    def _names(self) -> tuple[str, ...]:
-        return tuple(f"p{number}" for number in range(len(self._flats.params)))
+    def numbers(self, cores: tuple[str, ...]) -> list[str]:
+        """The line that reads the numbers of some core types, if there are any: they are then `p0`, `p1`, …."""
+        self._code.names["read"] = reader(cores).unpack_from
+        return [f"{tuple_of(_names(len(cores)))} = read(everything, arguments)"] if cores else []
 
     def _arguments(self) -> list[str]:
         """Expressions for the arguments."""
         types = tuple(field.type for field in self._wanted.params)
-        slots = Slots(self._flats.params, self._names())
+        slots = Slots(self._flats.params, tuple(_names(len(self._flats.params))))
         return [self._argument(type_, slots, place) for type_, place in slots.inside(types, 0)]
 
     def _argument(self, type_: Type, slots: Slots, place: int) -> str:
@@ -145,7 +148,19 @@ class _Writing:
             case _:
                 return value if change is None else f"{self._code.bind(change, 'resources')}({value}, handles)"
 
+    def call(self, expression: str) -> str:
+        """The expression that makes the call, or an expression for what it gave."""
+        return expression
+
     # What it gives
+
+    def done(self, result: Type) -> list[str]:
+        """Lines that store the result, or as one what stands in its `ok`: it is `value`."""
+        return self._stored(result, "ok" if isinstance(result, Result) else "")
+
+    def refused(self, result: Result) -> list[str]:
+        """Lines that store the result of a call that was `refused`."""
+        return ["value = refused.error", *self._stored(result, "err")]
 
     def _stored(self, result: Type, side: str = "") -> list[str]:
         """Lines that store the result `value`, or as one that is what stands in a case of it."""
@@ -178,6 +193,18 @@ class _Writing:
         core = self._flats.returned
         self._code.names |= {"tell": writer((core,)).pack_into, "kind": kind(core)}
         return [f"tell(everything, results, kind, {number})"]
+
+
+class _Beside(Writing):
+    """An answer that gives what the lane was to give, where that is kept."""
+
+    def call(self, expression: str) -> str:
+        """The call is not made twice."""
+        return f"{expression} if caller.owed is None else caller.recall()"
+
+
+def _names(count: int) -> list[str]:
+    return [f"p{number}" for number in range(count)]
 
 
 def _in_room(storing: Storing) -> list[str]:

@@ -51,6 +51,7 @@ class Component:
         bulk: which of its functions pass their values through memory that the host owns, where it was compiled so.
         shimmed: whether a shim was written around it for that: off Linux, and where nothing needs one, none was.
         direct: how exported functions are called that need none, by `function_key`.
+        lanes: which imported functions have lanes, by `function_key`: see `_lay.Laid`.
     """
 
     name: str
@@ -63,3 +64,4 @@ class Component:
     bulk: Bulk = "auto"
     shimmed: bool = False
     direct: Mapping[str, Direct] = field(default_factory=dict, hash=False)
+    lanes: Mapping[str, int] = field(default_factory=dict, hash=False)

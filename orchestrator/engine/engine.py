@@ -235,10 +235,10 @@ class Engine:
             found = _reflected(self._compile(digest, bulk, name, size, read))
         if found is None:
             raise ComponentError(f"what was compiled of {name} cannot be read back; empty {self.cache.folder}")
-        world, parts, shimmed, direct = found
+        world, parts, shimmed, direct, lanes = found
         with self._lock:
             self._binaries[digest] = read
-        return Component(name, digest, size, origin, world, None, parts, bulk, shimmed, direct)
+        return Component(name, digest, size, origin, world, None, parts, bulk, shimmed, direct, lanes)
 
     def _compile(self, digest: str, bulk: Bulk, name: str, size: int, read: Callable[[], bytes]) -> dict[str, Any]:
         from orchestrator.engine import _compiler
@@ -283,7 +283,7 @@ class Engine:
 
         digest, bulk = component.digest, component.bulk
         key = cache_key(bulk)
-        shim = shim_of(component.world, bulk, component.direct) if component.shimmed else None
+        shim = shim_of(component.world, bulk, component.direct, component.lanes) if component.shimmed else None
         for _ in range(_TRIES):
             known = self.cache.known(digest, key)
             if known is None or _reflected(known) is None:
@@ -360,7 +360,7 @@ def _text(path: Path) -> str:
         raise ComponentError(f"cannot read {printable(str(path))}: {problem}") from problem
 
 
-def _reflected(known: dict[str, Any] | None) -> tuple[World, Parts, bool, dict[str, Direct]] | None:
+def _reflected(known: dict[str, Any] | None) -> tuple[World, Parts, bool, dict[str, Direct], dict[str, int]] | None:
     """What the cache or the compiler says of a component; None where that is not what this engine writes."""
     from orchestrator.engine._direct import from_data
     from orchestrator.engine._image_file import check
@@ -372,6 +372,7 @@ def _reflected(known: dict[str, Any] | None) -> tuple[World, Parts, bool, dict[s
         world = world_from_data(known["world"])
         parts = Parts(int(known["memories"]), int(known["tables"]), int(known["instances"]))
         world = replace(world, refused=tuple(map(str, known["refused"])))
-        return world, parts, known["shimmed"] is True, from_data(known["direct"])
+        lanes = {str(key): int(memory) for key, memory in known["lanes"].items()}
+        return world, parts, known["shimmed"] is True, from_data(known["direct"]), lanes
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

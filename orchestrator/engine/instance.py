@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._arena import Arena, bound
@@ -26,6 +26,7 @@ from orchestrator.engine._memory import QUADS
 from orchestrator.engine._resources import Handles
 from orchestrator.engine.carried import python_of
 from orchestrator.engine.frame import Frame
+from orchestrator.engine.host import Refused
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, LimitExceeded, RunError, Trapped
 from orchestrator.interface.convert import check
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _Pair, _Place = ctypes.c_uint64 * 2, ctypes.c_uint64 * 4
 """A `wasmtime_component_instance_t`, and a `wasmtime_component_func_t` with room to spare."""
 _OVER = "the instance answers no further call: "
+_CONFUSED = "the guest read or wrote while it was taking room for what it read"
 _DESTRUCTOR = 1.0
 """Seconds that the destructor of a resource may take when nothing else limits it."""
 
@@ -80,6 +82,8 @@ class Instance:
         self.host = settings.host
         self.host_left: float = math.inf if settings.host_calls is None else settings.host_calls
         """Calls of what the host serves that are left to it."""
+        self.owed: Any = None
+        """What a lane of the guest has to give, as long as that is not done: see `_serve_lane`."""
         self.bank: Bank | None = None
         """Its memories, where this engine owns them."""
         self._arena: Arena | None = None
@@ -365,6 +369,28 @@ class Instance:
     def spent(self) -> LimitExceeded:
         """What a guest gets that called the host more often than it may."""
         return LimitExceeded(f"the guest called the host more than the {self.settings.host_calls} times it may")
+
+    def recall(self) -> NoReturn:
+        """Raises the error that a lane is to give; the call was counted when it was made.
+
+        Raises:
+            Refused: it is that.
+            Trapped: it has something else to give.
+        """
+        owed, self.owed = self.owed, None
+        self.host_left += 1
+        raise owed if isinstance(owed, Refused) else Trapped(_CONFUSED)
+
+    def kept(self) -> Any:
+        """What a lane is to give where all went well.
+
+        Raises:
+            Trapped: there is nothing.
+        """
+        owed, self.owed = self.owed, None
+        if not isinstance(owed, tuple):
+            raise Trapped(_CONFUSED)
+        return owed
 
     def say(self, stream: str, data: bytes) -> None:
         """Takes what the guest prints.
