@@ -64,10 +64,13 @@ def _is_plain(type_: Type | None) -> bool:
     return type_ is None or not (points(type_) or has_handles(Function("", (), type_)))
 
 
-def lent(functions: Iterable[Function]) -> list[Resource]:
-    """The resources whose handles the functions are lent, in the order in which a component with lanes has them."""
-    types = (field.type for function in functions for field in function.params)
-    return list(dict.fromkeys(type_.resource for type_ in types if isinstance(type_, Borrow)))
+def lent(lanes: Iterable[Lane]) -> list[tuple[Interface, Resource]]:
+    """The resources whose handles functions are lent, in the order in which a component with lanes has them.
+
+    Each as one interface shows it: to the component, those of another version of it are others.
+    """
+    found = ((lane.interface, field.type) for lane in lanes for field in lane.function.params)
+    return list(dict.fromkeys((item, type_.resource) for item, type_ in found if isinstance(type_, Borrow)))
 
 
 def signature_of(function: Function) -> tuple[str, ...]:

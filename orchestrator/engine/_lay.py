@@ -79,8 +79,8 @@ class _Added:
 
     def __init__(self, spaces: Lifts, found: Found, lanes: Sequence[Lane], sites: Sequence[Site]) -> None:
         self._spaces, self._found, self._lanes, self._sites = spaces, found, lanes, sites
-        self._resources = lent(lane.function for lane in lanes)
-        self._functions = [f"n{number}" for number in range(len(self._resources))]
+        self._lent = lent(lanes)
+        self._functions = [f"n{number}" for number in range(len(self._lent))]
         self._functions += [*(f"h{number}" for number in range(len(lanes))), PUT]
         """What is imported, in the order of its indices."""
         table = found.filled[0].table
@@ -93,9 +93,12 @@ class _Added:
         instance = s.unsigned(len(self._found.instances))
         aliases = [b"\1\0" + instance + s.text(name) for name in self._functions]
         lowered = [b"\1\0" + s.unsigned(first + number) + b"\0" for number in range(len(self._functions))]
-        type_ = s.unsigned(self._spaces.types + len(self._resources))
+        type_ = s.unsigned(self._spaces.types + len(self._lent))
         entries = (
-            (Section.ALIASES, s.vector([*map(self._aliased, self._resources), *filter(None, [self._table[0]])])),
+            (
+                Section.ALIASES,
+                s.vector([*(self._aliased(*one) for one in self._lent), *filter(None, [self._table[0]])]),
+            ),
             (Section.TYPES, s.vector([self._type()])),
             (Section.IMPORTS, s.vector([b"\0" + s.text(str(LANES)) + b"\5" + type_])),
             (Section.ALIASES, s.vector(aliases)),
@@ -105,16 +108,10 @@ class _Added:
         )
         return b"".join(s.section(kind, body) for kind, body in entries)
 
-    def _aliased(self, resource: Resource) -> bytes:
-        """An alias of a resource's type, which an interface shows that has a lane."""
-        shown = (
-            (str(lane.interface.name), definition.name)
-            for lane in self._lanes
-            for definition in lane.interface.types
-            if definition.type == resource
-        )
-        interface, name = next(shown)
-        return b"\3\0" + s.unsigned(self._found.instances.index(interface)) + s.text(name)
+    def _aliased(self, interface: Interface, resource: Resource) -> bytes:
+        """An alias of a resource's type, which an interface shows."""
+        name = next(definition.name for definition in interface.types if definition.type == resource)
+        return b"\3\0" + s.unsigned(self._found.instances.index(str(interface.name))) + s.text(name)
 
     def _type(self) -> bytes:
         """The type of the instance that is imported."""
@@ -127,7 +124,7 @@ class _Added:
         def export(name: str, type_: bytes) -> None:
             exports.append(b"\4\0" + s.text(name) + b"\1" + s.unsigned(define(b"\1" + type_)))
 
-        for number in range(len(self._resources)):
+        for number in range(len(self._lent)):
             outer = define(b"\2\3\2\1" + s.unsigned(self._spaces.types + number))
             handle = define(b"\1\x68" + s.unsigned(outer))
             export(f"n{number}", b"\x40" + s.vector([s.text("self") + s.unsigned(handle)]) + _RETURNS_U32)
@@ -141,7 +138,7 @@ class _Added:
         """The module with the lanes, which puts them into the table."""
         slots = max(site.slot for site in self._sites) + 1
         lines = [f'(import "" "table" (table {slots} funcref))']
-        numbers = range(len(self._resources))
+        numbers = range(len(self._lent))
         lines += [f'(import "" "n{number}" (func $n{number} (param i32) (result i32)))' for number in numbers]
         for number, lane in enumerate(self._lanes):
             params = " ".join(signature_of(lane.function))
@@ -162,10 +159,10 @@ class _Added:
         every = " ".join(f"(local.get {place})" for place in range(count + 1))
         otherwise = f"(call $c{slot} {every})"
         if takes(function):
-            call = f"(call $h{self._lanes.index(site.lane)} {self._given(function, count + 1)})"
+            call = f"(call $h{self._lanes.index(site.lane)} {self._given(site.lane, count + 1)})"
             body = f"(if {call} (then {otherwise}))"
         else:
-            call = f"(call $h{self._lanes.index(site.lane)} {self._given(function, count)})"
+            call = f"(call $h{self._lanes.index(site.lane)} {self._given(site.lane, count)})"
             body = f"""{_small(function, otherwise)}
               (local.set $size {call})
               (if (i32.eq (local.get $size) (i32.const {_ELSE})) (then {otherwise} (return)))
@@ -173,12 +170,13 @@ class _Added:
                 (local.get {count}))"""
         return f"(func $l{slot} {_core_type(function)} (local $size i32) {body})"
 
-    def _given(self, function: Function, count: int) -> str:
+    def _given(self, lane: Lane, count: int) -> str:
         """What the host is given: the first so many parameters, a number in the place of each handle."""
         found, place = [f"(local.get {number})" for number in range(count)], 0
-        for param in function.params:
+        for param in lane.function.params:
             if isinstance(param.type, Borrow):
-                found[place] = f"(call $n{self._resources.index(param.type.resource)} {found[place]})"
+                number = self._lent.index((lane.interface, param.type.resource))
+                found[place] = f"(call $n{number} {found[place]})"
             place += len(flat((param.type,)))
         return " ".join(found)
 

@@ -113,10 +113,14 @@ class Writing:
     def _function(self, lines: list[str]) -> Answer:
         code = self._code
         code.add("caller = live[context]", "try:")
-        code.add("caller.host_left -= 1", "if caller.host_left < 0:", "    raise caller.spent()", *lines, depth=2)
+        code.add(*self.counting(), *lines, depth=2)
         code.add("except BaseException as problem:", "    return caller.raise_in_guest(problem)", "return None")
         found: Answer = code.function("answer(context, arguments, results)")
         return found
+
+    def counting(self) -> list[str]:
+        """Lines that count the call."""
+        return ["caller.host_left -= 1", "if caller.host_left < 0:", "    raise caller.spent()"]
 
     # What it is called with
 
@@ -197,6 +201,10 @@ class Writing:
 
 class _Beside(Writing):
     """An answer that gives what the lane was to give, where that is kept."""
+
+    def counting(self) -> list[str]:
+        """Nor is the call counted twice."""
+        return ["if caller.owed is None:", *_indented(super().counting())]
 
     def call(self, expression: str) -> str:
         """The call is not made twice."""

@@ -14,7 +14,7 @@ from orchestrator.engine import _component_text as ct
 from orchestrator.engine._chosen import DROP, PUT, function_key
 from orchestrator.engine._flat import numbers, signature
 from orchestrator.engine._guest import Item
-from orchestrator.engine._lanes import LANES, lent, signature_of
+from orchestrator.engine._lanes import LANES, Lane, lent, signature_of
 from orchestrator.engine._libc import NOTHING, OPTIONS, More, post_return
 from orchestrator.engine._owning import Owning, owns
 from orchestrator.engine.imports import is_wasi_resource
@@ -36,7 +36,7 @@ class Hosted:
         self._text, self._interfaces = text, interfaces
         self._scope = ct.Structural(text)
         self._functions = list(enumerate(_functions(interfaces), start=first))
-        known = {function_key(i.name, f.name): f for _, (i, f) in self._functions}
+        known = {function_key(i.name, f.name): Lane(i, f) for _, (i, f) in self._functions}
         self._lanes = [known[key] for key in lanes]
         self._cores: dict[tuple[Name, str], str] = {}
         """The core function of each function, by its interface and name."""
@@ -56,7 +56,7 @@ class Hosted:
         if not self._interfaces:
             return []
         found = {DROP: numbers(("i32",), "")}
-        found |= {f"h{number}": numbers(signature_of(lane), "i32") for number, lane in enumerate(self._lanes)}
+        found |= {f"h{number}": numbers(signature_of(lane.function), "i32") for number, lane in enumerate(self._lanes)}
         found |= {PUT: numbers(("i32", "i32"), "")} if self._lanes else {}
         return [f'(export "{name}" (func {type_}))' for name, type_ in found.items()]
 
@@ -95,7 +95,7 @@ class Hosted:
     def _lanes_instance(self) -> str:
         """What the guest's lanes call."""
         functions = {name: f'(func $host "{name}")' for name in (PUT, *(f"h{n}" for n in range(len(self._lanes))))}
-        for number, resource in enumerate(lent(self._lanes)):
+        for number, (_, resource) in enumerate(lent(self._lanes)):
             handle = f'(param "self" (borrow {self._scope.resource(resource)}))'
             core = '(canon lift (core func $libc "number"))'
             functions[f"n{number}"] = f"(func {self._text.named('f', f'(func {{}} {handle} (result u32) {core})')})"

@@ -371,14 +371,13 @@ class Instance:
         return LimitExceeded(f"the guest called the host more than the {self.settings.host_calls} times it may")
 
     def recall(self) -> NoReturn:
-        """Raises the error that a lane is to give; the call was counted when it was made.
+        """Raises the error that a lane is to give.
 
         Raises:
             Refused: it is that.
             Trapped: it has something else to give.
         """
         owed, self.owed = self.owed, None
-        self.host_left += 1
         raise owed if isinstance(owed, Refused) else Trapped(_CONFUSED)
 
     def kept(self) -> Any:
