@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         Allowed,
         Ceiling,
         Contract,
+        Declassify,
         Each,
         Grants,
         Http,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         Storage,
     )
     from orchestrator.pipeline import Execution, LinkedPipeline, Pipeline, Result
+    from orchestrator.plan import Plan
 
 __version__ = "0.1.0"
 
@@ -70,6 +72,7 @@ __all__ = [
     "ConditionFailed",
     "Contract",
     "ContractViolated",
+    "Declassify",
     "Diagnostic",
     "Each",
     "Engine",
@@ -83,6 +86,7 @@ __all__ = [
     "LinkedPipeline",
     "OrchestratorError",
     "Pipeline",
+    "Plan",
     "PythonNodeFailed",
     "Recorder",
     "Reject",
@@ -111,6 +115,7 @@ _HOMES = {
         "Allowed",
         "Ceiling",
         "Contract",
+        "Declassify",
         "Each",
         "Grants",
         "Http",
@@ -121,6 +126,7 @@ _HOMES = {
         "Secret",
         "Storage",
     ],
+    "plan": ["Plan"],
     "pipeline": ["Execution", "LinkedPipeline", "Pipeline", "Result"],
 }
 _ERRORS = {*__all__} - {"__version__"}.union(*_HOMES.values())

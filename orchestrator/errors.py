@@ -12,7 +12,7 @@
     └── RunError               a run began and did not end well: node, edge, trace id and cause
         ├── ComponentFailed    a component answered with the `err` of its result; `.value` is that value
         ├── Trapped            a guest trapped: unreachable code, a broken invariant of the engine's ABI
-        ├── LimitExceeded      a guest asked for more than a limit: memory, stack, values in one call
+        ├── LimitExceeded      a guest asked for more than a limit allows: memory, fuel, stack; `.limit` names it
         ├── TimedOut           a deadline passed: of a node, an edge or the whole run
         ├── ContractViolated   a rule on an edge was broken; `.rule` names it
         ├── ConditionFailed    an expression (when, until, require, ensure) could not be evaluated
@@ -167,7 +167,16 @@ class Trapped(RunError):
 
 
 class LimitExceeded(RunError):
-    """A guest asked for more than a limit allows."""
+    """A guest asked for more than a limit allows.
+
+    Arguments:
+        limit: which: the limit's key in the manifest where it has one (`memory`, `fuel`, `calls`), else `stack` or
+            `values`.
+    """
+
+    def __init__(self, message: str, *, limit: str = "", **where: Any) -> None:
+        self.limit = limit
+        super().__init__(message, **where)
 
 
 class TimedOut(RunError):

@@ -22,6 +22,8 @@ Kind = Literal[
     "start",  # a run or a node began (for live views; it becomes no span)
     "retry",  # a node is run again after a failure; `detail` has because, left
     "fallback",  # another node stands in for one that failed; `detail` has to, because
+    "declassify",  # labels do not cross an edge, told when it is crossed the first time in a run; parent is the
+    # crossing, `detail` has labels (a list), reason, and of (`arguments` or `results` of calls, empty for both)
     "output",  # what a guest printed, cut at a limit; `detail` has stream, text, cut
     "rest",  # several events of a kind summed up; `detail` has of (the kind), count, busy (the sum of durations,
     # nanoseconds) and why. Of those made by this room (chatty, overload, slow-reader) the span is negative. Calls over

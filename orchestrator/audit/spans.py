@@ -28,6 +28,7 @@ MOMENTS = {
     "output": names.OUTPUT_EVENT,
     "retry": names.RETRY_EVENT,
     "fallback": names.FALLBACK_EVENT,
+    "declassify": names.DECLASSIFY_EVENT,
 }
 """The kinds of events that become events of a span, and their names; of accesses those that take no time do too."""
 _DETAILS = {
@@ -49,6 +50,9 @@ _DETAILS = {
     "stream": names.STREAM,
     "text": names.TEXT,
     "cut": names.CUT,
+    "labels": names.LABELS,
+    "reason": names.REASON,
+    "of": names.SIDE,
     "model": names.MODEL,
     "provider": names.PROVIDER,
     "input_tokens": names.INPUT_TOKENS,
@@ -168,6 +172,8 @@ def _put(found: Attributes, name: str, value: object) -> None:
     """Sets an attribute, unless there is nothing to say."""
     if value is None or value == "":
         return
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        value = ", ".join(value)
     small = isinstance(value, bool | float) or (isinstance(value, int) and -(2**63) <= value < 2**63)
     found[name] = value if small and isinstance(value, bool | float | int) else _text(str(value))
 

@@ -15,10 +15,16 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NAMED = (
     (ipaddress.ip_network("169.254.169.254/32"), "the address of cloud metadata"),
     (ipaddress.ip_network("fd00:ec2::254/128"), "the address of cloud metadata"),
+    (ipaddress.ip_network("fd20:ce::254/128"), "the address of cloud metadata"),
+    (ipaddress.ip_network("168.63.129.16/32"), "the address of cloud metadata"),
     (ipaddress.ip_network("100.64.0.0/10"), "an address of a carrier's own network"),
+    (ipaddress.ip_network("192.0.0.0/24"), "a reserved address"),
     (ipaddress.ip_network("192.88.99.0/24"), "an address of a relay"),
     (ipaddress.ip_network("64:ff9b:1::/48"), "an address of a translator"),
     (ipaddress.ip_network("fec0::/10"), "a private address"),
+    (ipaddress.ip_network("2001::/23"), "a reserved address"),
+    (ipaddress.ip_network("3fff::/20"), "an address for documentation"),
+    (ipaddress.ip_network("5f00::/16"), "an address of a network's own routing"),
 )
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
@@ -49,8 +55,6 @@ def _inside(address: Address) -> ipaddress.IPv4Address | None:
         return address.ipv4_mapped
     if address.sixtofour is not None:
         return address.sixtofour
-    if address.teredo is not None:
-        return address.teredo[1]
     if address in _NAT64 or (address in _COMPATIBLE and int(address) > 0xFFFF):
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -80,7 +80,7 @@ def _validate_requests(
         from orchestrator.capability import secrets
 
         found += secrets.validate(grants.secrets, node, where.at("secrets"))
-        found += found or tuple(_astray(grants, node, where.at("secrets")))
+        found = found or tuple(_astray(grants, node, where.at("secrets")))
     return found
 
 
@@ -100,6 +100,14 @@ def _astray(grants: Grants, node: str, where: Where) -> Iterator[Diagnostic]:
             yield refuse(message, node, where.at(index, "to"), help_)
 
 
+Told = Callable[[str, str, str, bool], None]
+"""Is told of a decision: the operation, upon what, the rule that made it, and whether it was allowed."""
+
+
+def _nobody(_operation: str, _subject: str, _rule: str, _allowed: bool) -> None:
+    return None
+
+
 def prepare(
     grants: Grants,
     inputs: Mapping[str, Any],
@@ -108,6 +116,7 @@ def prepare(
     operator: Operator = NOBODY,
     bounds: Sequence[Bound] = (),
     places: Mapping[str, Sequence[int]] = EMPTY,
+    told: Told = _nobody,
 ) -> Authority:
     """The authority of an instance for one run.
 
@@ -120,12 +129,13 @@ def prepare(
         operator: what whoever runs it says.
         bounds: what the node gets past in no run: folders are asked as they are now, and what has an input in it.
         places: by `storage`, `http` and `secrets`, for each of those grants its number in the pipeline.
+        told: is told what a bound forbids in this run.
 
     Raises RunError for a folder that is missing, is no directory or may not be read or written, for an address that an
     input makes none of, for what a bound does not allow, and for a secret that has no value.
     """
     try:
-        return _prepared(grants, inputs, folder, operator, bounds, places)
+        return _Preparing(grants, inputs, bounds, places, told).done(folder, operator)
     except NotGranted as error:
         raise RunError(str(error), node=node) from None
 
@@ -150,97 +160,85 @@ def prepare_once(
         return None
 
 
-def _prepared(
-    grants: Grants,
-    inputs: Mapping[str, Any],
-    folder: Path,
-    operator: Operator,
-    bounds: Sequence[Bound],
-    places: Mapping[str, Sequence[int]],
-) -> Authority:
-    preopens = tuple(
-        kept
-        for grant, place in _placed(grants.storage, "storage", places)
-        if (kept := _folder(grant, inputs, folder, bounds, place, grants.optional)) is not None
-    )
-    found = Authority(
-        preopens,
-        environment.prepare(grants.environment),
-        clock=Time(grants.clock, grants.clock_at),
-        random=Numbers(grants.random, grants.random_seed),
-        stdio=grants.stdio,
-    )
-    return _with_requests(found, grants, inputs, operator, bounds, places) if grants.http or grants.secrets else found
-
-
 _Grant = TypeVar("_Grant", Storage, Http, Secret)
 
 
-def _placed(row: Sequence[_Grant], key: str, places: Mapping[str, Sequence[int]]) -> Iterator[tuple[_Grant, str]]:
-    numbers = places.get(key) or range(len(row))
-    return ((grant, f"grants.{key}[{number}]") for grant, number in zip(row, numbers, strict=True))
+@dataclass(frozen=True, slots=True)
+class _Preparing:
+    """The work of `prepare`; arguments as there."""
 
+    grants: Grants
+    inputs: Mapping[str, Any]
+    bounds: Sequence[Bound]
+    places: Mapping[str, Sequence[int]]
+    told: Told
 
-def _folder(
-    grant: Storage, inputs: Mapping[str, Any], folder: Path, bounds: Sequence[Bound], place: str, optional: bool
-) -> Preopen | None:
-    """A folder, as far as every bound allows it where it is now; None where one forbids it and the node can do without.
-
-    Raises NotGranted.
-    """
-    found = storage.prepare(grant, inputs, folder, place)
-    for bound in bounds:
-        most = bound.access(Path(found.host))
-        if most == "write" or (most == "read" and not found.writable):
-            continue
-        if not (grant.optional or optional):
-            asked = "written" if found.writable else "read"
-            message = f"the folder granted at `{grant.at}` may not be {asked}: {found.host}: {bound.says('storage')}"
-            raise NotGranted(message)
-        if most is None:
-            return None
-        found = replace(found, writable=False, quota=None, files=None)
-    return found
-
-
-def _with_requests(
-    found: Authority,
-    grants: Grants,
-    inputs: Mapping[str, Any],
-    operator: Operator,
-    bounds: Sequence[Bound],
-    places: Mapping[str, Sequence[int]],
-) -> Authority:
-    """With what it may send requests to, and what is added to them. Raises NotGranted."""
-    from orchestrator.capability import http, secrets
-    from orchestrator.capability.url import NotAnAddress
-
-    try:
-        rules = tuple(
-            http.rule_of(grant, f"{place}: {grant.url}")
-            for asked, place in _placed(grants.http, "http", places)
-            for grant in _addresses(asked, inputs, bounds, grants.optional)
+    def done(self, folder: Path, operator: Operator) -> Authority:
+        """Raises NotGranted."""
+        grants = self.grants
+        folders = (self.folder(grant, folder, place) for grant, place in self.placed("storage", grants.storage))
+        found = Authority(
+            tuple(one for one in folders if one is not None),
+            environment.prepare(grants.environment),
+            clock=Time(grants.clock, grants.clock_at),
+            random=Numbers(grants.random, grants.random_seed),
+            stdio=grants.stdio,
         )
-        added = tuple(
-            replace(rule, place=place)
-            for grant, place in _placed(grants.secrets, "secrets", places)
-            for rule in secrets.prepare((grant,), operator.secrets)
-        )
-    except (NotAnAddress, secrets.NotGiven) as error:
-        raise NotGranted(str(error)) from None
-    return replace(found, http=rules, secrets=added, networks=operator.networks)
+        return self.with_requests(found, operator) if grants.http or grants.secrets else found
 
+    def placed(self, key: str, row: Sequence[_Grant]) -> Iterator[tuple[_Grant, str]]:
+        numbers = self.places.get(key) or range(len(row))
+        return ((grant, f"grants.{key}[{number}]") for grant, number in zip(row, numbers, strict=True))
 
-def _addresses(grant: Http, inputs: Mapping[str, Any], bounds: Sequence[Bound], optional: bool) -> tuple[Http, ...]:
-    """The addresses of a grant, its inputs put in; what they say is held against the bounds. Raises NotGranted."""
-    filled = replace(grant, url=fill(grant.url, lambda name: str(inputs[name])))
-    if not bounds or not inputs_of(grant.url):
-        return (filled,)
-    from orchestrator.capability.narrowing import narrow
+    def folder(self, grant: Storage, start: Path, place: str) -> Preopen | None:
+        """A folder, as far as every bound allows it where it is now; None where the node has to do without."""
+        found = storage.prepare(grant, self.inputs, start, place)
+        for bound in self.bounds:
+            most = bound.access(Path(found.host))
+            if most == "write" or (most == "read" and not found.writable):
+                continue
+            self.told("storage grant", grant.at, bound.says("storage"), False)
+            if not (grant.optional or self.grants.optional):
+                asked = "written" if found.writable else "read"
+                raise NotGranted(
+                    f"the folder granted at `{grant.at}` may not be {asked}: {found.host}: {bound.says('storage')}"
+                )
+            if most is None:
+                return None
+            found = replace(found, writable=False, quota=None, files=None)
+        return found
 
-    asked = Grants(http=(replace(filled, url=escape(filled.url)),), optional=optional)
-    within = narrow(asked, Limits(), bounds, Path())
-    refused = next((cut for cut in within.cuts if not cut.optional), None)
-    if refused is not None:
-        raise NotGranted(f"no request may be sent as granted: {refused.asked}: {refused.bound.says('http')}")
-    return tuple(replace(kept, url=fill(kept.url, EMPTY)) for kept in within.grants.http)
+    def with_requests(self, found: Authority, operator: Operator) -> Authority:
+        """With what it may send requests to, and what is added to them."""
+        from orchestrator.capability import http, secrets
+        from orchestrator.capability.url import NotAnAddress
+
+        try:
+            rules = tuple(
+                http.rule_of(grant, f"{place}: {grant.url}")
+                for asked, place in self.placed("http", self.grants.http)
+                for grant in self.addresses(asked)
+            )
+            added = tuple(
+                replace(rule, place=place)
+                for grant, place in self.placed("secrets", self.grants.secrets)
+                for rule in secrets.prepare((grant,), operator.secrets)
+            )
+        except (NotAnAddress, secrets.NotGiven) as error:
+            raise NotGranted(str(error)) from None
+        return replace(found, http=rules, secrets=added, networks=operator.networks)
+
+    def addresses(self, grant: Http) -> tuple[Http, ...]:
+        """The addresses of a grant, its inputs put in; what they say is held against the bounds."""
+        filled = replace(grant, url=fill(grant.url, lambda name: str(self.inputs[name])))
+        if not self.bounds or not inputs_of(grant.url):
+            return (filled,)
+        from orchestrator.capability.narrowing import narrow
+
+        asked = Grants(http=(replace(filled, url=escape(filled.url)),), optional=self.grants.optional)
+        within = narrow(asked, Limits(), self.bounds, Path())
+        for cut in within.cuts:
+            self.told("http grant", filled.url, cut.bound.says("http"), False)
+            if not cut.optional:
+                raise NotGranted(f"no request may be sent as granted: {cut.asked}: {cut.bound.says('http')}")
+        return tuple(replace(kept, url=fill(kept.url, EMPTY)) for kept in within.grants.http)

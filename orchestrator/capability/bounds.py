@@ -94,6 +94,11 @@ class Bound:
         """Whether a variable may stand in the environment."""
         return any(name.startswith(own[:-1]) if own.endswith("*") else name == own for own in self.environment)
 
+    def allows_any(self, power: str) -> bool:
+        """Whether it allows anything of a power, by the key of its grant."""
+        rows: dict[str, object] = {"storage": self.folders, "http": self.rules}
+        return bool(rows.get(power, getattr(self, power, None))) and getattr(self, power, "") != "none"
+
     def shown(self, key: str) -> str:
         """What it allows of a power or a limit, in words; of many things the first ones."""
         field = key.removeprefix("limits.").replace("-", "_")

@@ -61,7 +61,7 @@ class Rule:
             method in self.methods
             and url.scheme == self.scheme
             and url.port == self.port
-            and _fits(self.labels, _labels(url.host))
+            and _fits_host(self.labels, labels_of(url.host))
             and self._leads_to(tuple(url.path.split("/")[1:]))
         )
 
@@ -75,7 +75,7 @@ class Rule:
         return (
             other.methods <= self.methods
             and (other.scheme, other.port) == (self.scheme, self.port)
-            and _fits(self.labels, other.labels)
+            and _fits_host(self.labels, other.labels)
             and (self.deep or not other.deep)
             and self._leads_to(other.segments)
         )
@@ -88,7 +88,18 @@ def _fits(pattern: tuple[str, ...], given: tuple[str, ...]) -> bool:
     )
 
 
-def _labels(host: str) -> tuple[str, ...]:
+def _fits_host(pattern: tuple[str, ...], given: tuple[str, ...]) -> bool:
+    """As `_fits`, for hosts: `*` stands for a name's label, and for no address."""
+    return _fits(pattern, given) and (pattern == given or not is_number(given))
+
+
+def is_number(labels: tuple[str, ...]) -> bool:
+    """Whether a host is an address, not a name."""
+    return len(labels) == 1 and (":" in labels[0] or "." in labels[0])
+
+
+def labels_of(host: str) -> tuple[str, ...]:
+    """The parts of a host that a pattern looks at one by one; an address is one."""
     return (host,) if ":" in host or host.replace(".", "").isdigit() else tuple(host.split("."))
 
 
@@ -121,7 +132,7 @@ def rule_of(grant: Http, place: str = "grants.http") -> Rule:
     return Rule(
         grant.url,
         found.scheme,
-        tuple("*" if label == _STAR else label for label in _labels(found.host)),
+        tuple("*" if label == _STAR else label for label in labels_of(found.host)),
         found.port,
         segments,
         deep,

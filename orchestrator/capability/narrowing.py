@@ -18,15 +18,15 @@ from orchestrator.manifest.substitution import escape, fill, inputs_of
 if TYPE_CHECKING:
     from orchestrator.capability.http import Rule
 
-_KNOWS: Mapping[Clock, frozenset[str]] = {
+KNOWS: Mapping[Clock, frozenset[str]] = {
     "none": frozenset(),
     "fixed": frozenset({"the day"}),
     "monotonic": frozenset({"how time goes by"}),
     "wall": frozenset({"the day", "how time goes by"}),
 }
 """What each clock tells a guest of the host."""
-_RANDOM: tuple[Random, ...] = ("none", "seeded", "secure")
-_STDIO: tuple[Stdio, ...] = ("none", "captured", "inherit")
+RANDOMS: tuple[Random, ...] = ("none", "seeded", "secure")
+STDIOS: tuple[Stdio, ...] = ("none", "captured", "inherit")
 """Each of them allows what stands before it."""
 
 
@@ -181,9 +181,9 @@ class _Narrowing:
     def clock(self) -> Clock:
         mode = self.grants.clock
         for bound in self.bounds:
-            common = _KNOWS[mode] & _KNOWS[bound.clock]
-            if common != _KNOWS[mode]:
-                left = next(name for name, known in _KNOWS.items() if known == common)
+            common = KNOWS[mode] & KNOWS[bound.clock]
+            if common != KNOWS[mode]:
+                left = next(name for name, known in KNOWS.items() if known == common)
                 self.cut(("grants", "clock"), f"`{mode}`", f"`{left}`", bound)
                 mode = left
         return mode
@@ -191,7 +191,7 @@ class _Narrowing:
     def random(self) -> Random:
         mode = self.grants.random
         for bound in self.bounds:
-            if _RANDOM.index(mode) > _RANDOM.index(bound.random):
+            if RANDOMS.index(mode) > RANDOMS.index(bound.random):
                 self.cut(("grants", "random"), f"`{mode}`", f"`{bound.random}`", bound)
                 mode = bound.random
         return mode
@@ -199,7 +199,7 @@ class _Narrowing:
     def stdio(self) -> Stdio:
         mode = self.grants.stdio
         for bound in self.bounds:
-            if _STDIO.index(mode) > _STDIO.index(bound.stdio):
+            if STDIOS.index(mode) > STDIOS.index(bound.stdio):
                 # What is captured is what a node has that asks for nothing: it is not refused for it.
                 self.cut(("grants", "stdio"), f"`{mode}`", f"`{bound.stdio}`", bound, mode == "captured")
                 mode = bound.stdio

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from orchestrator.capability.http import Rule
+from orchestrator.capability.http import Rule, is_number
 from orchestrator.capability.url import PORTS
 
 
 def meet(one: Rule, other: Rule) -> Rule | None:
     """The rule that admits exactly what both admit, with the bounds and the place of the first; None for nothing."""
     methods = one.methods & other.methods
-    labels = _both(one.labels, other.labels)
+    labels = _hosts(one.labels, other.labels)
     segments = _segments(one, other)
     if not methods or (one.scheme, one.port) != (other.scheme, other.port) or labels is None or segments is None:
         return None
@@ -38,6 +38,11 @@ def _segments(one: Rule, other: Rule) -> tuple[str, ...] | None:
         return None
     beginning = _both(short.segments, long.segments[: len(short.segments)])
     return None if beginning is None else beginning + long.segments[len(short.segments) :]
+
+
+def _hosts(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The hosts that both admit; `*` stands for no address."""
+    return None if one != other and (is_number(one) or is_number(other)) else _both(one, other)
 
 
 def _both(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...] | None:

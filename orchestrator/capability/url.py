@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import urllib.parse
 from dataclasses import dataclass
+
+from orchestrator.diagnostics import printable
 
 PORTS = {"http": 80, "https": 443}
 LONGEST = 8192
@@ -18,6 +21,9 @@ _QUERY = _PATH | frozenset("?[]")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
 _OTHER_SLASHES = ("%2F", "%5C")
+_DOTS_AND_MORE = re.compile(r"\.{1,2}(?:;|%3B)")
+_SPACES = frozenset((9, 10, 13))
+"""What a query may have escaped beside what a path may: what people write has tabs and ends of lines in it."""
 
 
 class NotAnAddress(ValueError):
@@ -90,12 +96,12 @@ def of_parts(scheme: str, authority: str, target: str) -> Url:
         raise NotAnAddress(f"it has more than {LONGEST} characters")
     scheme = scheme.lower()
     if scheme not in PORTS:
-        raise NotAnAddress(f"its scheme is `{scheme:.20}`, expected `http` or `https`")
+        raise NotAnAddress(f"its scheme is `{printable(scheme[:20])}`, expected `http` or `https`")
     if "#" in target:
         raise NotAnAddress("it has a fragment, `#`, which is not sent")
     host, port = _host_and_port(authority, PORTS[scheme])
     path, _, query = target.partition("?")
-    return Url(scheme, host, port, _path(path), _escaped(query, _QUERY, "query"))
+    return Url(scheme, host, port, _path(path), _escaped(query, _QUERY, "query", _SPACES))
 
 
 def _host_and_port(authority: str, port: int) -> tuple[str, int]:
@@ -114,7 +120,7 @@ def _port(text: str, otherwise: int) -> int:
     if not text:
         return otherwise
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
-        raise NotAnAddress(f"its port is `{text:.20}`, expected 1 to 65535")
+        raise NotAnAddress(f"its port is `{printable(text[:20])}`, expected 1 to 65535")
     return int(text)
 
 
@@ -124,7 +130,7 @@ def _ipv6(text: str) -> str:
             raise ValueError
         return ipaddress.IPv6Address(text).compressed
     except ValueError:
-        raise NotAnAddress(f"`{text:.60}` is no IPv6 address") from None
+        raise NotAnAddress(f"`{printable(text[:60])}` is no IPv6 address") from None
 
 
 def host_of(name: str) -> str:
@@ -136,15 +142,16 @@ def host_of(name: str) -> str:
     try:
         host = (name if name.isascii() else name.encode("idna").decode()).lower().removesuffix(".")
     except UnicodeError:
-        raise NotAnAddress(f"its host `{name:.60}` is no name") from None
+        raise NotAnAddress(f"its host `{printable(name[:60])}` is no name") from None
     labels = host.split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise NotAnAddress(f"its host `{name:.60}` is no name" if host else "it has no host")
+        raise NotAnAddress(f"its host `{printable(name[:60])}` is no name" if host else "it has no host")
     if _NUMERIC.fullmatch(labels[-1]):
         try:
             return str(ipaddress.IPv4Address(host))
         except ValueError:
-            raise NotAnAddress(f"its host `{name:.60}` looks like an address and is not one of four numbers") from None
+            why = f"its host `{printable(name[:60])}` looks like an address and is not one of four numbers"
+            raise NotAnAddress(why) from None
     return host
 
 
@@ -156,6 +163,12 @@ def _path(path: str) -> str:
     clean = _escaped(path, _PATH, "path")
     if any(slash in clean for slash in _OTHER_SLASHES):
         raise NotAnAddress("its path has a slash that is escaped: servers differ in what that means")
+    if any(_DOTS_AND_MORE.match(segment) for segment in clean.split("/")):
+        raise NotAnAddress("its path has a `..` or `.` with a parameter, `;`: some servers go up there")
+    try:
+        urllib.parse.unquote_to_bytes(clean).decode()
+    except UnicodeDecodeError:
+        raise NotAnAddress("its path has escapes that are no Unicode: servers differ in what those mean") from None
     kept: list[str] = []
     segments = clean.split("/")[1:]
     for segment in segments:
@@ -166,13 +179,13 @@ def _path(path: str) -> str:
     return "/" + "/".join(kept + [""] * (segments[-1] in (".", "..") and bool(kept)))
 
 
-def _escaped(text: str, allowed: frozenset[str], what: str) -> str:
+def _escaped(text: str, allowed: frozenset[str], what: str, controls: frozenset[int] = frozenset()) -> str:
     """The text with every escape in its one form, and what needs one escaped."""
     found, at = [], 0
     while at < len(text):
         char = text[at]
         if char == "%":
-            found.append(_escape(text[at + 1 : at + 3], what))
+            found.append(_escape(text[at + 1 : at + 3], what, controls))
             at += 3
             continue
         if char <= " " or char in "\x7f\\":
@@ -182,14 +195,14 @@ def _escaped(text: str, allowed: frozenset[str], what: str) -> str:
     return "".join(found)
 
 
-def _escape(digits: str, what: str) -> str:
+def _escape(digits: str, what: str, controls: frozenset[int]) -> str:
     try:
         if len(digits) != 2 or not digits.isalnum() or not digits.isascii():
             raise ValueError
         code = int(digits, 16)
     except ValueError:
         raise NotAnAddress(f"its {what} has a `%` that two hexadecimal digits do not follow") from None
-    if code < 32 or code == 127:
+    if (code < 32 and code not in controls) or code == 127:
         raise NotAnAddress(f"its {what} has a control character, `%{digits.upper()}`")
     return chr(code) if chr(code) in _UNRESERVED else f"%{digits.upper()}"
 

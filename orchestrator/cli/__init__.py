@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "run": "Run a pipeline; its result is JSON on standard output.",
     "validate": "Check pipelines, and say everything that is wrong with them.",
+    "plan": "Say what each node may do and who allows it, before anything runs.",
     "graph": "Draw a pipeline: as text, Mermaid, DOT, SVG or JSON.",
     "inspect": "Show a component: its WIT, imports, exports, digest and size.",
     "build": "Build a component from its source folder.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -49,6 +49,32 @@ def read_inputs(given: Iterable[str], known: Iterable[LinkedInput]) -> dict[str,
     if missing:
         raise click.UsageError("\n".join(_missing(each) for each in missing))
     return values
+
+
+def read_labels(
+    given: Iterable[str], known: Iterable[LinkedInput], labels: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """The labels of `--label`, by the inputs' names.
+
+    Arguments:
+        given: each `name=label`.
+        known: the pipeline's inputs.
+        labels: those that there are.
+
+    Raises:
+        click.UsageError: a name or a label is unknown.
+    """
+    inputs = {each.name: each for each in known}
+    found: dict[str, dict[str, None]] = {}
+    for item in given:
+        name, equals, label = item.partition("=")
+        if not equals:
+            raise click.UsageError(f"`--label {printable(item)}` is not NAME=LABEL")
+        target = _find(name.strip(), inputs)
+        if label not in labels:
+            raise click.UsageError(f"`--label {printable(item)}`: there is no such label; there is {', '.join(labels)}")
+        found.setdefault(target.name, {})[label] = None
+    return {name: tuple(its) for name, its in found.items()}
 
 
 def _read_pair(item: str, inputs: Mapping[str, LinkedInput]) -> tuple[str, Any]:

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from orchestrator.capability.addresses import Network
     from orchestrator.diagnostics import Paint
     from orchestrator.engine import Engine
+    from orchestrator.errors import InvalidPipeline
     from orchestrator.graph import Graph
     from orchestrator.link.model import LinkedGraph
     from orchestrator.manifest.model import ComponentManifest
     from orchestrator.pipeline import LinkedPipeline, Result
+    from orchestrator.plan import Plan
 
 
 def pipeline_file(path: str) -> str:
@@ -106,11 +108,36 @@ def check(
     return Pipeline.load(path, env=env, allow_python=allow_python).linked(engine, operator)
 
 
-def drawing(linked: LinkedGraph) -> Graph:
-    """The pipeline as a graph to draw, with its types."""
-    from orchestrator.link import draw
+def plan(linked: LinkedGraph) -> Plan:
+    """What each node of a linked pipeline may do."""
+    from orchestrator.plan import plan_of
 
-    return draw(linked)
+    return plan_of(linked)
+
+
+def drawing(
+    engine: Engine, path: str, env: Mapping[str, str] | None = None, *, allow_python: bool = False
+) -> tuple[Graph, InvalidPipeline | None]:
+    """The pipeline as a graph to draw, with its types.
+
+    One that is refused for its labels alone is drawn too, as it is written, so that one can see where they meet; what
+    was found comes with it.
+
+    Raises:
+        InvalidPipeline: it is refused for something else.
+        ComponentError: a component cannot be loaded.
+    """
+    from orchestrator.errors import InvalidPipeline
+    from orchestrator.link import draw
+    from orchestrator.pipeline import Pipeline
+
+    pipeline = Pipeline.load(path, env=env or {}, allow_python=allow_python)
+    try:
+        return draw(pipeline.linked(engine)), None
+    except InvalidPipeline as problem:
+        if any(found.severity == "error" and found.code != "flow" for found in problem.diagnostics):
+            raise
+        return pipeline.drawing(), problem
 
 
 def build(source: ComponentManifest) -> Path:
@@ -143,9 +170,18 @@ def inputs(linked: LinkedPipeline, given: Sequence[str]) -> dict[str, Any]:
     return read_inputs(given, linked.model.inputs)
 
 
-def run(linked: LinkedPipeline, values: Mapping[str, Any], timeout: float | None) -> Result:
-    """Runs the pipeline, in at most `timeout` seconds."""
-    return linked.run(values, timeout=timeout)
+def labels(linked: LinkedPipeline, given: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The labels of `--label`, for `run`."""
+    from orchestrator.cli._inputs import read_labels
+
+    return read_labels(given, linked.model.inputs, linked.model.flow.sorts)
+
+
+def run(
+    linked: LinkedPipeline, values: Mapping[str, Any], timeout: float | None, labels: Mapping[str, Sequence[str]]
+) -> Result:
+    """Runs the pipeline, in at most `timeout` seconds, with those labels of inputs."""
+    return linked.run(values, timeout=timeout, labels=labels)
 
 
 def export_lines(linked: LinkedPipeline, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from orchestrator.cli import EXIT_FAILED, EXIT_OK
+from orchestrator.cli import _failures as failures
 from orchestrator.cli import _session as session
 from orchestrator.cli import _terminal as terminal
 from orchestrator.cli._command import define
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
 
 @define(
     "graph",
-    "The pipeline is checked first, so that the picture has every type.",
+    "The pipeline is checked first, so that the picture has every type. One that is refused because untrusted content, "
+    "private data and a way out meet is drawn all the same, with where they do, and the command fails.",
     epilog="Example: orchestrator graph pipelines/docs-answer.yaml --format svg -o docs-answer.svg",
 )
 @click.argument("pipeline", default=".")
@@ -32,15 +36,26 @@ if TYPE_CHECKING:
 @click.option("--allow-python", is_flag=True, help="Allow Python nodes: they run without a sandbox.")
 def command(
     pipeline: str, picture: str | None, output: Path | None, names: tuple[str, ...], allow_python: bool, as_json: bool
-) -> None:
+) -> int:
     """Draws the pipeline."""
     with session.engine(quiet=as_json) as engine:
-        graph = session.drawing(session.check(engine, pipeline, session.allowed(names), allow_python=allow_python))
+        graph, refused = session.drawing(engine, pipeline, session.allowed(names), allow_python=allow_python)
     chosen = "json" if as_json else picture or _by_ending(output)
     text = _draw(graph, cast("Picture", chosen), to_file=output is not None)
-    if output is None:
+    if output is not None:
+        _write(output, text)
+    elif refused is not None and as_json:
+        # One document, the picture and why it is refused.
+        terminal.put_json({**json.loads(text), "error": failures.to_json(refused)})
+        return EXIT_FAILED
+    else:
         terminal.put(text)
-        return
+    if refused is not None:
+        raise refused
+    return EXIT_OK
+
+
+def _write(output: Path, text: str) -> None:
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as problem:

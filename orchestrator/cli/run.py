@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 )
 @click.argument("pipeline", default=".")
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input; again for another.")
+@click.option(
+    "--label", "labels", multiple=True, metavar="NAME=LABEL", help="Take an input for untrusted, or for private."
+)
 @click.option("--env", "names", multiple=True, metavar="NAME", help="Allow ${NAME} in the pipeline.")
 @click.option("--allow-python", is_flag=True, help="Allow Python nodes: they run without a sandbox.")
 @ceiling_option
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 def command(
     pipeline: str,
     inputs: tuple[str, ...],
+    labels: tuple[str, ...],
     names: tuple[str, ...],
     allow_python: bool,
     ceilings: tuple[str, ...],
@@ -63,12 +67,12 @@ def command(
         linked = session.link(engine, pipeline, env, operator, allow_python=allow_python)
         after.callback(_end, linked, drawn)
         _warn(linked, silent=silent)
-        values = session.inputs(linked, inputs)
+        values, named = session.inputs(linked, inputs), session.labels(linked, labels)
         if trace is not None:
             session.export_lines(linked, trace)
         if tree:
             session.export_tree(linked, drawn.append, terminal.paint_for(sys.stderr))
-        outputs = _run(linked, values, seconds, silent=silent).to_json()
+        outputs = _run(linked, values, seconds, named, silent=silent).to_json()
     terminal.put_json(outputs)
 
 
@@ -81,13 +85,20 @@ def _end(linked: LinkedPipeline, drawn: list[str]) -> None:
         terminal.say(f"{terminal.paint_for(sys.stderr)('warning', 'warning')}: {printable(problem)}")
 
 
-def _run(linked: LinkedPipeline, values: dict[str, Any], timeout: float | None, *, silent: bool) -> Result:
+def _run(
+    linked: LinkedPipeline,
+    values: dict[str, Any],
+    timeout: float | None,
+    labels: dict[str, tuple[str, ...]],
+    *,
+    silent: bool,
+) -> Result:
     if silent:
-        return session.run(linked, values, timeout)
+        return session.run(linked, values, timeout, labels)
     from orchestrator.cli._live import watching
 
     with watching(*session.view(linked)):
-        return session.run(linked, values, timeout)
+        return session.run(linked, values, timeout, labels)
 
 
 def _warn(linked: LinkedPipeline, *, silent: bool) -> None:

@@ -13,8 +13,9 @@ Inside, by what they are about:
 
     a binary         _sections reads it; _binary: what it makes; _outline: what it imports and exports; _lifts: what is
                      behind an export; _skeleton and _images put others in the places of its modules
-    compiling        _compiler runs _compile, here or in another process; _code loads what came of it; _reflect,
-                     _wasi_check: its world, and whether its WASI is what is served; _room: the size of the cache
+    compiling        _compiler asks _compile_program, another process, which runs _compile, within _bounds; _code loads
+                     what came of it; _reflect, _wasi_check: its world, and whether its WASI is what is served; _room:
+                     the size of the cache
     around a guest   _component_text, _guest, _splice: text around binaries; _libc: the memory it brings; _shim: one
                      guest, for values in bulk; _fuse, _fusable, _tap: several guests, for fused nodes
     bulk values      _chosen: which functions; _direct: which of them need no shim; _flat, _leaves: how values lie;
@@ -22,7 +23,8 @@ Inside, by what they are about:
     C values         _native, _memory: the C API; _kinds, _values, _sizes, _plan: values of it; _numbers: plain ones
     calls            _calls, _bulk_call, _direct_call: into an instance; _serve, _serve_bulk, _serve_host: out of one;
                      _resources
-    memories         _memories, _posix: mapped and recycled; _image_file: what they hold at first
+    memories         _memories, _posix: mapped and recycled; _image_file: what they hold at first; _tables: how large
+                     tables may get
     the rest         _live, _ticker: callbacks, and the clock of running guests; _failure, _last_words: why one ended;
                      _children: processes; _sources, _source_note, _build_failure: builds; _config: the settings
 

@@ -44,7 +44,8 @@ def full(size: int, memory: memoryview) -> LimitExceeded:
     """The error that a value has no room; nothing of it was taken."""
     return LimitExceeded(
         f"the values of a call need {size} bytes more than are left in the {len(memory)} bytes they cross in: "
-        "pass them in several calls"
+        "pass them in several calls",
+        limit="values",
     )
 
 

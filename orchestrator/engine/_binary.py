@@ -14,11 +14,12 @@ Source: https://github.com/WebAssembly/component-model/blob/main/design/mvp/Bina
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from orchestrator.engine._sections import COMPONENT, CORE_MODULE, CoreSection, Reader, Section, Sort, unknown_form
-from orchestrator.engine.component import Parts
+from orchestrator.engine.component import Parts, Size
+from orchestrator.errors import ComponentError
 
 MAX_INSTANCES = 10_000
 """Instances, of modules and components together, that one component may make of itself."""
@@ -26,6 +27,8 @@ MAX_MEMORIES = 100
 """Memories of one component: each takes 4 GiB of the process's addresses."""
 MAX_TABLES = 1000
 """Tables of one component."""
+MAX_NAMES = 10_000
+"""Imports and exports of one component and those nested in it: what a compiler does for them grows with the square."""
 _FUNCTION_TYPE, _REFERENCES = 0x60, (0x63, 0x64)
 
 Place = tuple[int, int]
@@ -41,16 +44,46 @@ class Made:
         memories: where each memory that begins with a page or more is defined, in the order in which they are made;
             not continued beyond what a component may have. A memory without a page holds nothing at first, and the
             heaps of garbage-collected objects, which no binary lists, begin so too.
+        tables: how large each table is, in any order; not continued either.
     """
 
     parts: Parts = Parts(0, 0, 0)
     memories: tuple[Place, ...] = ()
+    tables: tuple[Size, ...] = ()
 
     def __add__(self, other: Made) -> Made:
-        return Made(self.parts + other.parts, (self.memories + other.memories)[: MAX_MEMORIES + 1])
+        return Made(
+            self.parts + other.parts,
+            (self.memories + other.memories)[: MAX_MEMORIES + 1],
+            (self.tables + other.tables)[: MAX_TABLES + 1],
+        )
 
 
 _ONE = Made(Parts(0, 0, 1))
+
+
+class TooMany(ComponentError):
+    """A component has more of something than one may have."""
+
+
+class _Whole:
+    """What is counted over the whole binary: its modules, which get numbers, and its imports and exports."""
+
+    def __init__(self) -> None:
+        self.next_module = itertools.count().__next__
+        self._names = 0
+
+    def named(self, section: Reader) -> range:
+        """Reads how many imports or exports a section has, and counts them.
+
+        Raises:
+            TooMany: there are too many.
+        """
+        count = section.number()
+        self._names += count
+        if self._names > MAX_NAMES:
+            raise TooMany(f"it has {self._names} imports and exports or more, and {MAX_NAMES} are allowed")
+        return range(count)
 
 
 @dataclass(slots=True)
@@ -58,8 +91,7 @@ class _Space:
     """The index spaces of one component that matter here; None stands for what is not known from its place."""
 
     outer: _Space | None
-    numbers: Iterator[int]
-    """Numbers the modules of the whole binary."""
+    whole: _Whole
     modules: list[Made | None] = field(default_factory=list)
     components: list[Made | None] = field(default_factory=list)
     total: Made = field(default_factory=Made)
@@ -82,22 +114,23 @@ def made(binary: bytes) -> Made:
     """What an instantiation of the component in `binary` makes, its modules and nested components together.
 
     Raises:
-        ComponentError: the binary uses a form that is not known here; running it without knowing would break its limit.
+        ComponentError: the binary uses a form that is not known here, so that running it would break its limit.
+        TooMany: it has too many imports and exports.
     """
     try:
-        return _component(Reader(binary, 0, len(binary)), None, itertools.count(), 0)
+        return _component(Reader(binary, 0, len(binary)), None, _Whole(), 0)
     except (ValueError, IndexError) as problem:
         raise unknown_form(problem) from problem
 
 
-def _component(reader: Reader, outer: _Space | None, numbers: Iterator[int], depth: int) -> Made:
-    space = _Space(outer, numbers)
+def _component(reader: Reader, outer: _Space | None, whole: _Whole, depth: int) -> Made:
+    space = _Space(outer, whole)
     reader.preamble(depth)
     for kind, section in reader.sections():
         if kind == Section.CORE_MODULE:
-            space.modules.append(_module(section, next(numbers)))
+            space.modules.append(_module(section, whole.next_module()))
         elif kind == Section.COMPONENT:
-            space.components.append(_component(section, space, numbers, depth + 1))
+            space.components.append(_component(section, space, whole, depth + 1))
         elif kind in _SECTIONS:
             _SECTIONS[kind](section, space)
     return space.total
@@ -105,18 +138,17 @@ def _component(reader: Reader, outer: _Space | None, numbers: Iterator[int], dep
 
 def _module(reader: Reader, number: int) -> Made:
     """What a module creates; its garbage-collected heap, where it has one, counts as a memory."""
-    tables = heap = 0
-    minimums: list[int] = []
+    heap, minimums, tables = 0, list[int](), list[Size]()
     reader.preamble()
     for kind, section in reader.sections():
         if kind == CoreSection.MEMORIES:
             minimums += [section.limits()[1] for _ in range(section.number())]
         elif kind == CoreSection.TABLES:
-            tables += section.number()
+            tables += section.tables()
         elif kind == CoreSection.TAGS or (kind == CoreSection.TYPES and _has_objects(section)):
             heap = 1
     places = tuple((number, memory) for memory, minimum in enumerate(minimums) if minimum)
-    return Made(Parts(len(minimums) + heap, tables, 0), places)
+    return Made(Parts(len(minimums) + heap, len(tables), 0), places, tuple(tables[: MAX_TABLES + 1]))
 
 
 def _has_objects(types: Reader) -> bool:
@@ -171,14 +203,14 @@ def _outer(space: _Space, count: int, sort: Sort, index: int) -> Made | None:
 
 
 def _imports(section: Reader, space: _Space) -> None:
-    for _ in range(section.number()):
+    for _ in space.whole.named(section):
         section.extern_name()
         space.of(section.extern_type()).append(None)
 
 
 def _exports(section: Reader, space: _Space) -> None:
     """An export is a new index for what it exports."""
-    for _ in range(section.number()):
+    for _ in space.whole.named(section):
         section.extern_name()
         sort, index, _ = section.exported()
         if sort in (CORE_MODULE, COMPONENT):

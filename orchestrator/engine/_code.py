@@ -25,16 +25,20 @@ _NONE: Mapping[str, Direct] = {}
 
 
 class Code:
-    """Machine code that belongs to one engine; it outlives every instance made of it."""
+    """Machine code that belongs to one native engine; it outlives every instance made of it."""
 
     def __init__(
         self,
+        engine: Engine,
         component: cm.Component,
         images: tuple[Mapped | None, ...] = (),
         shim: Shim | None = None,
         direct: Mapping[str, Direct] = _NONE,
     ) -> None:
         self._component = component
+        self._engine = engine  # its owner may be gone while instances live
+        self.engine = c.address(engine.ptr())
+        """The native engine: the stores and linkers for this code must be made of the same one."""
         self.images, self.shim, self.direct = images, shim, direct
         self.address = c.address(component.ptr())
         self._indices: dict[str, int] = {}
@@ -66,7 +70,7 @@ class Code:
 
         try:
             component = cm.Component.deserialize_file(engine, str(path))
-            return Code(component, opened(images_of(path), images), shim, direct)
+            return Code(engine, component, opened(images_of(path), images), shim, direct)
         except WasmtimeError as problem:
             path.stat()  # it may have gone
             raise ComponentError(f"the compiled component {path} cannot be loaded: {problem}; delete it") from None

@@ -1,29 +1,23 @@
-"""Compiles a component and says what is known of it; as a program, in a process of its own: `python -m … IN OUT BULK`.
-
-Compiling 19 MB of guest takes seconds and 250 MB that a process never gives back, and the binary is not trusted: so it
-happens in a process that ends after it. Prints what is known as JSON; an error as `{"error": …}`, exit code 1.
+"""Compiles a component and says what is known of it: in a process of its own, since the binary is not trusted.
 
 Two steps: a skeleton of the component tells its world; what is compiled is then prepared from both.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from wasmtime import Engine, Module, WasmtimeError
 from wasmtime import component as cm
 
 from orchestrator.engine import _image_file
-from orchestrator.engine._binary import MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES, made
+from orchestrator.engine._binary import MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES, TooMany, made
 from orchestrator.engine._chosen import Chosen, chosen, function_key, hosted, without
-from orchestrator.engine._config import HOST_MEMORY, new_engine
+from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.engine._direct import Direct, expose, qualifies
 from orchestrator.engine._image_file import Image
 from orchestrator.engine._images import strip
@@ -134,11 +128,11 @@ def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto") -> Compil
     refused = [*world.refused, *problems]
     prepared = prepare(engine, binary, world, "never" if refused else bulk)
     component = _component(engine, prepared.binary)
-    parts = made(binary).parts
+    found = made(binary)
     known = {
-        "memories": parts.memories,
-        "tables": parts.tables,
-        "instances": parts.instances,
+        "memories": found.parts.memories,
+        "tables": found.tables,
+        "instances": found.parts.instances,
         "images": _image_file.places(prepared.images),
         "shimmed": prepared.shimmed,
         "direct": prepared.direct,
@@ -172,6 +166,8 @@ def _refuse_bomb(binary: bytes) -> None:
     """Refuses what takes too much of the compiler or of every store; a form not known is first judged by wasmtime."""
     try:
         found = made(binary).parts
+    except TooMany:
+        raise
     except ComponentError:
         return
     for count, most, what in (
@@ -192,21 +188,3 @@ def _not_a_component(binary: bytes) -> str:
 def _first_lines(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip() not in ("", "Caused by:")]
     return "; ".join(lines[:4])[:600]
-
-
-def main(source: str, target: str, bulk: Bulk) -> int:
-    """Compiles the file `source` into `target`."""
-    try:
-        compiled = compile_binary(new_engine(), Path(source).read_bytes(), bulk)
-        compiled.write(Path(target))
-    except (ComponentError, OSError) as problem:
-        sys.stdout.write(json.dumps({"error": str(problem)}))
-        return 1
-    sys.stdout.write(json.dumps(compiled.known))
-    return 0
-
-
-if __name__ == "__main__":
-    code = main(sys.argv[1], sys.argv[2], cast("Bulk", sys.argv[3]))
-    sys.stdout.flush()
-    os._exit(code)  # nothing is left to do, and tearing down wasmtime's compiler state takes long

@@ -1,4 +1,8 @@
-"""Turns a binary into machine code in the cache: in this process when it is small, else in one that ends after it.
+"""Turns a binary into machine code in the cache, in a process that is bounded, and ended where it breaks its bounds.
+
+A binary is not trusted, and a few kilobytes of it can keep the compiler busy for hours (see `_bounds`): so none is
+compiled here. A process that compiles is kept for the next component, some seconds long, unless it has grown: starting
+one takes longer than a small component does.
 
 Images are put into the cache before the code that needs them, and notes (by `Cache.keep`) after both.
 """
@@ -8,53 +12,65 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import _children
+from orchestrator.engine import _bounds
+from orchestrator.engine._children import Worker
 from orchestrator.engine.cache import images_of, unwritten
 from orchestrator.errors import ComponentError
+from orchestrator.manifest.scalars import show_duration, show_size
 
 if TYPE_CHECKING:
-    from wasmtime import Engine
+    from orchestrator.engine._bounds import Bounds
+    from orchestrator.engine.component import Variant
 
-    from orchestrator.manifest.model import Bulk
-
-TIMEOUT = 300.0
-"""Seconds that compiling one component may take."""
-
-
-def here(engine: Engine, binary: bytes, target: Path, name: str, bulk: Bulk) -> dict[str, Any]:
-    """Compiles in this process; what is known of the component."""
-    from orchestrator.engine._compile import compile_binary
-
-    try:
-        compiled = compile_binary(engine, binary, bulk)
-    except ComponentError as problem:
-        raise ComponentError(f"{name}: {problem}") from None
-    with _workspace(target) as made:
-        compiled.write(made)
-    return compiled.known
+PATIENCE = 5
+"""How many times its processor time a compilation may last by the clock: others may be using the processors."""
+_KEPT = 2
+"""Processes that are kept for the next component."""
+_NO_MEMORY = ("memory allocation of", "MemoryError", "Cannot allocate memory")
+"""How a process says that it got no more memory: Rust, Python, the system."""
 
 
-def in_another_process(binary: bytes, target: Path, name: str, bulk: Bulk) -> dict[str, Any]:
-    """Compiles in a process of its own; what is known of the component.
+def compiled(binary: bytes, target: Path, name: str, variant: Variant, bounds: Bounds) -> dict[str, Any]:
+    """Compiles a component; what is known of it.
 
     Raises:
-        ComponentError: it is no component, or compiling it took too long or more memory than there is.
-        OSError: the cache cannot be written.
+        ComponentError: it is no component, or compiling it takes more time or memory than the bounds allow.
+        OSError: the cache cannot be written, or no process be started.
     """
     with _workspace(target) as made:
         source = made.with_suffix(".wasm")
         source.write_bytes(binary)
-        answer = _run(source, made, name, bulk)
+        wanted = {"source": str(source), "target": str(made), "bulk": variant.bulk, "metered": variant.metered}
+        answer = _answered(wanted, name, bounds)
         if "error" in answer:
             raise ComponentError(f"{name}: {answer['error']}")
     return answer
+
+
+def assembled(text: str, folder: Path, name: str, bounds: Bounds) -> bytes:
+    """The binary of a component's text.
+
+    Arguments:
+        folder: where it may be written meanwhile.
+
+    Raises:
+        ComponentError, OSError: as `compiled`; it is not valid.
+    """
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".compiling-", ignore_cleanup_errors=True) as inner:
+        source, made = Path(inner, "text.wat"), Path(inner, "binary.wasm")
+        source.write_text(text, encoding="utf-8")
+        answer = _answered({"text": str(source), "target": str(made)}, name, bounds)
+        if "error" in answer:
+            raise ComponentError(f"{name} {answer['error']}")
+        return made.read_bytes()
 
 
 @contextlib.contextmanager
@@ -71,16 +87,74 @@ def _workspace(target: Path) -> Iterator[Path]:
             raise unwritten(target, problem) from problem
 
 
-def _run(source: Path, made: Path, name: str, bulk: Bulk) -> dict[str, Any]:
-    command = [sys.executable, "-P", "-m", "orchestrator.engine._compile", str(source), str(made), bulk]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    try:
-        done = _children.run(command, timeout=TIMEOUT, env=environment)
-    except subprocess.TimeoutExpired:
-        raise ComponentError(f"{name} cannot be compiled: it takes more than {TIMEOUT:.0f} s") from None
-    try:
-        answer: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise ComponentError(f"{name} cannot be compiled: {last[0]}") from None
-    return answer
+def _answered(wanted: dict[str, Any], name: str, bounds: Bounds) -> dict[str, Any]:
+    """What a process answers; one that ended by itself, having waited in vain, is asked no more."""
+    question = json.dumps({**wanted, "seconds": bounds.seconds, "memory": bounds.memory}).encode() + b"\n"
+    while True:
+        kept = _idle.take(bounds)
+        worker = kept or _started()
+        try:
+            answer = worker.ask(question, PATIENCE * bounds.seconds)
+        except BaseException:
+            worker.end()
+            raise
+        if answer.endswith(b"\n"):
+            _idle.put(bounds, worker)
+            found: dict[str, Any] = json.loads(answer)
+            return found
+        code, said = worker.end()
+        if kept is None or code or worker.timed_out:
+            raise ComponentError(f"{name} cannot be compiled: {_why(code, said, worker.timed_out, bounds)}")
+
+
+def _why(code: int, said: str, timed_out: bool, bounds: Bounds) -> str:
+    """Why a process ended without an answer."""
+    if timed_out or code == -getattr(signal, "SIGXCPU", 0):
+        most = show_duration(bounds.seconds)
+        return f"it takes more than {most} of processor time; {_bounds.TIMEOUT} may allow more"
+    if any(mark in said for mark in _NO_MEMORY):
+        return f"it takes more than {show_size(bounds.memory)} of memory; {_bounds.MEMORY} may allow more"
+    if code < 0:
+        return f"the compiler was ended by signal {-code}"
+    return said.strip().splitlines()[-1] if said.strip() else f"the compiler ended with exit code {code}"
+
+
+class _Idle:
+    """Processes that wait for the next component, those that were used lately last."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """In a forked child: it starts processes of its own."""
+        self._kept: list[tuple[Bounds, Worker]] = []
+        self._lock = threading.Lock()
+
+    def take(self, bounds: Bounds) -> Worker | None:
+        """One that compiles within those bounds; None where there is none."""
+        with self._lock:
+            for kept in [kept for kept in self._kept if kept[0] == bounds]:
+                self._kept.remove(kept)
+                if kept[1].alive:
+                    return kept[1]
+                kept[1].end()
+        return None
+
+    def put(self, bounds: Bounds, worker: Worker) -> None:
+        """Keeps one, in the place of another where there are too many."""
+        with self._lock:
+            self._kept.append((bounds, worker))
+            surplus = self._kept[:-_KEPT]
+            del self._kept[:-_KEPT]
+        for _, each in surplus:
+            each.end()
+
+
+_idle = _Idle()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_idle.after_fork)
+
+
+def _started() -> Worker:
+    command = [sys.executable, "-P", "-m", "orchestrator.engine._compile_program"]
+    return Worker(command, {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})

@@ -14,32 +14,38 @@ MAX_WASM_STACK = 512 << 10
 """Bytes of stack that one store's guest may use; each store that a chain of calls enters has its own allowance."""
 WASMTIME = "50.0.1"
 """The version this engine is written against: the one that pyproject.toml pins."""
-_FORMAT = "8"
+_FORMAT = "10"
 """Changes when what is kept beside the machine code changes."""
 HOST_MEMORY = sys.platform == "linux"
 """Whether this engine owns the guests' memories (see `_memories`); elsewhere wasmtime does."""
 _SETTINGS = f"epoch;no-concurrency;stack={MAX_WASM_STACK};{'host-memory' if HOST_MEMORY else 'cow'};cranelift"
 
 
-def cache_key(bulk: str) -> str:
+def cache_key(bulk: str, metered: bool = False) -> str:
     """What machine code depends on besides the component: kept code of another key is never loaded.
 
     Arguments:
         bulk: which functions go through memory (see `_chosen`).
+        metered: whether it counts what it executes.
     """
-    text = ";".join((WASMTIME, _FORMAT, _SETTINGS, bulk, platform.machine(), platform.system()))
+    settings = f"{_SETTINGS};fuel" if metered else _SETTINGS
+    text = ";".join((WASMTIME, _FORMAT, settings, bulk, platform.machine(), platform.system()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def new_engine() -> Engine:
+def new_engine(metered: bool = False) -> Engine:
     """A wasmtime engine with this project's settings.
 
     Concurrency support is off: with it 50.0.1 traps on the second borrow in one call to the host.
+
+    Arguments:
+        metered: whether its guests use up fuel as they execute, which makes them slower.
     """
     from wasmtime import Config, Engine, _ffi
 
     config = Config()
     config.epoch_interruption = True
+    config.consume_fuel = metered
     _ffi.wasmtime_config_max_wasm_stack_set(config.ptr(), MAX_WASM_STACK)
     _ffi.wasmtime_config_concurrency_support_set(config.ptr(), False)
     if HOST_MEMORY:

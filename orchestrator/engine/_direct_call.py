@@ -254,5 +254,6 @@ def _data(data: Any) -> Data:
     """
     size = len(data)
     if size > MOST:
-        raise LimitExceeded(f"a value of {size} bytes is larger than a guest's memory: pass it in several calls")
+        message = f"a value of {size} bytes is larger than a guest's memory: pass it in several calls"
+        raise LimitExceeded(message, limit="values")
     return data, size

@@ -150,7 +150,7 @@ class _Rest:
 
 
 def _memory(memories: Reader) -> _Memory:
-    flags, minimum = memories.limits()
+    flags, minimum, _ = memories.limits()
     return _Memory(bool(flags & _WIDE), minimum * PAGE, open=not flags & _SHARED)
 
 

@@ -57,6 +57,8 @@ store_delete = _function("wasmtime_store_delete", None, PTR)
 store_context = _function("wasmtime_store_context", PTR, PTR)
 store_limiter = _function("wasmtime_store_limiter", None, PTR, *[ctypes.c_int64] * 5)
 store_epoch_callback = _function("wasmtime_store_epoch_deadline_callback", None, PTR, EpochCallback, PTR, PTR)
+context_set_fuel = _function("wasmtime_context_set_fuel", PTR, PTR, U64)
+context_get_fuel = _function("wasmtime_context_get_fuel", PTR, PTR, PTR)
 context_set_epoch_deadline = _function("wasmtime_context_set_epoch_deadline", None, PTR, U64)
 increment_epoch = _function("wasmtime_engine_increment_epoch", None, PTR)
 

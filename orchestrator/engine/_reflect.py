@@ -23,7 +23,9 @@ _PRIMITIVES: dict[type, t.Primitive] = {
 _UNSUPPORTED = {"FutureType": "future", "StreamType": "stream", "MapType": "map", "ErrorContext": "error-context"}
 
 MAX_PARTS = 50_000
-"""Parts of all types together, each counted as often as it is used: a CPython component has 1,200."""
+"""Functions and parts of all types together, each counted as often as it is used: a CPython component has 1,200."""
+MAX_TEXT = 4 << 20
+"""Characters of the names of all that, counted alike, one more each."""
 
 
 def reflect(engine: Engine, component: cm.Component) -> t.World:
@@ -49,7 +51,7 @@ class _Reflection:
         self._engine = engine
         self._resources: list[tuple[cm.ResourceType, t.Resource]] = []
         self._refused: list[str] = []
-        self._parts = 0
+        self._parts = self._text = 0
 
     def world(self, type_: cm.ComponentType) -> t.World:
         types: list[t.TypeDef] = []
@@ -71,7 +73,7 @@ class _Reflection:
                     self._type(name, other, "", imported, types, names)
 
     def _interface(self, name: str, instance: cm.ComponentInstanceType, imported: bool) -> t.Interface:
-        full, names = t.Name.parse(name), dict[t.Type, str]()
+        full, names = t.Name.parse(self._named(name)), dict[t.Type, str]()
         types: list[t.TypeDef] = []
         functions: list[tuple[str, cm.FuncType]] = []
         for inner, extern in instance.exports(self._engine).items():
@@ -85,6 +87,8 @@ class _Reflection:
         self, name: str, type_: Any, interface: str, imported: bool, types: list[t.TypeDef], names: dict[t.Type, str]
     ) -> None:
         """Notes a type that an interface or the world shows, or that it shows what no engine here carries."""
+        self._count()
+        self._named(name)
         if isinstance(type_, cm.ResourceType):
             if imported and not interface:
                 self._refused.append(f"imports a resource of its own world, `{name}`; declare it in an interface")
@@ -107,15 +111,37 @@ class _Reflection:
         return known or new
 
     def _function(self, name: str, function: cm.FuncType, names: dict[t.Type, str]) -> t.Function:
+        self._count()
         if _ffi.wasmtime_component_func_type_async(function.ptr()):
             self._refused.append(f"has an async function, `{name}`")
-        params = tuple(t.Field(n, self._value(p, names)) for n, p in function.params)
-        return t.Function(name, params, None if function.result is None else self._value(function.result, names))
+        params = tuple(t.Field(self._named(n), self._value(p, names)) for n, p in function.params)
+        return t.Function(
+            self._named(name), params, None if function.result is None else self._value(function.result, names)
+        )
 
-    def _value(self, type_: Any, names: dict[t.Type, str]) -> t.Type:
+    def _count(self) -> None:
+        """Counts a part.
+
+        Raises:
+            ComponentError: there are too many.
+        """
         self._parts += 1
         if self._parts > MAX_PARTS:
-            raise ComponentError(f"its types have more than {MAX_PARTS} parts")
+            raise ComponentError(f"its functions and types have more than {MAX_PARTS} parts")
+
+    def _named(self, name: str) -> str:
+        """Counts a name; the name.
+
+        Raises:
+            ComponentError: they are too long together: a few bytes can use one again and again.
+        """
+        self._text += len(name) + 1
+        if self._text > MAX_TEXT:
+            raise ComponentError(f"the names of its functions and types have more than {MAX_TEXT} characters")
+        return name
+
+    def _value(self, type_: Any, names: dict[t.Type, str]) -> t.Type:
+        self._count()
         return _named(self._plain(type_, names), names)
 
     def _plain(self, type_: Any, names: dict[t.Type, str]) -> t.Type:
@@ -133,15 +159,15 @@ class _Reflection:
             case cm.ListType(element=element):
                 return t.List(inner(element))
             case cm.RecordType(fields=fields):
-                return t.Record(tuple(t.Field(name, inner(field)) for name, field in fields))
+                return t.Record(tuple(t.Field(self._named(name), inner(field)) for name, field in fields))
             case cm.TupleType(elements=elements):
                 return t.Tuple(tuple(map(inner, elements)))
             case cm.VariantType(cases=cases):
-                return t.Variant(tuple(t.Case(name, some(payload)) for name, payload in cases))
+                return t.Variant(tuple(t.Case(self._named(name), some(payload)) for name, payload in cases))
             case cm.EnumType(names=names):
-                return t.Enum(tuple(names))
+                return t.Enum(tuple(map(self._named, names)))
             case cm.FlagsType(names=names):
-                return t.Flags(tuple(names))
+                return t.Flags(tuple(map(self._named, names)))
             case cm.OptionType(payload=payload):
                 return t.Option(inner(payload))
             case cm.ResultType(ok=ok, err=err):

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from orchestrator.engine.instance import Instance
     from orchestrator.interface.types import Resource
 
-MAX_HANDLES = 100_000
-"""Handles that one guest may hold at a time: a guest that never drops them must not fill the host."""
-
 
 class Handle:
     """A resource of a component, as Python and other components hold it: opaque.
@@ -140,10 +137,11 @@ class Handles:
         Raises:
             LimitExceeded: it holds too many handles.
         """
-        table = self.table
-        if len(table) >= MAX_HANDLES:
+        table, most = self.table, self._instance.settings.handles
+        if len(table) >= most:
             raise LimitExceeded(
-                f"a guest may hold {MAX_HANDLES} handles at a time, and wants one more of {name}: it has to drop some"
+                f"a guest may hold {most} handles at a time, and wants one more of {name}: it has to drop some",
+                limit="handles",
             )
         number = self._last % 0xFFFF_FFFE + 1
         while number in table:

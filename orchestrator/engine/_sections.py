@@ -94,6 +94,8 @@ UTF8, UTF16, LATIN1, WITH_MEMORY, WITH_REALLOC, WITH_POST_RETURN, ASYNC, WITH_CA
 """Options of `Canon`."""
 _OPERANDS = (WITH_MEMORY, WITH_REALLOC, WITH_POST_RETURN, WITH_CALLBACK)
 _RESOURCE_KINDS = (2, 3, 4)
+_FILLED = b"\x40\0"
+"""What stands before a table that is filled by an expression."""
 IMPORTED_MEMORY = 2
 """The kind of a core module's import that is a memory."""
 
@@ -218,12 +220,12 @@ class Reader:
         if kind == 0:
             self.number()
         elif kind == 1:
-            self._core_type()
+            self.core_type()
             self.limits()
         elif kind == IMPORTED_MEMORY:
             self.limits()
         elif kind == 3:
-            self._core_type()
+            self.core_type()
             self.byte()
         elif kind == 4:
             self.byte()
@@ -232,21 +234,35 @@ class Reader:
             raise ValueError("an import of an unknown kind")
         return kind
 
-    def _core_type(self) -> None:
+    def tables(self) -> Iterator[tuple[int, int | None]]:
+        """The tables of a core module: the minimum and the maximum of each, where that can be told.
+
+        What stands behind a table that is filled by an expression is not told: it may have any size.
+        """
+        count = self.number()
+        for number in range(count):
+            filled = self._data[self.at : self.at + 2] == _FILLED
+            if filled:
+                self.take(len(_FILLED))
+            self.core_type()
+            yield self.limits()[1:]
+            if filled:
+                yield from [(0, None)] * (count - number - 1)
+                return
+
+    def core_type(self) -> None:
         """Skips the type of a core value."""
         if self.byte() in (0x63, 0x64):
             self.signed(33)
 
-    def limits(self) -> tuple[int, int]:
-        """The limits of a memory or table: their flags and the minimum."""
+    def limits(self) -> tuple[int, int, int | None]:
+        """The limits of a memory or table: their flags, the minimum, and the maximum where there is one."""
         flags = self.byte()
         if flags > 7:
             raise ValueError("a memory with pages of its own size")
         bits = 64 if flags & 4 else 32
         minimum = self.number(bits)
-        if flags & 1:
-            self.number(bits)
-        return flags, minimum
+        return flags, minimum, self.number(bits) if flags & 1 else None
 
     def preamble(self, depth: int = 0) -> bytes:
         """The preamble of a module, or of a component that so many others are around."""

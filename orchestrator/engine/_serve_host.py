@@ -158,9 +158,7 @@ def as_host_function(wanted: Function, function: Served) -> Callable[[Instance, 
     fallible = isinstance(wanted.result, Result)
 
     def serve(caller: Instance, values: Sequence[Any]) -> Any:
-        caller.host_left -= 1
-        if caller.host_left < 0:
-            raise caller.spent()
+        caller.count_call()
         try:
             value = function(caller.host, *values)
         except Refused as refused:

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
@@ -25,11 +26,11 @@ class Ticker:
     """A thread that ticks while an instance is entered and sleeps otherwise.
 
     Arguments:
-        engine: the native engine.
+        natives: the native engines; more may come while it ticks.
     """
 
-    def __init__(self, engine: Any) -> None:
-        self._engine = engine  # its owner may be gone while the thread still runs
+    def __init__(self, natives: Mapping[bool, Any]) -> None:
+        self._natives = natives  # their owner may be gone while the thread still runs
         self._closed = False
         self._start()
         _tickers.add(self)
@@ -79,14 +80,14 @@ class Ticker:
             self._thread.join()
 
     def _tick(self) -> None:
-        engine = c.address(self._engine.ptr())
         while self._entered or not self._closed:
             if not self._entered and not self._closed:
                 self._awake.clear()
                 if not self._entered and not self._closed:
                     self._awake.wait()
             time.sleep(PERIOD)
-            c.increment_epoch(engine)
+            for native in list(self._natives.values()):
+                c.increment_epoch(native.ptr())
 
 
 _tickers: weakref.WeakSet[Ticker] = weakref.WeakSet()

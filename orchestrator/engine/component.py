@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.interface.types import World
 from orchestrator.manifest.model import Bulk, ComponentManifest
@@ -36,6 +36,22 @@ class Parts:
         )
 
 
+Size = tuple[int, int | None]
+"""Elements that a table has at first, and at most; None where nothing bounds it."""
+
+
+class Variant(NamedTuple):
+    """How a component's machine code was made.
+
+    Arguments:
+        bulk: which of its functions pass their values through memory that the host owns.
+        metered: whether it counts what it executes, so that its instances can have a limit of fuel.
+    """
+
+    bulk: Bulk = "auto"
+    metered: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Component:
     """A loaded component, immutable.
@@ -48,10 +64,11 @@ class Component:
         world: its imports and exports.
         manifest: its `component.yaml`, where it has one.
         parts: what its instances are made of.
-        bulk: which of its functions pass their values through memory that the host owns, where it was compiled so.
+        tables: how large each of their tables is.
         shimmed: whether a shim was written around it for that: off Linux, and where nothing needs one, none was.
         direct: how exported functions are called that need none, by `function_key`.
         lanes: which imported functions have lanes, by `function_key`: see `_lay.Laid`.
+        variant: how its machine code was made.
     """
 
     name: str
@@ -61,7 +78,8 @@ class Component:
     world: World
     manifest: ComponentManifest | None = None
     parts: Parts = Parts(1, 1)
-    bulk: Bulk = "auto"
+    tables: tuple[Size, ...] = ()
     shimmed: bool = False
     direct: Mapping[str, Direct] = field(default_factory=dict, hash=False)
     lanes: Mapping[str, int] = field(default_factory=dict, hash=False)
+    variant: Variant = Variant()

@@ -14,14 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics import printable
+from orchestrator.engine._bounds import bounds
 from orchestrator.engine._config import HOST_MEMORY, cache_key
 from orchestrator.engine.cache import Cache, noted, write
-from orchestrator.engine.component import Component, Parts
+from orchestrator.engine.component import Component, Parts, Size, Variant
 from orchestrator.errors import ClosedError, ComponentError
 from orchestrator.interface.serial import world_from_data
 
@@ -40,8 +40,9 @@ MAX_BINARY = 256 << 20
 MAX_TEXT = 16 << 20
 """Bytes of a component's text (WAT)."""
 SMALL = 64 << 10
-"""Bytes of a binary that is compiled in this process: so little neither takes long nor leaves much behind."""
+"""Bytes of a binary of which nobody is told that it is compiled, and characters of a text that is read at once."""
 
+_PLAIN = Variant()
 _TRIES = 3
 """How often machine code is looked for that other processes may remove."""
 
@@ -56,20 +57,29 @@ class Engine:
         cache: the folder of compiled components; the user's own by default.
         progress: told about builds and compilations.
         wit: the folder of WIT packages that sources are built with; those that ship by default.
+        compile_timeout: seconds of processor time that compiling one component may take;
+            `$ORCHESTRATOR_COMPILE_TIMEOUT` by default, else two minutes.
 
     Raises:
-        ComponentError: the cache folder cannot be used.
+        ComponentError: the cache folder cannot be used, or a variable of the environment says no time or size.
     """
 
     def __init__(
-        self, cache: Path | str | None = None, progress: Progress | None = None, wit: Path | str | None = None
+        self,
+        cache: Path | str | None = None,
+        progress: Progress | None = None,
+        wit: Path | str | None = None,
+        compile_timeout: float | None = None,
     ) -> None:
         self.cache = Cache(cache)
+        self._bounds = bounds(compile_timeout)
         self.making = threading.Lock()
         """Held while a native linker is made."""
         self._progress = progress or (lambda _line: None)
         self._wit = Path(wit) if wit else None
-        self._codes: dict[tuple[str, Bulk], Code] = {}
+        self._codes: dict[tuple[str, Variant], Code] = {}
+        self._natives: dict[bool, Any] = {}
+        """The native engines, by whether the machine code that they run counts what it executes."""
         self._binaries: dict[str, Callable[[], bytes]] = {}
         """What reads the binaries of the components that were loaded: their machine code may go from the cache, and
         they may be compiled in other ways."""
@@ -159,13 +169,26 @@ class Engine:
 
     def from_text(self, text: str, name: str = "component", origin: Path | None = None) -> Component:
         """A component from its text (WAT)."""
+        self._open()
+        if len(text) > MAX_TEXT:
+            raise ComponentError(f"{name} has {len(text)} characters; a component's text may have {MAX_TEXT}")
+        return self.from_binary(self._assembled(text, name), name, origin)
+
+    def _assembled(self, text: str, name: str) -> bytes:
+        """The binary of a text; one that is large can take minutes, so it is made where that can be ended."""
+        if len(text) > SMALL:
+            from orchestrator.engine import _compiler
+
+            try:
+                return _compiler.assembled(text, self.cache.folder / "code", name, self._bounds)
+            except OSError as problem:
+                raise ComponentError(f"{name} cannot be compiled: {problem}") from problem
         from wasmtime import WasmtimeError, wat2wasm
 
         try:
-            binary = bytes(wat2wasm(text))
+            return bytes(wat2wasm(text))
         except WasmtimeError as problem:
             raise ComponentError(f"{name} is not valid WAT: {problem}") from None
-        return self.from_binary(binary, name, origin)
 
     def _load_folder(self, folder: Path, name: str) -> Component:
         from orchestrator.engine.build import build
@@ -176,25 +199,33 @@ class Engine:
         digest, size = self.cache.digest(built, MAX_BINARY)
         return replace(self._known(digest, size, name, folder, built.read_bytes), manifest=manifest)
 
-    def variant(self, component: Component, bulk: Bulk) -> Component:
-        """The component compiled so that other functions of it go through memory; the component itself where it is so.
+    def variant(self, component: Component, bulk: Bulk, *, metered: bool = False) -> Component:
+        """The component compiled in another way; the component itself where it is so.
+
+        Arguments:
+            bulk: which functions of it go through memory.
+            metered: whether it counts what it executes, for a limit of fuel; that makes it slower.
 
         Raises:
             ComponentError: it cannot be compiled, or its binary is not there any more.
         """
         self._open()
-        if component.bulk == bulk:
+        variant = Variant(bulk, metered)
+        if component.variant == variant:
             return component
         read = self._binaries[component.digest]
-        found = self._known(component.digest, component.size, component.name, component.origin, read, bulk)
+        found = self._known(component.digest, component.size, component.name, component.origin, read, variant)
         return replace(found, manifest=component.manifest)
 
-    def fuse(self, parts: Sequence[Component], links: Sequence[Link], bulk: Bulk) -> FusedComponent:
+    def fuse(
+        self, parts: Sequence[Component], links: Sequence[Link], bulk: Bulk, *, metered: bool = False
+    ) -> FusedComponent:
         """Components in one that share a store, memory and fate; calls over the links between them stay inside.
 
         Arguments:
             parts: loaded by this engine.
             bulk: how values get in and out of the whole.
+            metered: see `variant`.
 
         Raises:
             CannotFuse: something crosses a link that cannot within one component.
@@ -204,12 +235,13 @@ class Engine:
 
         self._open()
         name, note = "+".join(part.name for part in parts), self.cache.fused(key_of(parts, links))
+        variant = Variant(bulk, metered)
         known = noted(note)
-        if not known or self.cache.known(str(known.get("digest")), cache_key(bulk)) is None:
+        if not known or self.cache.known(str(known.get("digest")), cache_key(*variant)) is None:
             known = to_note(self._fused(parts, links))
             write(note, json.dumps(known, separators=(",", ":")).encode())
         component = self._known(
-            str(known["digest"]), int(known["size"]), name, None, lambda: self._fused(parts, links).binary, bulk
+            str(known["digest"]), int(known["size"]), name, None, lambda: self._fused(parts, links).binary, variant
         )
         return from_note(component, known)
 
@@ -228,32 +260,33 @@ class Engine:
         name: str,
         origin: Path | None,
         read: Callable[[], bytes],
-        bulk: Bulk = "auto",
+        variant: Variant = _PLAIN,
     ) -> Component:
-        found = _reflected(self.cache.known(digest, cache_key(bulk)))
+        found = _reflected(self.cache.known(digest, cache_key(*variant)))
         if found is None:
-            found = _reflected(self._compile(digest, bulk, name, size, read))
+            found = _reflected(self._compile(digest, variant, name, size, read))
         if found is None:
             raise ComponentError(f"what was compiled of {name} cannot be read back; empty {self.cache.folder}")
-        world, parts, shimmed, direct, lanes = found
+        world, parts, tables, shimmed, direct, lanes = found
         with self._lock:
             self._binaries[digest] = read
-        return Component(name, digest, size, origin, world, None, parts, bulk, shimmed, direct, lanes)
+        return Component(name, digest, size, origin, world, None, parts, tables, shimmed, direct, lanes, variant)
 
-    def _compile(self, digest: str, bulk: Bulk, name: str, size: int, read: Callable[[], bytes]) -> dict[str, Any]:
+    def _compile(
+        self, digest: str, variant: Variant, name: str, size: int, read: Callable[[], bytes]
+    ) -> dict[str, Any]:
         from orchestrator.engine import _compiler
 
-        key = cache_key(bulk)
+        key = cache_key(*variant)
         target = self.cache.code(digest, key)
         try:
             binary = _unchanged(read(), digest, name)
+            begun = time.monotonic()
             if size > SMALL:
                 self._progress(f"compiling {name} ({size / 1e6:.1f} MB), once")
-                begun = time.monotonic()
-                known = _compiler.in_another_process(binary, target, name, bulk)
+            known = _compiler.compiled(binary, target, name, variant, self._bounds)
+            if size > SMALL:
                 self._progress(f"compiled {name} in {time.monotonic() - begun:.1f} s")
-            else:
-                known = _compiler.here(self._native, binary, target, name, bulk)
             self.cache.keep(digest, key, known)
         except OSError as problem:
             raise ComponentError(f"{name} cannot be compiled: {problem}") from problem
@@ -271,9 +304,9 @@ class Engine:
     def code(self, component: Component) -> Code:
         """The component's machine code; the engine's own."""
         with self._lock:
-            found = self._codes.get((component.digest, component.bulk))
+            found = self._codes.get((component.digest, component.variant))
             if found is None:
-                found = self._codes[component.digest, component.bulk] = self._load_code(component)
+                found = self._codes[component.digest, component.variant] = self._load_code(component)
             return found
 
     def _load_code(self, component: Component) -> Code:
@@ -281,39 +314,31 @@ class Engine:
         from orchestrator.engine._chosen import shim_of
         from orchestrator.engine._code import Code
 
-        digest, bulk = component.digest, component.bulk
-        key = cache_key(bulk)
-        shim = shim_of(component.world, bulk, component.direct, component.lanes) if component.shimmed else None
+        digest, variant = component.digest, component.variant
+        key, native = cache_key(*variant), self.native(metered=variant.metered)
+        shim = shim_of(component.world, variant.bulk, component.direct, component.lanes) if component.shimmed else None
         for _ in range(_TRIES):
             known = self.cache.known(digest, key)
             if known is None or _reflected(known) is None:
                 read = self._binaries.get(digest)
                 if read is None:
                     break
-                known = self._compile(digest, bulk, component.name, component.size, read)
+                known = self._compile(digest, variant, component.name, component.size, read)
             try:
-                return Code.load(self._native, self.cache.code(digest, key), known["images"], shim, component.direct)
+                return Code.load(native, self.cache.code(digest, key), known["images"], shim, component.direct)
             except (OSError, ValueError):  # another process made room just now
                 continue
         raise ComponentError(f"the machine code of {component.name} is gone from the cache; load the component again")
 
-    @property
-    def _native(self) -> Any:
+    def native(self, *, metered: bool) -> Any:
+        """The native engine for one kind of machine code, made when it is first needed; the engine's own."""
         with self._lock:
-            return self._made
+            found = self._natives.get(metered)
+            if found is None:
+                from orchestrator.engine._config import new_engine
 
-    @cached_property
-    def _made(self) -> Any:
-        from orchestrator.engine._config import new_engine
-
-        return new_engine()
-
-    @cached_property
-    def address(self) -> int:
-        """The native engine; the engine's own."""
-        from orchestrator.engine._native import address
-
-        return address(self._native.ptr())
+                found = self._natives[metered] = new_engine(metered)
+            return found
 
     @property
     def ticker(self) -> Ticker:
@@ -329,7 +354,7 @@ class Engine:
         with self._lock:
             self._open()
             if self._ticker is None:
-                self._ticker = Ticker(self._native)
+                self._ticker = Ticker(self._natives)
             return self._ticker
 
     def _open(self) -> None:
@@ -360,7 +385,9 @@ def _text(path: Path) -> str:
         raise ComponentError(f"cannot read {printable(str(path))}: {problem}") from problem
 
 
-def _reflected(known: dict[str, Any] | None) -> tuple[World, Parts, bool, dict[str, Direct], dict[str, int]] | None:
+def _reflected(
+    known: dict[str, Any] | None,
+) -> tuple[World, Parts, tuple[Size, ...], bool, dict[str, Direct], dict[str, int]] | None:
     """What the cache or the compiler says of a component; None where that is not what this engine writes."""
     from orchestrator.engine._direct import from_data
     from orchestrator.engine._image_file import check
@@ -370,9 +397,10 @@ def _reflected(known: dict[str, Any] | None) -> tuple[World, Parts, bool, dict[s
     try:
         check(known["images"])
         world = world_from_data(known["world"])
-        parts = Parts(int(known["memories"]), int(known["tables"]), int(known["instances"]))
+        tables = tuple((int(least), None if most is None else int(most)) for least, most in known["tables"])
+        parts = Parts(int(known["memories"]), len(tables), int(known["instances"]))
         world = replace(world, refused=tuple(map(str, known["refused"])))
         lanes = {str(key): int(memory) for key, memory in known["lanes"].items()}
-        return world, parts, known["shimmed"] is True, from_data(known["direct"]), lanes
+        return world, parts, tables, known["shimmed"] is True, from_data(known["direct"]), lanes
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -24,11 +24,12 @@ from orchestrator.engine._last_words import LastWords, Reason
 from orchestrator.engine._live import LIVE, problem_of, watch
 from orchestrator.engine._memory import QUADS
 from orchestrator.engine._resources import Handles
+from orchestrator.engine._tables import each_table
 from orchestrator.engine.carried import python_of
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.host import Refused
 from orchestrator.engine.turn import Turn
-from orchestrator.errors import ClosedError, LimitExceeded, RunError, Trapped
+from orchestrator.errors import ClosedError, ComponentError, LimitExceeded, RunError, Trapped
 from orchestrator.interface.convert import check
 from orchestrator.interface.plain import plain
 
@@ -44,6 +45,10 @@ _Pair, _Place = ctypes.c_uint64 * 2, ctypes.c_uint64 * 4
 """A `wasmtime_component_instance_t`, and a `wasmtime_component_func_t` with room to spare."""
 _OVER = "the instance answers no further call: "
 _CONFUSED = "the guest read or wrote while it was taking room for what it read"
+_ENDLESS = (1 << 64) - 1
+"""Fuel that nothing uses up."""
+_NO_END = (1 << 63) - 1
+"""The largest number of elements that a store can be told."""
 _DESTRUCTOR = 1.0
 """Seconds that the destructor of a resource may take when nothing else limits it."""
 
@@ -74,7 +79,7 @@ class Instance:
         """Called, if it is set, each time the instance is about to be left."""
         self.drops: list[int] = []
         """Resources to drop when the instance is left."""
-        self._store = c.store_new(linker.engine.address, None, None)
+        self._store = c.store_new(linker.code.engine, None, None)
         self.context: int = c.store_context(self._store)
         self.context_argument = ctypes.c_void_p(self.context)
         """The same as the C API takes it: it need not be made of a number at each call."""
@@ -84,6 +89,10 @@ class Instance:
         """Calls of what the host serves that are left to it."""
         self.owed: Any = None
         """What a lane of the guest has to give, as long as that is not done: see `_serve_lane`."""
+        self.payer: object | None = None
+        """Whose fuel and calls of the host it uses, for whoever gives it some."""
+        self._told = 0
+        """The fuel that was left when it was told how much was used."""
         self.bank: Bank | None = None
         """Its memories, where this engine owns them."""
         self._arena: Arena | None = None
@@ -101,6 +110,7 @@ class Instance:
             TimedOut, Cancelled: the frame's deadline passed or its run was stopped.
         """
         self._limit()
+        self._fill()
         if self.host is not None:
             self.host.attach(self)
         LIVE[self.context] = self
@@ -146,9 +156,10 @@ class Instance:
 
         A store's limiter holds for each memory and table by itself. Where this engine owns the memories, the bank holds
         their total, and a store without tables needs no limiter; elsewhere the total is divided among the memories that
-        the component can make, as that of tables always is.
+        the component can make. That of tables is divided by how large they can get (see `_tables`).
         """
-        limits, code = self.settings, self.linker.component.parts
+        limits, component = self.settings, self.linker.component
+        code = component.parts
         shim = False
         if HOST_MEMORY:
             shim = self.linker.code.shim is not None
@@ -157,7 +168,42 @@ class Instance:
                 return
         memories, tables = (code.memories or 1) + shim, code.tables or 1
         each = -1 if HOST_MEMORY else limits.memory // memories
-        c.store_limiter(self._store, each, limits.table_elements // tables, -1, tables, memories)
+        most = each_table(component.tables, limits.table_elements)
+        c.store_limiter(self._store, each, min(most, _NO_END), -1, tables, memories)
+
+    # Fuel
+
+    @property
+    def fuel(self) -> int | None:
+        """What is left to it of its fuel; None where nothing bounds that. It must be entered, or not yet started."""
+        if self.settings.fuel is None:
+            return None
+        left = ctypes.c_uint64()
+        _unfailing(c.context_get_fuel(self.context, ctypes.addressof(left)))
+        return left.value
+
+    def refuel(self, amount: int) -> None:
+        """Gives it that much fuel from now on, whatever it had left. It must be entered, or not yet started."""
+        self._told = min(amount, _ENDLESS)
+        _unfailing(c.context_set_fuel(self.context, self._told))
+
+    def used(self) -> int:
+        """How much fuel it used since this was asked the last time, or since it was given some; it is entered."""
+        left = self.fuel or 0
+        used, self._told = self._told - left, left
+        return used
+
+    def _fill(self) -> None:
+        """Gives it its fuel.
+
+        Raises:
+            ComponentError: its machine code does not count what it executes.
+        """
+        fuel, component = self.settings.fuel, self.linker.component
+        if component.variant.metered:
+            self.refuel(_ENDLESS if fuel is None else fuel)
+        elif fuel is not None:
+            raise ComponentError(f"{component.name} cannot have a limit of fuel: take its metered variant")
 
     # Entering and leaving
 
@@ -344,7 +390,7 @@ class Instance:
     def failed(self, error: int) -> BaseException:
         """What a C error means; the instance ends with it, as every trap ends one."""
         pending, self.pending = self.pending, None
-        problem = pending or failure(error, self._reason(), self._refused())
+        problem = pending or failure(error, self._reason(), self._refused(), self.settings.fuel)
         if pending is not None:
             c.error_delete(error)
         self.end(problem)
@@ -366,9 +412,20 @@ class Instance:
             return ""
         return f"the guest asked for more memory than its limit, {self.settings.memory} bytes, and ended"
 
+    def count_call(self) -> None:
+        """Counts a call of what the host serves.
+
+        Raises:
+            LimitExceeded: it is one more than the guest may make.
+        """
+        self.host_left -= 1
+        if self.host_left < 0:
+            raise self.spent()
+
     def spent(self) -> LimitExceeded:
         """What a guest gets that called the host more often than it may."""
-        return LimitExceeded(f"the guest called the host more than the {self.settings.host_calls} times it may")
+        message = f"the guest called the host more than the {self.settings.host_calls} times it may"
+        return LimitExceeded(message, limit="host-calls")
 
     def recall(self) -> NoReturn:
         """Raises the error that a lane is to give.
@@ -474,6 +531,12 @@ class Instance:
         c.store_delete(self._store)
         if self.host is not None:
             self.host.close()
+
+
+def _unfailing(error: int | None) -> None:
+    """Raises what only a mistake of this room gives."""
+    if error:
+        raise AssertionError(c.take_message(error))
 
 
 def _unheard(_stream: str, _data: bytes) -> None:

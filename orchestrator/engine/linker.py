@@ -155,7 +155,7 @@ class Linker:
     def _make(self) -> _Native:
         if self.component.world.refused:
             raise ComponentError(f"{self.component.name} cannot be run: it {self.component.world.refused[0]}")
-        native = _Native(c.linker_new(self.engine.address))
+        native = _Native(c.linker_new(self.code.engine))
         root = c.linker_root(native.address)
         try:
             for item in self.component.world.imports:

@@ -16,6 +16,8 @@ DEFAULT_MEMORY = 1 << 30
 """Bytes of all memories of an instance together, where no limit is given."""
 TABLE_ELEMENTS = 1 << 20
 """Elements of all tables of an instance together: 8 bytes each on the host."""
+HANDLES = 100_000
+"""Handles that one guest may hold at a time: a guest that never drops them must not fill the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,9 @@ class InstanceSettings:
     Arguments:
         memory: bytes of all its linear memories together.
         table_elements: elements of all its tables together.
+        fuel: what it may execute, its start functions included, until it is given more: an instruction takes one, a few
+            take none. None for no bound; else the component has to be a metered one (`Engine.variant`).
+        handles: resources of others, the host's among them, that it may hold at a time.
         host_calls: how often it may call what the host serves; None for no bound.
         host: its side of the host, given to every function that the host serves it; None where it is served none.
         output: takes what it prints.
@@ -33,6 +38,8 @@ class InstanceSettings:
 
     memory: int = DEFAULT_MEMORY
     table_elements: int = TABLE_ELEMENTS
+    fuel: int | None = None
+    handles: int = HANDLES
     host_calls: int | None = None
     host: Host | None = None
     output: Output | None = None

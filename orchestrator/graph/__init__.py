@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from orchestrator.graph.model import Arc, ArcKind, Graph, Vertex, VertexKind
+from orchestrator.graph.model import Arc, ArcKind, Graph, Tag, Tint, Vertex, VertexKind
 
-__all__ = ["PICTURES", "Arc", "ArcKind", "Graph", "Picture", "Vertex", "VertexKind", "draw"]
+__all__ = ["PICTURES", "Arc", "ArcKind", "Graph", "Picture", "Tag", "Tint", "Vertex", "VertexKind", "draw"]
 
 Picture = Literal["text", "mermaid", "dot", "svg", "json"]
 PICTURES: tuple[Picture, ...] = ("text", "mermaid", "dot", "svg", "json")

@@ -49,14 +49,16 @@ def _frame(at: int, group: Iterable[Vertex], names: Mapping[str, str]) -> Iterat
 
 def _vertex(vertex: Vertex, name: str) -> str:
     ground, edge = LIGHT.boxes[vertex.kind]
-    label = _quoted((vertex.label, vertex.type, *vertex.detail))
-    return f'  {name} [label={label}, {_SHAPES[vertex.kind]}, fillcolor="{ground}", color="{edge}"];'
+    label = _quoted((vertex.label, vertex.type, *vertex.terms))
+    line = f'color="{LIGHT.alarm}", penwidth=3' if vertex.alarm else f'color="{edge}"'
+    return f'  {name} [label={label}, {_SHAPES[vertex.kind]}, fillcolor="{ground}", {line}];'
 
 
 def _arc(arc: Arc, source: str, target: str) -> str:
     label = _quoted((arc.label, arc.types, *arc.terms))
     style = ", style=bold" if arc.fused else _STYLES[arc.kind]
-    return f'  {source} -> {target} [label={label}, color="{LIGHT.arcs[arc.kind]}"{style}];'
+    line = f'color="{LIGHT.alarm}", penwidth=3' if arc.alarm else f'color="{LIGHT.arcs[arc.kind]}"'
+    return f"  {source} -> {target} [label={label}, {line}{style}];"
 
 
 def _quoted(parts: Iterable[str]) -> str:

@@ -44,6 +44,8 @@ def _of_vertex(vertex: Vertex) -> dict[str, Any]:
         "type": vertex.type,
         "detail": list(vertex.detail),
         "group": vertex.group,
+        "labels": [{"label": tag.text, "sort": tag.tint, "own": tag.own} for tag in vertex.tags],
+        "alarm": vertex.alarm,
     }
 
 
@@ -56,4 +58,8 @@ def _of_arc(arc: Arc) -> dict[str, Any]:
         "condition": arc.condition,
         "each": arc.each,
         "fused": arc.fused,
+        "declassifies": list(arc.stops),
+        "of": arc.side,
+        "reason": arc.reason,
+        "alarm": list(arc.alarm),
     }

@@ -33,13 +33,16 @@ def as_mermaid(graph: Graph) -> str:
         ]
     lines += [_arc(arc, names[arc.source], names[arc.target]) for arc in graph.arcs]
     lines += [_class(kind) for kind in VERTEX_KINDS]
+    alarms = [names[vertex.id] for vertex in graph.vertices if vertex.alarm]
+    if alarms:
+        lines += [f"  classDef alarm stroke:{LIGHT.alarm},stroke-width:3px", f"  class {','.join(alarms)} alarm"]
     lines += [f"  linkStyle {at} {_style(arc)}" for at, arc in enumerate(graph.arcs)]
     return "\n".join(lines) + "\n"
 
 
 def _vertex(vertex: Vertex, name: str) -> str:
     left, right = _SHAPES[vertex.kind]
-    return f'  {name}{left}"{_text((vertex.label, vertex.type, *vertex.detail)) or " "}"{right}:::{vertex.kind}'
+    return f'  {name}{left}"{_text((vertex.label, vertex.type, *vertex.terms)) or " "}"{right}:::{vertex.kind}'
 
 
 def _arc(arc: Arc, source: str, target: str) -> str:
@@ -51,6 +54,8 @@ def _arc(arc: Arc, source: str, target: str) -> str:
 
 
 def _style(arc: Arc) -> str:
+    if arc.alarm:
+        return f"stroke:{LIGHT.alarm},stroke-width:3px"
     return f"stroke:{LIGHT.arcs[arc.kind]}" + (",stroke-width:5px" if arc.fused else "")
 
 

@@ -9,11 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Tint = Literal["untrusted", "private", "outbound"]
 VertexKind = Literal["input", "output", "node", "python"]
 ArcKind = Literal["data", "call", "tool", "grant", "implied"]
 
+TINTS: tuple[Tint, ...] = ("untrusted", "private", "outbound")
 VERTEX_KINDS: tuple[VertexKind, ...] = ("input", "output", "node", "python")
 ARC_KINDS: tuple[ArcKind, ...] = ("data", "call", "tool", "grant", "implied")
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A label on a vertex: what it holds, or that it can send.
+
+    `own` is whether the label begins there; another one came there over an arc.
+    """
+
+    text: str
+    tint: Tint
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +41,8 @@ class Vertex:
         type: the WIT type of an input or output.
         detail: short lines to show under the name: component, what it runs, grants, limits.
         group: the first name of the group of nodes that it shares a store with; empty where it shares none.
+        tags: its labels.
+        alarm: why the pipeline is refused for it; empty where it is not.
     """
 
     id: str
@@ -35,6 +51,20 @@ class Vertex:
     type: str = ""
     detail: tuple[str, ...] = ()
     group: str = ""
+    tags: tuple[Tag, ...] = ()
+    alarm: str = ""
+
+    @property
+    def labels(self) -> str:
+        """Its labels in words."""
+        own = ", ".join(tag.text for tag in self.tags if tag.own)
+        came = ", ".join(tag.text for tag in self.tags if not tag.own)
+        return "; ".join(filter(None, (own and f"labels {own}", came and f"gets {came}")))
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """What stands under its name and type, a line each."""
+        return tuple(filter(None, (*self.detail, self.labels, self.alarm)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +82,10 @@ class Arc:
         condition: the CEL text of `when`.
         each: how a list is taken apart: `each, 4 at a time`.
         fused: calls stay in the store that both ends share.
+        stops: the labels that do not cross it.
+        side: of calls, what is meant by that: `arguments` or `results`; empty for all that crosses.
+        reason: why they do not.
+        alarm: the labels that cross it on their way to where they may not meet.
     """
 
     id: str
@@ -64,13 +98,29 @@ class Arc:
     condition: str = ""
     each: str = ""
     fused: bool = False
+    stops: tuple[str, ...] = ()
+    side: str = ""
+    reason: str = ""
+    alarm: tuple[str, ...] = ()
+
+    @property
+    def declassifies(self) -> str:
+        """Which labels do not cross it, in words."""
+        side = f" of its {self.side}" if self.side else ""
+        return f"declassifies {', '.join(self.stops)}{side}" if self.stops else ""
+
+    @property
+    def carries(self) -> str:
+        """Which labels cross it on their way to where they may not meet, in words."""
+        return f"carries {', '.join(self.alarm)}" if self.alarm else ""
 
     @property
     def terms(self) -> tuple[str, ...]:
         """How, when, how often and under which rules something crosses, a line each."""
         fused = "fused" if self.fused else ""
         when = f"when {self.condition}" if self.condition else ""
-        return tuple(filter(None, (fused, when, self.each, *self.contract)))
+        stops = f"{self.declassifies}: {self.reason}" if self.stops else ""
+        return tuple(filter(None, (fused, when, self.each, stops, self.carries, *self.contract)))
 
 
 @dataclass(frozen=True, slots=True)

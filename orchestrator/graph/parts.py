@@ -5,15 +5,15 @@ Not for colour or place: a line has a style by name (`graph.theme`), its size an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from orchestrator.graph.layers import Size
 from orchestrator.graph.measure import cut, shown, width
-from orchestrator.graph.model import Arc, Graph, Vertex
+from orchestrator.graph.model import Arc, Graph, Tag, Vertex
 from orchestrator.wording import counted
 
-Style = Literal["label", "tag", "type", "detail", "path", "when", "rule", "more"]
+Style = Literal["label", "tag", "type", "detail", "path", "when", "rule", "more", "alarm", "stop"]
 
 BOX_PAD = (18.0, 11.0)
 NOTE_PAD = (8.0, 4.0)
@@ -21,6 +21,13 @@ _WIDEST_BOX = 230.0
 _WIDEST_NOTE = 210.0
 _MOST_DETAIL = 5
 _MOST_RULES = 6
+_MOST_REASON = 3
+"""Lines of the reason why labels do not cross an arc."""
+TAG_PAD, TAG_GAP = 7.0, 5.0
+_BOLD: dict[Style, float] = {"label": 1.08, "tag": 1.08, "alarm": 1.2, "stop": 1.2}
+"""How much wider than measured what is bold is: more where the fonts that stand in for a bold one are wide."""
+ON_GROUND: tuple[Style, ...] = ("rule", "stop")
+"""The styles of lines that stand on a ground of their own."""
 _LOOKS: dict[Style, tuple[float, float, bool]] = {
     "label": (14.0, 19.0, False),
     "tag": (9.5, 13.0, False),
@@ -30,6 +37,8 @@ _LOOKS: dict[Style, tuple[float, float, bool]] = {
     "when": (10.5, 15.0, False),
     "rule": (10.0, 17.0, True),
     "more": (10.0, 14.0, False),
+    "alarm": (11.0, 17.0, False),
+    "stop": (10.0, 18.0, False),
 }
 """Of each style its font's size, its line's height, whether it is monospaced."""
 
@@ -54,19 +63,40 @@ class Line:
     @property
     def width(self) -> float:
         """About how wide it is."""
-        wider = 1.08 if self.style in ("label", "tag") else 1.0
-        return width(self.text, self.size, mono=_LOOKS[self.style][2]) * wider
+        return width(self.text, self.size, mono=_LOOKS[self.style][2]) * _BOLD.get(self.style, 1.0)
 
 
-def box_lines(vertex: Vertex) -> tuple[Line, ...]:
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """A line of labels, each on a ground of its own."""
+
+    tags: tuple[Tag, ...]
+    size = 10.0
+    height = 22.0
+
+    @property
+    def widths(self) -> tuple[float, ...]:
+        """How wide each of them is."""
+        return tuple(width(shown(tag.text), self.size) * _BOLD["stop"] + 2 * TAG_PAD for tag in self.tags)
+
+    @property
+    def width(self) -> float:
+        """How wide all of them are."""
+        return sum(self.widths) + TAG_GAP * (len(self.tags) - 1)
+
+
+def box_lines(vertex: Vertex) -> tuple[Line | Tags, ...]:
     """What stands in a vertex's box."""
-    lines = [_line(vertex.label, "label", _WIDEST_BOX)]
+    lines: list[Line | Tags] = [_line(vertex.label, "label", _WIDEST_BOX)]
     if vertex.kind == "python":
         lines.insert(0, Line("PYTHON", "tag"))
     if vertex.type:
         lines.append(_line(vertex.type, "type", _WIDEST_BOX))
     lines += [_line(text, "detail", _WIDEST_BOX) for text in vertex.detail[:_MOST_DETAIL]]
-    return (*lines, *_more(len(vertex.detail) - _MOST_DETAIL))
+    lines += [*_more(len(vertex.detail) - _MOST_DETAIL), *_tags(vertex.tags)]
+    if vertex.alarm:
+        lines += _wrapped(vertex.alarm, "alarm", _WIDEST_BOX, _MOST_REASON)
+    return tuple(lines)
 
 
 def note_lines(arc: Arc) -> tuple[Line, ...]:
@@ -80,6 +110,11 @@ def note_lines(arc: Arc) -> tuple[Line, ...]:
         lines.append(_line(f"when {arc.condition}", "when", _WIDEST_NOTE))
     if arc.each:
         lines.append(_line(arc.each, "when", _WIDEST_NOTE))
+    if arc.stops:
+        lines.append(_line(arc.declassifies, "stop", _WIDEST_NOTE))
+        lines += _wrapped(arc.reason, "when", 0.92 * _WIDEST_NOTE, _MOST_REASON)
+    if arc.alarm:
+        lines.append(_line(arc.carries, "alarm", _WIDEST_NOTE))
     lines += [_line(rule, "rule", _WIDEST_NOTE) for rule in arc.contract[:_MOST_RULES]]
     return (*lines, *_more(len(arc.contract) - _MOST_RULES))
 
@@ -97,7 +132,7 @@ def note_size(arc: Arc) -> Size | None:
     lines = note_lines(arc)
     if not lines:
         return None
-    wide = max(line.width + (12 if line.style == "rule" else 0) for line in lines)
+    wide = max(line.width + (12 if line.style in ON_GROUND else 0) for line in lines)
     return wide + 2 * NOTE_PAD[0], sum(line.height for line in lines) + 2 * NOTE_PAD[1]
 
 
@@ -110,8 +145,34 @@ def tally(graph: Graph) -> str:
     return ", ".join(counted(count, word) for count, word in counts if count or word == "node")
 
 
+def _tags(tags: tuple[Tag, ...]) -> list[Tags]:
+    """Labels in lines that are not wider than a box; a long one is cut."""
+    rows: list[tuple[Tag, ...]] = []
+    for tag in tags:
+        short = replace(tag, text=cut(shown(tag.text), (_WIDEST_BOX - 2 * TAG_PAD) / _BOLD["stop"], Tags.size))
+        if rows and Tags((*rows[-1], short)).width <= _WIDEST_BOX:
+            rows[-1] = (*rows[-1], short)
+        else:
+            rows.append((short,))
+    return [Tags(row) for row in rows]
+
+
+def _wrapped(text: str, style: Style, most: float, lines: int) -> list[Line]:
+    """A text in at most so many lines, of which the last one is cut."""
+    found, left = [""], shown(text).split(" ")
+    while left:
+        longer = f"{found[-1]} {left[0]}".strip()
+        if found[-1] and len(found) < lines and Line(longer, style).width > most:
+            found.append("")
+        else:
+            found[-1] = longer
+            left = left[1:]
+    return [_line(line, style, most) for line in found if line]
+
+
 def _line(text: str, style: Style, most: float) -> Line:
     size, _, mono = _LOOKS[style]
+    most = most / _BOLD[style] if style in ("alarm", "stop") else most
     return Line(cut(shown(text), most, size, mono=mono), style)
 
 

@@ -12,17 +12,20 @@ from xml.sax.saxutils import escape
 
 from orchestrator.graph.layout import Box, Direction, Layout, Point, lay_out
 from orchestrator.graph.measure import cut, shown, width
-from orchestrator.graph.model import ARC_KINDS, VERTEX_KINDS, Arc, Graph, Vertex
+from orchestrator.graph.model import ARC_KINDS, TINTS, VERTEX_KINDS, Arc, Graph, Vertex
 from orchestrator.graph.parts import (
     NOTE_PAD,
+    ON_GROUND,
+    TAG_GAP,
     Line,
+    Tags,
     box_lines,
     box_size,
     note_lines,
     note_size,
     tally,
 )
-from orchestrator.graph.theme import ARROW, KEY_ARCS, KEY_VERTICES, STYLE
+from orchestrator.graph.theme import ARROW, KEY_ARCS, KEY_TAGS, KEY_VERTICES, STYLE
 
 _MARGIN = 28.0
 _HEAD = 62.0
@@ -83,8 +86,14 @@ def describe(graph: Graph) -> str:
         "grant": "is used by a grant of",
         "implied": "runs before",
     }
-    said = [f"{arc.source} {words[arc.kind]} {arc.target}{', fused' if arc.fused else ''}." for arc in graph.arcs]
-    return " ".join(map(shown, (f"{tally(graph)}.", *said)))
+    said = (f"{arc.source} {words[arc.kind]} {arc.target}{_described(arc)}" for arc in graph.arcs)
+    refused = (f"{vertex.label}: {vertex.alarm}" for vertex in graph.vertices if vertex.alarm)
+    return " ".join(shown(f"{sentence}.") for sentence in (tally(graph), *said, *refused))
+
+
+def _described(arc: Arc) -> str:
+    more = ("fused" if arc.fused else "", arc.declassifies, arc.carries)
+    return "".join(f", {words}" for words in more if words)
 
 
 def _best(graph: Graph, direction: Direction | None) -> Layout:
@@ -102,6 +111,9 @@ def _fit(layout: Layout) -> float:
 
 def _inside(graph: Graph, layout: Layout) -> Iterable[str]:
     """Arcs first, so that boxes and notes lie on them."""
+    for arc in graph.arcs:
+        if arc.alarm:
+            yield f'<path class="og-alarm" d="{_line_of(arc, layout)}"/>'
     for kind in reversed(ARC_KINDS):
         for arc in graph.arcs:
             if arc.kind == kind:
@@ -114,11 +126,13 @@ def _inside(graph: Graph, layout: Layout) -> Iterable[str]:
 
 
 def _arc(arc: Arc, layout: Layout) -> str:
+    path, title = _line_of(arc, layout), _text(arc.id)
+    return f'<path class="{_look(arc)}" d="{path}" marker-end="url(#og-{arc.kind})"><title>{title}</title></path>'
+
+
+def _line_of(arc: Arc, layout: Layout) -> str:
     way = layout.ways[arc.id]
-    path = _path(way, layout.direction) if way else _loop(layout.boxes[arc.source])
-    return (
-        f'<path class="{_look(arc)}" d="{path}" marker-end="url(#og-{arc.kind})"><title>{_text(arc.id)}</title></path>'
-    )
+    return _path(way, layout.direction) if way else _loop(layout.boxes[arc.source])
 
 
 def _look(arc: Arc) -> str:
@@ -174,8 +188,9 @@ def _marker(kind: str) -> str:
 def _vertex(vertex: Vertex, box: Box) -> str:
     round_ = min(box.height / 2, 30) if vertex.kind in ("input", "output") else 9
     lines = box_lines(vertex)
-    full = _text(vertex.id, *filter(None, (vertex.type, *vertex.detail)))
-    said = [f'<g class="og-box og-{vertex.kind}"><title>{full}</title>', _rect(box, round_)]
+    full = _text(vertex.id, *filter(None, (vertex.type, *vertex.terms)))
+    look = f"og-box og-{vertex.kind}{' og-alarm' if vertex.alarm else ''}"
+    said = [f'<g class="{look}"><title>{full}</title>', _rect(box, round_, "og-outline" if vertex.alarm else "")]
     y = box.y - sum(line.height for line in lines) / 2
     said += _lines(lines, box.x, y)
     return "\n".join([*said, "</g>"])
@@ -183,7 +198,8 @@ def _vertex(vertex: Vertex, box: Box) -> str:
 
 def _note(arc: Arc, box: Box) -> str:
     lines = note_lines(arc)
-    said = (arc.types, "fused" if arc.fused else "", arc.condition, arc.each, *arc.contract)
+    labels = (arc.declassifies, arc.reason, arc.carries)
+    said = (arc.types, "fused" if arc.fused else "", arc.condition, arc.each, *labels, *arc.contract)
     drawn = [
         f'<g class="og-note og-note-{arc.kind}"><title>{_text(arc.id, *filter(None, said))}</title>',
         _rect(box, 6),
@@ -192,23 +208,46 @@ def _note(arc: Arc, box: Box) -> str:
     return "\n".join([*drawn, "</g>"])
 
 
-def _rect(box: Box, round_: float) -> str:
+def _rect(box: Box, round_: float, look: str = "") -> str:
     place = f'x="{_n(box.left)}" y="{_n(box.top)}" width="{_n(box.width)}" height="{_n(box.height)}"'
-    return f'<rect {place} rx="{_n(round_)}"/>'
+    named = f'class="{look}" ' if look else ""
+    return f'<rect {named}{place} rx="{_n(round_)}"/>'
 
 
-def _lines(lines: Sequence[Line], x: float, y: float) -> Iterable[str]:
-    """Lines of text one under the other, each in the middle; a rule of a contract on a ground of its own."""
+def _lines(lines: Sequence[Line | Tags], x: float, y: float) -> Iterable[str]:
+    """Lines one under the other, each in the middle; labels and rules of a contract on grounds of their own."""
     for line in lines:
+        if isinstance(line, Tags):
+            yield from _tags(line, x, y)
+            y += line.height
+            continue
         base = y + line.height / 2 + line.size * 0.36
-        if line.style == "rule":
-            wide = line.width + 12
-            yield (
-                f'<rect class="og-chip" x="{_n(x - wide / 2)}" y="{_n(y + 1)}" width="{_n(wide)}" '
-                f'height="{_n(line.height - 2)}" rx="{_n(line.height / 2 - 1)}"/>'
-            )
-        yield f'<text class="og-{line.style}" x="{_n(x)}" y="{_n(base)}" text-anchor="middle">{_text(line.text)}</text>'
+        if line.style in ON_GROUND:
+            yield _ground("og-chip" if line.style == "rule" else "og-stop", x, y, line.width + 12, line.height)
+        yield _middle(f"og-{line.style}", x, base, line.text)
         y += line.height
+
+
+def _tags(line: Tags, x: float, y: float) -> Iterable[str]:
+    """Labels side by side; one that came there has a broken line around it."""
+    left = x - line.width / 2
+    base = y + line.height / 2 + line.size * 0.36
+    for tag, wide in zip(line.tags, line.widths, strict=True):
+        look = f"og-tint og-{tag.tint}{'' if tag.own else ' og-came'}"
+        yield _ground(look, left + wide / 2, y + 1, wide, line.height - 2)
+        yield _middle(f"og-tagged og-{tag.tint}", left + wide / 2, base, tag.text)
+        left += wide + TAG_GAP
+
+
+def _ground(look: str, x: float, y: float, wide: float, height: float) -> str:
+    return (
+        f'<rect class="{look}" x="{_n(x - wide / 2)}" y="{_n(y + 1)}" width="{_n(wide)}" '
+        f'height="{_n(height - 2)}" rx="{_n(height / 2 - 1)}"/>'
+    )
+
+
+def _middle(look: str, x: float, y: float, text: str) -> str:
+    return f'<text class="{look}" x="{_n(x)}" y="{_n(y)}" text-anchor="middle">{_text(text)}</text>'
 
 
 def _key(graph: Graph) -> list[tuple[str, str, str]]:
@@ -218,7 +257,13 @@ def _key(graph: Graph) -> list[tuple[str, str, str]]:
     key: list[tuple[str, str, str]] = [("box", kind, KEY_VERTICES[kind]) for kind in VERTEX_KINDS if kind in boxes]
     key += [("arc", kind, KEY_ARCS[kind]) for kind in ARC_KINDS if kind in arcs]
     key += [("arc", "call og-fused", "fused call")] if any(arc.fused for arc in graph.arcs) else []
-    return key + ([("chip", "rule", "contract")] if any(arc.contract for arc in graph.arcs) else [])
+    key += [("chip", "og-chip", "contract")] if any(arc.contract for arc in graph.arcs) else []
+    key += [("chip", "og-stop", "declassifies")] if any(arc.stops for arc in graph.arcs) else []
+    tags = [tag for vertex in graph.vertices for tag in vertex.tags]
+    tints = {tag.tint for tag in tags}
+    key += [("chip", f"og-tint og-{tint}", KEY_TAGS[tint]) for tint in TINTS if tint in tints]
+    key += [("chip", "og-tint og-came", "came there")] if any(not tag.own for tag in tags) else []
+    return key + ([("alarm", "", "may not meet")] if any(vertex.alarm for vertex in graph.vertices) else [])
 
 
 def _key_width(row: Sequence[tuple[str, str, str]]) -> float:
@@ -248,8 +293,10 @@ def _symbol(shape: str, kind: str, x: float, y: float) -> str:
     if shape == "arc":
         tip = kind.partition(" ")[0]
         return f'<path class="og-arc og-{kind}" d="M{_n(x)} {_n(y)} h19" marker-end="url(#og-{tip})"/>'
+    if shape == "alarm":
+        return f'<path class="og-alarm" d="M{_n(x + 3)} {_n(y)} h20"/>'
     if shape == "chip":
-        return f'<rect class="og-chip" x="{_n(x)}" y="{_n(y - 6)}" width="26" height="12" rx="6"/>'
+        return f'<rect class="{kind}" x="{_n(x)}" y="{_n(y - 6)}" width="26" height="12" rx="6"/>'
     round_ = 7 if kind in ("input", "output") else 4
     rect = f'<rect x="{_n(x)}" y="{_n(y - 7)}" width="26" height="14" rx="{round_}"/>'
     return f'<g class="og-box og-{kind}">{rect}</g>'

@@ -75,8 +75,8 @@ class _Page:
     def vertex(self, vertex: Vertex) -> Iterator[str]:
         yield self.fit("  ".join(filter(None, (f"{self.marks.signs[vertex.kind]} {vertex.label}", vertex.type))))
         bar = self.marks.bar if any(arc.source == vertex.id for arc in self.graph.arcs) else " "
-        for line in vertex.detail:
-            yield self.fit(f"{bar} {line}")
+        for line in vertex.terms:
+            yield self.fit(f"{bar} {'! ' if line == vertex.alarm else ''}{line}")
 
     def arcs(self, arcs: Sequence[Arc], labels: dict[str, str]) -> Iterator[str]:
         wide = max((columns(labels[arc.target]) for arc in arcs), default=0)
@@ -88,7 +88,7 @@ class _Page:
             yield self.fit(f"{fork}{self.marks.heads[arc.kind]} {name}  {said}".rstrip())
             bar = " " if last else self.marks.bar
             for term in arc.terms:
-                yield self.fit(f"{bar}      {self.marks.dot} {term}")
+                yield self.fit(f"{bar}      {'!' if term == arc.carries else self.marks.dot} {term}")
 
     def key(self) -> Iterator[str]:
         signs = {vertex.kind for vertex in self.graph.vertices}

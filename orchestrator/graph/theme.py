@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from orchestrator.graph.model import ARC_KINDS, VERTEX_KINDS, ArcKind, VertexKind
+from orchestrator.graph.model import ARC_KINDS, TINTS, VERTEX_KINDS, ArcKind, Tint, VertexKind
 
 ARROW = 8.0
 
@@ -25,13 +25,18 @@ KEY_ARCS: dict[ArcKind, str] = {
     "grant": "used by a grant",
     "implied": "runs before",
 }
+KEY_TAGS: dict[Tint, str] = {
+    "untrusted": "from outside",
+    "private": "not for everybody",
+    "outbound": "can send",
+}
 
 _SANS = 'Inter,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Liberation Sans",sans-serif'
 _MONO = 'ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono","DejaVu Sans Mono",monospace'
 
 
 class Palette(NamedTuple):
-    """Colours in hexadecimal: of a box its ground and its edge, of a chip its ground, its edge and its text."""
+    """Colours in hexadecimal: of a box its ground and its edge, of chips and tags their ground, edge and text."""
 
     page: str
     ink: str
@@ -40,6 +45,9 @@ class Palette(NamedTuple):
     boxes: dict[VertexKind, tuple[str, str]]
     arcs: dict[ArcKind, str]
     chip: tuple[str, str, str]
+    stop: tuple[str, str, str]
+    tags: dict[Tint, tuple[str, str, str]]
+    alarm: str
 
 
 LIGHT = Palette(
@@ -55,6 +63,13 @@ LIGHT = Palette(
     },
     arcs={"data": "#2f6fd0", "call": "#d9730d", "tool": "#8250c8", "grant": "#3f9a70", "implied": "#98a2b0"},
     chip=("#fff3dc", "#ecc98a", "#7a4b06"),
+    stop=("#e3f5ea", "#8cc9a3", "#14593a"),
+    tags={
+        "untrusted": ("#fde7e3", "#dd8a7c", "#8f2413"),
+        "private": ("#e8eafc", "#98a0e2", "#333c9c"),
+        "outbound": ("#dff1f3", "#76b3bb", "#12545d"),
+    },
+    alarm="#c92a1e",
 )
 _DARK = Palette(
     page="#10151c",
@@ -69,6 +84,13 @@ _DARK = Palette(
     },
     arcs={"data": "#6aa5f8", "call": "#f29a4a", "tool": "#b796f2", "grant": "#5cb88c", "implied": "#69778a"},
     chip=("#33280f", "#6b5420", "#f2cf8d"),
+    stop=("#12301f", "#2f6b4a", "#9fe0bd"),
+    tags={
+        "untrusted": ("#3a1a15", "#8a4436", "#f6b5a7"),
+        "private": ("#20254a", "#4d57a8", "#bcc3fb"),
+        "outbound": ("#10323a", "#2f6e79", "#a5dfe8"),
+    },
+    alarm="#ff6b5e",
 )
 
 
@@ -86,7 +108,14 @@ def _rules(p: Palette) -> str:
         f".og-note>rect{{fill:{p.page}}}",
         f".og-note>.og-chip,.og-chip{{fill:{p.chip[0]};stroke:{p.chip[1]}}}",
         f".og-rule{{fill:{p.chip[2]}}}",
+        f".og-note>rect.og-stop,rect.og-stop{{fill:{p.stop[0]};stroke:{p.stop[1]}}}text.og-stop{{fill:{p.stop[2]}}}",
+        f"text.og-alarm{{fill:{p.alarm}}}.og-box.og-alarm>.og-outline,path.og-alarm{{stroke:{p.alarm}}}",
     ]
+    rules.append(f".og-tint{{fill:{p.page};stroke:{p.faint}}}")
+    for tint in TINTS:
+        ground, edge, ink = p.tags[tint]
+        rules.append(f"rect.og-{tint}{{fill:{ground};stroke:{edge}}}text.og-{tint}{{fill:{ink}}}")
+        rules.append(f"rect.og-{tint}.og-came{{fill:{p.page}}}")
     for kind in ARC_KINDS:
         colour = p.arcs[kind]
         rules.append(f".og-arc.og-{kind}{{stroke:{colour}}}.og-tip-{kind}{{fill:{colour}}}")
@@ -106,14 +135,19 @@ STYLE = (
     ".og-tag{font-size:9.5px;font-weight:600;letter-spacing:.6px}"
     f".og text.og-type,.og text.og-rule{{font-family:{_MONO}}}"
     ".og-type{font-size:10.5px}.og-rule{font-size:10px}"
-    ".og-detail,.og-path{font-size:11px}"
+    ".og-detail,.og-path,.og-alarm{font-size:11px}"
+    "text.og-tagged,text.og-stop{font-size:10px;font-weight:600}"
+    "text.og-alarm{font-weight:650}"
     ".og-path{font-weight:500}"
     ".og-when{font-size:10.5px;font-style:italic}.og-more{font-size:10px}"
     ".og-box>rect{stroke-width:1.2}"
     ".og-note>rect{stroke-width:1;stroke-opacity:.38}"
-    ".og-note>.og-chip{stroke-opacity:1}"
+    ".og-note>.og-chip,.og-note>.og-stop{stroke-opacity:1}"
     ".og-arc{fill:none;stroke-width:1.8;stroke-linejoin:round}"
     ".og-arc.og-fused{stroke-width:4}"
+    ".og-came{stroke-dasharray:3 2}"
+    ".og-box.og-alarm>.og-outline{stroke-width:2.6}"
+    "path.og-alarm{fill:none;stroke-width:8;stroke-opacity:.28;stroke-linecap:round}"
     ".og-arc.og-tool{stroke-dasharray:7 4}"
     ".og-arc.og-grant{stroke-dasharray:3 3}"
     ".og-arc.og-implied{stroke-dasharray:1.5 4;stroke-linecap:round}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.interface.types import Interface
+from orchestrator.interface.types import Function, Interface
 from orchestrator.link.answers import edges_answer, open_imports
 from orchestrator.link.carried import resources_in, unsupported_in
 from orchestrator.link.contracts import checks_of_functions
@@ -171,7 +171,15 @@ def _join(
     if _fits(work, edge, caller, callee, wanted, offered):
         checks = checks_of_functions(work, edge, functions_of(wanted), id_)
         ends = (caller.name, callee.name, wanted, offered)
-        caller.calls.append(LinkedCall(id_, *ends, edge.contract, checks, edge.fuse, edge.where))
+        caller.calls.append(LinkedCall(id_, *ends, edge.contract, checks, edge.fuse, edge.declassify, edge.where))
+        if not any(function.result for function in _callable(edge, wanted)):
+            work.silent.add(id(edge))
+
+
+def _callable(edge: CallEdge, wanted: Item) -> list[Function]:
+    """The functions that the edge lets through."""
+    allowed = edge.contract.functions
+    return [function for function in functions_of(wanted) if allowed is None or function.name in allowed]
 
 
 def _line(where: Where) -> str:

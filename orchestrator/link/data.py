@@ -168,6 +168,7 @@ def _link(work: Work, edge: DataEdge, id_: str, target: Draft, parameter: Field,
             each=edge.each,
             contract=edge.contract,
             checks=checks_of_value(work, edge, arriving, id_),
+            declassify=edge.declassify,
             where=edge.where,
         )
     )

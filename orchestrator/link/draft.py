@@ -107,6 +107,8 @@ class Work:
     inputs: dict[str, LinkedInput | None] = field(default_factory=dict)
     ids: dict[int, str] = field(default_factory=dict)
     """The unique id of each edge, by its place in the manifest."""
+    silent: set[int] = field(default_factory=set)
+    """The identities of the call edges over which nothing comes back: no function that may be called has a result."""
     _filled: dict[str, set[str]] | None = None
 
     @property

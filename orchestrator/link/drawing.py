@@ -11,12 +11,15 @@ from orchestrator.interface import show_type
 from orchestrator.link.draft import answering, unique
 from orchestrator.link.fusing import groups_of
 from orchestrator.link.items import functions_of
+from orchestrator.link.labels import flow_of
 from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedTool
 from orchestrator.link.shape import implied_pairs
+from orchestrator.link.tags import Tags, tags_of
 from orchestrator.manifest.model import (
     CallEdge,
     Contract,
     DataEdge,
+    Declassify,
     Each,
     Grants,
     Limits,
@@ -34,11 +37,15 @@ def draw(pipeline: LinkedGraph | Manifest) -> Graph:
     """The graph of a pipeline; of a manifest, edges from or to nodes that are not there are left out."""
     manifest = pipeline.manifest if isinstance(pipeline, LinkedGraph) else pipeline
     linked = pipeline if isinstance(pipeline, LinkedGraph) else None
-    vertices = {vertex.id: vertex for vertex in _vertices(manifest, linked)}
+    tags = tags_of(linked.flow if linked else flow_of(manifest))
+    vertices = {
+        vertex.id: replace(vertex, tags=tags.of(vertex.id), alarm=tags.alarm(vertex.id))
+        for vertex in _vertices(manifest, linked)
+    }
     taken: set[str] = set()
     arcs = [
         _renamed(arc, unique(taken, arc.id))
-        for arc in _arcs(manifest, linked)
+        for arc in _arcs(manifest, linked, tags)
         if arc.source in vertices and arc.target in vertices
     ]
     return Graph(manifest.name, tuple(vertices.values()), tuple(arcs))
@@ -113,20 +120,27 @@ def _limits(stated: Limits) -> Iterator[str]:
             yield f"{limits.key_of(field)} {f'{value:g}s' if field == 'timeout' else show(value)}"
 
 
-def _arcs(manifest: Manifest, linked: LinkedGraph | None) -> Iterator[Arc]:
+def _arcs(manifest: Manifest, linked: LinkedGraph | None, tags: Tags) -> Iterator[Arc]:
     calls: list[LinkedCall | LinkedTool] = [*linked.calls, *linked.tools] if linked else []
     types = {edge.id: show_type(edge.type) for edge in linked.data} if linked else {}
     taken: set[str] = set()
-    for edge in manifest.edges:
+    for at, edge in enumerate(manifest.edges):
         if isinstance(edge, DataEdge):
-            yield _data(edge, unique(taken, str(edge)), types)
+            arc = _data(edge, unique(taken, str(edge)), types)
         else:
-            yield _call(edge, _find(calls, edge))
+            arc = _call(edge, _find(calls, edge))
+        yield _labelled(arc, edge.declassify, tags.over(at))
     for output in manifest.outputs:
         ref = output.source
         yield Arc(f"{ref} -> outputs.{output.name}", _end(ref), f"outputs.{output.name}", "data", _path(ref))
     yield from _granted(manifest)
     yield from _implied(manifest)
+
+
+def _labelled(arc: Arc, rule: Declassify | None, carried: tuple[str, ...]) -> Arc:
+    if rule is None:
+        return replace(arc, alarm=carried) if carried else arc
+    return replace(arc, stops=rule.labels, side=rule.of, reason=rule.reason, alarm=carried)
 
 
 def _find(edges: list[LinkedCall | LinkedTool], edge: CallEdge | ToolEdge) -> LinkedCall | LinkedTool | None:
@@ -150,7 +164,7 @@ def _path(ref: Ref) -> str:
 def _data(edge: DataEdge, id_: str, types: dict[str, str]) -> Arc:
     label = " -> ".join(filter(None, (_path(edge.source), edge.parameter)))
     each = _each(edge.each) if edge.each else ""
-    rules = tuple(_rules(edge.contract))
+    rules = tuple(rules_of(edge.contract))
     return Arc(id_, _end(edge.source), edge.node, "data", label, types.get(id_, ""), rules, edge.when, each)
 
 
@@ -159,7 +173,7 @@ def _each(each: Each) -> str:
 
 
 def _call(edge: CallEdge | ToolEdge, linked: LinkedCall | LinkedTool | None) -> Arc:
-    rules = tuple(_rules(edge.contract))
+    rules = tuple(rules_of(edge.contract))
     if isinstance(edge, ToolEdge):
         label = linked.name if isinstance(linked, LinkedTool) else edge.callee.name
         return Arc(str(edge), edge.caller, edge.callee.node, "tool", label, "", rules)
@@ -171,7 +185,7 @@ def _call(edge: CallEdge | ToolEdge, linked: LinkedCall | LinkedTool | None) -> 
     return Arc(id_, edge.caller.node, edge.callee.node, "call", label, types, rules, fused=edge.fuse)
 
 
-def _rules(contract: Contract) -> Iterator[str]:
+def rules_of(contract: Contract) -> Iterator[str]:
     """The rules of a contract, a line each, as the manifest writes them."""
     if contract.functions is not None:
         yield f"functions: {', '.join(contract.functions)}"

@@ -10,6 +10,7 @@ from orchestrator.capability.ceiling import networks
 from orchestrator.capability.narrowing import Narrowed
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.errors import InvalidPipeline
+from orchestrator.graph.flow import Held
 from orchestrator.interface import Packages
 from orchestrator.link.answers import check_answers
 from orchestrator.link.bindings import bind
@@ -18,10 +19,11 @@ from orchestrator.link.config import link_config
 from orchestrator.link.control import link_control
 from orchestrator.link.data import link_data, mark_each
 from orchestrator.link.draft import Draft, HostImports, Work, unique
+from orchestrator.link.flow import Checked, check_flow, of_node
 from orchestrator.link.fusing import Groups, link_fused
 from orchestrator.link.grants import check_grants
 from orchestrator.link.inputs import link_inputs
-from orchestrator.link.model import LinkedGraph, LinkedNode, LinkedOutput
+from orchestrator.link.model import Flow, LinkedGraph, LinkedNode, LinkedOutput
 from orchestrator.link.nodes import Load, draft_nodes
 from orchestrator.link.outputs import link_outputs
 from orchestrator.link.shape import Shape, find_shape
@@ -105,8 +107,9 @@ def check(
     check_grants(work, groups)
     shape = find_shape(work, groups)
     outputs = link_outputs(work, shape.skippable)
+    flow = check_flow(work)
     diagnostics = work.report.diagnostics()
-    return Linking(None if partial or work.report.failed else _graph(work, shape, groups, outputs), diagnostics)
+    return Linking(None if partial or work.report.failed else _graph(work, shape, groups, flow, outputs), diagnostics)
 
 
 def _name_edges(work: Work) -> None:
@@ -116,25 +119,28 @@ def _name_edges(work: Work) -> None:
         work.ids[at] = str(edge) if isinstance(edge, CallEdge) else unique(taken, str(edge))
 
 
-def _graph(work: Work, shape: Shape, groups: Groups, outputs: tuple[LinkedOutput, ...]) -> LinkedGraph:
-    nodes = {name: _node(draft, shape, groups) for name, draft in work.drafts.items()}
+def _graph(work: Work, shape: Shape, groups: Groups, flow: Checked, outputs: tuple[LinkedOutput, ...]) -> LinkedGraph:
+    held = of_node(flow.flow, flow.held)
+    nodes = {name: _node(draft, shape, groups, flow.flow, held.get(name, ())) for name, draft in work.drafts.items()}
     return LinkedGraph(
         name=work.manifest.name,
         manifest=work.manifest,
         inputs=tuple(found for found in work.inputs.values() if found is not None),
-        outputs=outputs,
+        outputs=tuple(replace(one, labels=flow.held.get(f"outputs.{one.name}", ())) for one in outputs),
         nodes=MappingProxyType(nodes),
         order=shape.order,
         limits=work.limits,
         depth=max(shape.depths.values(), default=1),
         groups=groups.members,
         operator=replace(work.operator, networks=networks(work.operator)),
+        flow=flow.flow,
         warnings=work.report.diagnostics(),
     )
 
 
-def _node(draft: Draft, shape: Shape, groups: Groups) -> LinkedNode:
-    node, within = draft.node, draft.within or Narrowed(draft.node.grants, draft.node.limits)
+def _node(draft: Draft, shape: Shape, groups: Groups, flow: Flow, labels: tuple[Held, ...]) -> LinkedNode:
+    node, sender = draft.node, flow.senders.get(draft.name)
+    within = draft.within or Narrowed(draft.node.grants, draft.node.limits)
     return LinkedNode(
         name=node.name,
         component=draft.component,
@@ -160,5 +166,7 @@ def _node(draft: Draft, shape: Shape, groups: Groups) -> LinkedNode:
         config=MappingProxyType(dict(draft.config)),
         depth=shape.depths[node.name],
         group=groups.group(node.name),
+        labels=labels,
+        sends=sender.why if sender else "",
         where=node.where,
     )

@@ -15,11 +15,13 @@ from orchestrator.capability.narrowing import Cut
 from orchestrator.contract import Checks
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.engine.component import Component
+from orchestrator.graph.flow import Held, Passage, Seed
 from orchestrator.interface.types import Field, Function, Interface, Name, Type
 from orchestrator.manifest.model import (
     EMPTY,
     Bulk,
     Contract,
+    Declassify,
     Each,
     Grants,
     Lifetime,
@@ -29,6 +31,7 @@ from orchestrator.manifest.model import (
     Repeat,
     Retry,
     RunLimits,
+    Sort,
     Where,
 )
 
@@ -79,6 +82,7 @@ class LinkedData:
     each: Each | None = None
     contract: Contract = Contract()
     checks: Checks | None = field(default=None, compare=False)
+    declassify: Declassify | None = None
     where: Where = field(default=Where(), compare=False, repr=False)
 
 
@@ -102,6 +106,7 @@ class LinkedCall:
     contract: Contract = Contract()
     checks: Mapping[str, Checks] = field(default_factory=dict, compare=False)
     fused: bool = False
+    declassify: Declassify | None = None
     where: Where = field(default=Where(), compare=False, repr=False)
 
 
@@ -121,7 +126,40 @@ class LinkedTool:
     schema: Mapping[str, Any] = field(default_factory=dict, compare=False)
     contract: Contract = Contract()
     checks: Checks | None = field(default=None, compare=False)
+    declassify: Declassify | None = None
     where: Where = field(default=Where(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """That a node can send to somewhere outside: why, for a person, and where that is written.
+
+    `granted` is whether a grant lets it; else it has the label by hand.
+    """
+
+    why: str
+    where: Where = field(default=Where(), compare=False, repr=False)
+    granted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Where labels begin in a pipeline and which ways they have: what `graph.flow.spread` is asked with.
+
+    Arguments:
+        sorts: every label that data can have here, with the built-in one that it stands for.
+        places: of each vertex that belongs to a node, that node; one whose calls are told apart has several.
+        senders: the nodes that can send.
+        excused: origins that do not count at the node where they begin: of what its own secrets open, since it can only
+            be opened by a node that can send.
+    """
+
+    seeds: tuple[Seed, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    sorts: Mapping[str, Sort] = field(default_factory=lambda: EMPTY)
+    places: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    senders: Mapping[str, Sender] = field(default_factory=lambda: EMPTY)
+    excused: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +187,9 @@ class LinkedNode:
         config: what `wasi:config/store` answers: texts by key.
         depth: how many stores its longest chain of calls enters, its own included; a group has one.
         group: the first name of the group that it shares a store with; empty where it is in none.
+        labels: what it holds of what data can be labelled with, each with where it began and the way it came; of a
+            label that comes from several places, the nearest two.
+        sends: why it can send, for a person; empty where it cannot.
     """
 
     name: str
@@ -175,6 +216,8 @@ class LinkedNode:
     config: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     depth: int = 1
     group: str = ""
+    labels: tuple[Held, ...] = field(default=(), compare=False, repr=False)
+    sends: str = ""
     where: Where = field(default=Where(), compare=False, repr=False)
 
 
@@ -197,6 +240,7 @@ class LinkedOutput:
     source: Ref
     type: Type
     optional: bool = False
+    labels: tuple[Held, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +252,7 @@ class LinkedGraph:
         depth: how many stores the longest chain of calls enters.
         groups: the nodes that share a store, by fused edges; in each a callee stands before its callers.
         operator: what whoever runs it says.
+        flow: how labels spread in it, to be asked again when a run or a kept instance brings more of them.
     """
 
     name: str
@@ -220,6 +265,7 @@ class LinkedGraph:
     depth: int
     groups: tuple[tuple[str, ...], ...] = ()
     operator: Operator = field(default=NOBODY, compare=False, repr=False)
+    flow: Flow = field(default=Flow(), compare=False, repr=False)
     warnings: tuple[Diagnostic, ...] = ()
 
     @property

@@ -131,6 +131,7 @@ def _linked(work: Work, tool: _Tool, name: str) -> LinkedTool:
         schema=schema,
         contract=edge.contract,
         checks=checks.get(function.name),
+        declassify=edge.declassify,
         where=edge.where,
     )
 

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from orchestrator.manifest import pipeline_build as build
-from orchestrator.manifest.container_shapes import Anything, Key, ListOf, Object
-from orchestrator.manifest.forms import CEL, DURATION, PORT_PATTERN, RATE, REF_PATTERN, SIZE, TARGET_PATTERN, TEXT
+from orchestrator.manifest.container_shapes import Key, ListOf, Object
+from orchestrator.manifest.forms import (
+    CEL,
+    DURATION,
+    LABEL_NAME,
+    PORT_PATTERN,
+    RATE,
+    REF_PATTERN,
+    SIZE,
+    TARGET_PATTERN,
+    TEXT,
+)
 from orchestrator.manifest.paths import FUNCTION, INTERFACE, LABEL, NAME
 from orchestrator.manifest.scalar_shapes import Choice, Flag, Parsed, Text, Whole
 
 _CONTRACTS = "tests/behaviour/test_contracts.py"
 _CONTROL = "tests/behaviour/test_control.py"
+_FLOW = "tests/unit/test_link_flow.py"
 _RULES = "tests/unit/test_contract_rules.py"
 
 REJECT = Object(
@@ -160,6 +171,40 @@ EACH = Object(
     title="Each",
 )
 
+DECLASSIFY = Object(
+    "`declassify`",
+    (
+        Key(
+            "labels",
+            ListOf(LABEL_NAME, "a list of labels", unique=True, empty=False),
+            "Which: `untrusted`, `private`, each with every label of its sort, or one that the pipeline declares.",
+            required=True,
+            enforced="link",
+            proof=_FLOW,
+        ),
+        Key(
+            "reason",
+            Text("a reason", longest=1000),
+            "Why that is right, for whoever reads the pipeline, its plan, its picture or its trace.",
+            required=True,
+            enforced="link",
+            proof=_FLOW,
+        ),
+        Key(
+            "of",
+            Choice(("arguments", "results")),
+            "Of a call, which of the two: what the caller passes, or what it is given back.",
+            "both",
+            only=_CALLS,
+            instead={"data": "a data edge carries one value, one way: remove it"},
+            enforced="link",
+            proof=_FLOW,
+        ),
+    ),
+    build.read_declassify,
+    title="Declassify",
+)
+
 _DATA_ONLY = {
     "call": "a condition belongs to a data edge; a call edge has `contract: {require: [...]}`",
     "tool": "a condition belongs to a data edge; a tool edge has `contract: {require: [...]}`",
@@ -254,8 +299,15 @@ EDGE = Object(
             enforced="link, runtime",
             proof="tests/behaviour/test_fuse.py",
         ),
+        Key(
+            "declassify",
+            DECLASSIFY,
+            "Labels that do not cross this edge, and why that is right; the trace says so when it is crossed.",
+            "every label crosses",
+            enforced="link",
+            proof=_FLOW,
+        ),
         Key("description", TEXT, "What it is for, for a person."),
-        Key("declassify", Anything(), "", later=True),
     ),
     build.read_edge,
     kinds=("data", "call", "tool"),

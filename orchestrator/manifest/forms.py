@@ -45,6 +45,8 @@ RATE = Quantity("rate", scalars.read_rate, scalars.RATE, "10/s", "`/s`, `/min`, 
 
 TEXT = Text(empty=True)
 
+LABEL_NAME = Name("a label")
+
 CEL = Text("a CEL expression")
 
 NODE_NAME = Name("a node's name", (RESERVED,))

@@ -66,6 +66,16 @@ METHODS = ("GET", "HEAD")
 """What an http grant allows where it does not say."""
 Violation = Literal["fail", "deny"]
 Cause = Literal["timeout", "trap", "err"]
+Sort = Literal["untrusted", "private"]
+Side = Literal["", "arguments", "results"]
+
+UNTRUSTED: Sort = "untrusted"
+PRIVATE: Sort = "private"
+OUTBOUND = "outbound"
+BUILT_IN = (UNTRUSTED, PRIVATE, OUTBOUND)
+"""The labels that every pipeline has: content from outside, data that was granted, and a way out."""
+MOST_LABELS = 64
+"""How many a pipeline may declare: the check takes its time for each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +140,28 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """A label of the pipeline's own: a narrower word for one of the two that data can have."""
+
+    name: str
+    sort: Sort
+    description: str = ""
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
-    """A parameter of the pipeline. A `path` is a string with `is_path`; its default starts from the file's folder."""
+    """A parameter of the pipeline. A `path` is a string with `is_path`; its default starts from the file's folder.
+
+    `labels` say what its values are taken for wherever they come.
+    """
 
     name: str
     type: Type
     is_path: bool = False
     default: Any = MISSING
     description: str = ""
+    labels: tuple[str, ...] = ()
     where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -297,7 +321,8 @@ class Node:
     """A component (or a Python function) in the pipeline, with its grants and limits.
 
     `bulk` says how values get in and out of its component: through memory that the host owns where its functions have
-    lists and no handles (`auto`), wherever they have no handles (`always`), or one by one (`never`).
+    lists and no handles (`auto`), wherever they have no handles (`always`), or one by one (`never`). `labels` are those
+    that it has beside the ones that its grants give it.
     """
 
     name: str
@@ -313,6 +338,7 @@ class Node:
     repeat: Repeat | None = None
     retry: Retry | None = None
     fallback: str = ""
+    labels: tuple[str, ...] = ()
     description: str = ""
     where: Where = field(default=NOWHERE, compare=False, repr=False)
 
@@ -352,6 +378,21 @@ class Each:
 
 
 @dataclass(frozen=True, slots=True)
+class Declassify:
+    """That labels do not cross an edge, and why that is right.
+
+    Arguments:
+        labels: which; one of the three that are built in stands for all of its sort.
+        reason: for whoever reads the pipeline, its plan or its trace.
+        of: of a call, what is meant: its arguments or its results; both where it is empty.
+    """
+
+    labels: tuple[str, ...]
+    reason: str
+    of: Side = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DataEdge:
     """A value that flows from a result, an error or an input to a node's parameter (None: its only open one)."""
 
@@ -361,6 +402,7 @@ class DataEdge:
     when: str = ""
     each: Each | None = None
     contract: Contract = Contract()
+    declassify: Declassify | None = None
     description: str = ""
     where: Where = field(default=NOWHERE, compare=False, repr=False)
 
@@ -377,6 +419,7 @@ class CallEdge:
     interface: str = ""
     contract: Contract = Contract()
     fuse: bool = False
+    declassify: Declassify | None = None
     description: str = ""
     where: Where = field(default=NOWHERE, compare=False, repr=False)
 
@@ -391,6 +434,7 @@ class ToolEdge:
     caller: str
     callee: Port
     contract: Contract = Contract()
+    declassify: Declassify | None = None
     description: str = ""
     where: Where = field(default=NOWHERE, compare=False, repr=False)
 
@@ -403,7 +447,10 @@ Edge = DataEdge | CallEdge | ToolEdge
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A whole pipeline. `folder` is what relative component paths and defaults of path inputs start from."""
+    """A whole pipeline. `folder` is what relative component paths and defaults of path inputs start from.
+
+    `labels` are those of its own that its nodes, inputs and edges may name.
+    """
 
     name: str
     description: str = ""
@@ -412,6 +459,7 @@ class Manifest:
     nodes: tuple[Node, ...] = ()
     edges: tuple[Edge, ...] = ()
     limits: RunLimits = RunLimits()
+    labels: tuple[Label, ...] = ()
     folder: Path = Path()
     where: Where = field(default=NOWHERE, compare=False, repr=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.manifest import pipeline_build as build
 from orchestrator.manifest.container_shapes import Anything, Either, Key, ListOf, MapOf, Object
-from orchestrator.manifest.forms import CEL, MODULE_PATTERN, NODE_NAME, STEPS, TEXT, WAIT
+from orchestrator.manifest.forms import CEL, LABEL_NAME, MODULE_PATTERN, NODE_NAME, STEPS, TEXT, WAIT
 from orchestrator.manifest.grant_keys import GRANTS, LIMITS
 from orchestrator.manifest.paths import FUNCTION, LABEL
 from orchestrator.manifest.scalar_shapes import Choice, Parsed, Text, Whole
@@ -249,8 +249,17 @@ NODE = Object(
             enforced="runtime",
             proof=_CONTROL,
         ),
+        Key(
+            "labels",
+            ListOf(LABEL_NAME, "a list of labels", unique=True, empty=False),
+            "What it is, beside what its grants say: `untrusted` (it takes content from outside), `private` (it reads"
+            " what is not for everybody), `outbound` (it can send), or a label that `labels` of the pipeline declares.",
+            "what its grants say",
+            enforced="link",
+            proof="tests/unit/test_link_flow.py",
+        ),
         Key("description", TEXT, "What it is for, for a person."),
-        *(Key(name, Anything(), "", later=True) for name in ("labels", "snapshot", "revert-after")),
+        *(Key(name, Anything(), "", later=True) for name in ("snapshot", "revert-after")),
     ),
     build.read_node,
     kinds=("component", "python"),

@@ -93,7 +93,10 @@ def read_input(context: Context, fields: Fields) -> Any:
         default = MISSING
     where = context.where(fields.tree, str(fields.spot))
     name = _owned(fields.spot)
-    return model.Input(name, STRING if is_path else type_, is_path, default, fields.get("description", ""), where)
+    kept = STRING if is_path else type_
+    return model.Input(
+        name, kept, is_path, default, fields.get("description", ""), fields.get("labels", ()), where=where
+    )
 
 
 def typed_default(context: Context, fields: Fields, type_: Type) -> Any:
@@ -254,28 +257,48 @@ def read_node(context: Context, fields: Fields) -> model.Node:
         repeat=fields.get("repeat"),
         retry=fields.get("retry"),
         fallback=fields.get("fallback", ""),
+        labels=fields.get("labels", ()),
         description=fields.get("description", ""),
         where=context.where(fields.tree, str(fields.spot)),
     )
+
+
+def read_declassify(_context: Context, fields: Fields) -> Any:
+    """Labels that do not cross an edge."""
+    if "labels" not in fields.values or "reason" not in fields.values:
+        return BAD
+    return model.Declassify(fields.get("labels"), fields.get("reason"), fields.get("of", ""))
+
+
+def read_label(context: Context, fields: Fields) -> Any:
+    """A label of the pipeline's own."""
+    name = _owned(fields.spot)
+    if name in model.BUILT_IN:
+        message = f"the label `{name}` is one that every pipeline has"
+        return context.error("reserved-name", message, fields.spot.mark, help="choose another name")
+    if "is" not in fields.values:
+        return BAD
+    where = context.where(fields.tree, str(fields.spot))
+    return model.Label(name, fields.get("is"), fields.get("description", ""), where)
 
 
 def read_edge(context: Context, fields: Fields) -> Any:
     """An edge of the kind that its first key says."""
     where = context.where(fields.tree, str(fields.spot))
     contract = fields.get("contract", model.Contract())
-    description = fields.get("description", "")
+    declassify, description = fields.get("declassify"), fields.get("description", "")
     if "data" in fields.values:
         source, node, parameter = fields.get("data")
         when, each = fields.get("when", ""), fields.get("each")
-        return model.DataEdge(source, node, parameter, when, each, contract, description, where)
+        return model.DataEdge(source, node, parameter, when, each, contract, declassify, description, where)
     if "call" in fields.values:
         caller, callee = fields.get("call")
         _interface_once(context, fields, caller, callee)
         interface, fuse = fields.get("interface", ""), fields.get("fuse", False)
-        return model.CallEdge(caller, callee, interface, contract, fuse, description, where)
+        return model.CallEdge(caller, callee, interface, contract, fuse, declassify, description, where)
     if "tool" in fields.values:
         caller, callee = fields.get("tool")
-        return model.ToolEdge(caller, callee, contract, description, where)
+        return model.ToolEdge(caller, callee, contract, declassify, description, where)
     return BAD
 
 
@@ -300,6 +323,7 @@ def read_pipeline(context: Context, fields: Fields) -> model.Manifest:
         nodes=tuple(fields.get("nodes", {}).values()),
         edges=fields.get("edges", ()),
         limits=fields.get("limits", model.RunLimits()),
+        labels=tuple(fields.get("labels", {}).values()),
         where=where,
     )
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from orchestrator.manifest import pipeline_build as build
 from orchestrator.manifest.container_shapes import Anything, Either, Key, ListOf, MapOf, Object
 from orchestrator.manifest.edge_keys import EDGE
-from orchestrator.manifest.forms import DURATION, INPUT_TYPE, NODE_NAME, REF_PATTERN, TEXT
+from orchestrator.manifest.forms import DURATION, INPUT_TYPE, LABEL_NAME, NODE_NAME, REF_PATTERN, TEXT
 from orchestrator.manifest.node_keys import NODE
-from orchestrator.manifest.scalar_shapes import Name, Parsed, Whole
+from orchestrator.manifest.scalar_shapes import Choice, Name, Parsed, Whole
 
 _API = "tests/behaviour/test_python_api.py"
 _DATA = "tests/behaviour/test_data_edges.py"
+_FLOW = "tests/unit/test_link_flow.py"
 _LIMITS = "tests/behaviour/test_limits.py"
 _LINKING = "tests/unit/test_link_graph.py"
 
@@ -35,10 +36,37 @@ INPUT = Object(
             enforced="link",
             proof=_API,
         ),
+        Key(
+            "labels",
+            ListOf(LABEL_NAME, "a list of labels", unique=True, empty=False),
+            "What its values are taken for: `untrusted`, `private`, or a label that `labels` of the pipeline declares.",
+            "none",
+            enforced="link",
+            proof=_FLOW,
+        ),
         Key("description", TEXT, "What it is, for a person."),
     ),
     build.read_input,
     title="Input",
+)
+
+LABEL_SORT = Choice(("untrusted", "private"))
+
+LABEL = Object(
+    "a label",
+    (
+        Key(
+            "is",
+            LABEL_SORT,
+            "Which of the two it is a narrower word for.",
+            required=True,
+            enforced="link",
+            proof=_FLOW,
+        ),
+        Key("description", TEXT, "What it stands for, for a person."),
+    ),
+    build.read_label,
+    title="Label",
 )
 
 RUN_LIMITS = Object(
@@ -82,7 +110,7 @@ PIPELINE = Object(
         Key(
             "inputs",
             MapOf("a map of inputs", Name("an input's name"), Either(INPUT_TYPE, INPUT), "input"),
-            "What a run is given: a type, or a map with `type`, `default`, `description`.",
+            "What a run is given: a type, or a map with `type`, `default`, `labels`, `description`.",
             "none",
             enforced="link",
             proof=_DATA,
@@ -119,7 +147,16 @@ PIPELINE = Object(
             enforced="runtime",
             proof=_LIMITS,
         ),
-        *(Key(name, Anything(), "", later=True) for name in ("models", "labels")),
+        Key(
+            "labels",
+            MapOf("a map of labels", LABEL_NAME, Either(LABEL_SORT, LABEL), "label"),
+            "Labels of its own, each a narrower word for `untrusted` or `private`: `payroll: private`. An edge can"
+            " declassify one of them and leave the others.",
+            "none",
+            enforced="link",
+            proof=_FLOW,
+        ),
+        Key("models", Anything(), "", later=True),
     ),
     build.read_pipeline,
     title="Pipeline",

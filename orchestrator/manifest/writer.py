@@ -57,6 +57,7 @@ class _Writer:
         yield "nodes", {one.name: _given(self.node(one)) for one in manifest.nodes}
         yield "edges", [_given(self.edge(one)) for one in manifest.edges]
         yield "limits", _given([("timeout", _duration(manifest.limits.timeout)), ("calls", manifest.limits.calls)])
+        yield "labels", {one.name: _label(one) for one in manifest.labels}
 
     def input(self, one: model.Input) -> Any:
         from orchestrator.interface import show_type
@@ -65,6 +66,8 @@ class _Writer:
         fields: dict[str, Any] = {"type": kind}
         if one.default is not MISSING:
             fields["default"] = self.value(one.default, f"input `{one.name}`")
+        if one.labels:
+            fields["labels"] = list(one.labels)
         if one.description:
             fields["description"] = escape(one.description)
         return fields if len(fields) > 1 else kind
@@ -83,6 +86,7 @@ class _Writer:
         yield "repeat", node.repeat and _given(self.repeat(node.repeat))
         yield "retry", node.retry and _given(self.retry(node.retry))
         yield "fallback", node.fallback
+        yield "labels", list(node.labels)
         yield "description", escape(node.description)
 
     def python(self, function: model.PythonFunction | None, place: str) -> Any:
@@ -136,6 +140,7 @@ class _Writer:
         yield "contract", _given(self.contract(edge.contract, f"edge `{edge}`"))
         if isinstance(edge, model.CallEdge):
             yield "fuse", edge.fuse or None
+        yield "declassify", edge.declassify and _given(_declassify(edge.declassify))
         yield "description", escape(edge.description)
 
     def contract(self, rules: model.Contract, place: str) -> Iterator[tuple[str, Any]]:
@@ -191,6 +196,16 @@ class _Writer:
                 return {str(key): self.value(inner, place) for key, inner in value.items()}
         self.fault(place, f"a value of type {type(value).__name__} cannot be written as YAML")
         return None
+
+
+def _label(label: model.Label) -> Any:
+    return {"is": label.sort, "description": escape(label.description)} if label.description else label.sort
+
+
+def _declassify(rule: model.Declassify) -> Iterator[tuple[str, Any]]:
+    yield "labels", list(rule.labels)
+    yield "reason", escape(rule.reason)
+    yield "of", rule.of
 
 
 def _storage(grant: model.Storage) -> Iterator[tuple[str, Any]]:

@@ -5,7 +5,7 @@ Not for what the values mean together; `link` says that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -16,6 +16,7 @@ from orchestrator.interface.types import Type
 from orchestrator.manifest.model import (
     Bulk,
     Contract,
+    Declassify,
     Each,
     Grants,
     Http,
@@ -25,6 +26,8 @@ from orchestrator.manifest.model import (
     Repeat,
     Retry,
     Secret,
+    Side,
+    Sort,
     Storage,
 )
 from orchestrator.manifest.paths import RESERVED, TextError, kebab, name_fault, read_path, whole
@@ -34,10 +37,13 @@ T = TypeVar("T")
 
 _NODE: dict[str, Any] = {
     "signature": str, "run": str, "args": Mapping, "config": Mapping, "grants": Grants, "limits": Limits,
-    "lifetime": str, "bulk": str, "repeat": Repeat, "retry": Retry, "fallback": str, "description": str,
+    "lifetime": str, "bulk": str, "repeat": Repeat, "retry": Retry, "fallback": str, "labels": Sequence,
+    "description": str,
 }  # fmt: skip
 """What a node is given besides its name and what it runs."""
-_EMPTY: dict[str, Callable[[], Any]] = {"args": dict, "config": dict, "grants": Grants, "limits": Limits}
+_EMPTY: dict[str, Callable[[], Any]] = {
+    "args": dict, "config": dict, "grants": Grants, "limits": Limits, "labels": tuple,
+}  # fmt: skip
 """What stands for None."""
 _OPTIONAL = {"repeat", "retry"}
 _CHOICES: dict[str, tuple[str, ...]] = {"lifetime": get_args(Lifetime), "bulk": get_args(Bulk)}
@@ -158,6 +164,51 @@ def contract(value: Any) -> Contract:
     return found
 
 
+def labels(value: Any, what: str = "`labels`") -> tuple[str, ...]:
+    """Labels, each once.
+
+    Raises:
+        TypeError: it is no row of texts.
+        ValueError: one stands in it twice.
+    """
+    _row(value, str, what)
+    if len(set(value)) < len(value):
+        raise ValueError(f"{what} names a label twice: {', '.join(map(printable, value))}")
+    return tuple(value)
+
+
+def sort(value: Any) -> Sort:
+    """What a label stands for. Raises TypeError or ValueError."""
+    found: Any = text(value, "what a label stands for")
+    if found not in get_args(Sort):
+        raise ValueError(f"a label stands for {' or '.join(get_args(Sort))}, not for `{printable(found)}`")
+    kept: Sort = found
+    return kept
+
+
+def declassify(value: Any, *, calls: bool = False) -> Declassify | None:
+    """What an edge declassifies; its labels as a tuple.
+
+    Arguments:
+        calls: the edge is one of calls, of which the arguments or the results alone may be meant.
+
+    Raises:
+        TypeError: it is something else.
+        ValueError: it has no label or no reason, or says of a value which side of a call is meant.
+    """
+    if value is None:
+        return None
+    given = instance(value, Declassify, "`declassify`")
+    named = labels(given.labels, "`labels` of a declassification")
+    if not named or not text(given.reason, "the reason of a declassification").strip():
+        raise ValueError("a declassification has at least one label, and a reason")
+    allowed = get_args(Side) if calls else ("",)
+    if given.of not in allowed:
+        expected = " or ".join(f"`{side}`" for side in allowed if side) or "nothing: a data edge carries one value"
+        raise ValueError(f"`of` of a declassification is `{printable(str(given.of))}`; expected {expected}")
+    return replace(given, labels=named)
+
+
 def each(value: Any) -> Each | None:
     """How a list is spread: so many elements at a time. Raises TypeError or ValueError."""
     if isinstance(value, Each):
@@ -203,6 +254,8 @@ def _of_node(key: str, value: Any) -> Any:
         return _EMPTY[key]() if key in _EMPTY else None
     if _NODE[key] is Mapping:
         return _by_name(value, f"`{key}`")
+    if key == "labels":
+        return labels(value)
     found: Any = instance(value, _NODE[key], f"`{key}`")
     if isinstance(found, Limits):
         _limits(found)

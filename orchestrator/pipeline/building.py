@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,12 @@ from orchestrator.manifest.model import (
     CallEdge,
     Contract,
     DataEdge,
+    Declassify,
     Each,
     Edge,
     Grants,
     Input,
+    Label,
     Lifetime,
     Limits,
     Manifest,
@@ -29,6 +31,7 @@ from orchestrator.manifest.model import (
     Repeat,
     Retry,
     RunLimits,
+    Sort,
     ToolEdge,
     Where,
 )
@@ -107,13 +110,20 @@ class Pipeline:
     # Building. Each of these gives the pipeline itself, so that they can be written in a row.
 
     def input(
-        self, name: str, type: str | Type = "string", *, default: Any = MISSING, description: str = ""
+        self,
+        name: str,
+        type: str | Type = "string",
+        *,
+        default: Any = MISSING,
+        description: str = "",
+        labels: Sequence[str] = (),
     ) -> Pipeline:
         """Adds an input.
 
         Arguments:
             type: a WIT type, or `path` for a folder or file of the host.
             default: in its JSON form; without one the input is required.
+            labels: what its values are taken for: `untrusted`, `private`, or labels of the pipeline's own.
 
         Raises:
             WitError: the type is none.
@@ -124,7 +134,8 @@ class Pipeline:
         type = arguments.wit(type)
         is_path = type == "path"
         parsed = parse_type("string" if is_path else type) if isinstance(type, str) else type
-        added = Input(name, parsed, is_path, default, description, Where(place=f"input `{name}`"))
+        known = arguments.labels(labels)
+        added = Input(name, parsed, is_path, default, description, known, Where(place=f"input `{name}`"))
         return self._with(inputs=(*self._manifest.inputs, added))
 
     def output(self, name: str, source: str) -> Pipeline:
@@ -150,6 +161,7 @@ class Pipeline:
         repeat: Repeat | None = None,
         retry: Retry | None = None,
         fallback: str = "",
+        labels: Sequence[str] = (),
         description: str = "",
     ) -> Pipeline:
         """Adds a node.
@@ -161,6 +173,7 @@ class Pipeline:
             args: constants for parameters, in their JSON forms.
             bulk: how values get in and out of the component: `auto`, `always` or `never`.
             repeat: the paths in its `feed` may be texts, `"path.0"`.
+            labels: those that it has beside what its grants say: `untrusted`, `private`, `outbound`, or its pipeline's.
 
         Raises:
             InvalidPipeline: the name is not in kebab-case, or a path in `repeat` is none.
@@ -168,7 +181,8 @@ class Pipeline:
         arguments.named(name, "a node", reserved=True)
         given = arguments.node({
             "run": run, "args": args, "config": config, "grants": grants, "limits": limits, "lifetime": lifetime,
-            "bulk": bulk, "repeat": repeat, "retry": retry, "fallback": fallback, "description": description,
+            "bulk": bulk, "repeat": repeat, "retry": retry, "fallback": fallback, "labels": labels,
+            "description": description,
         })  # fmt: skip
         called = None if python is None else self._function(python, signature)
         component = arguments.component(component)
@@ -192,6 +206,7 @@ class Pipeline:
         when: str = "",
         each: int | Each | None = None,
         contract: Contract | None = None,
+        declassify: Declassify | None = None,
         description: str = "",
     ) -> Pipeline:
         """Adds a data edge, `data("files.documents", "answerer.documents")`.
@@ -199,12 +214,14 @@ class Pipeline:
         Arguments:
             when: a condition over `value`; the target runs only if it holds.
             each: the source is a list: the target runs once an element, so many at a time.
+            declassify: labels that do not cross, and why that is right.
         """
         ref = arguments.read(read_ref, source, "the source of a data edge").ref
         node, parameter = arguments.read(read_target, target, "the target of a data edge")
         when, spread = arguments.text(when, "`when`"), arguments.each(each)
         rules, said = arguments.contract(contract), arguments.text(description, "`description`")
-        return self._edge(DataEdge(ref, node, parameter, when, spread, rules, said))
+        stops = arguments.declassify(declassify)
+        return self._edge(DataEdge(ref, node, parameter, when, spread, rules, stops, said))
 
     def call(
         self,
@@ -214,26 +231,53 @@ class Pipeline:
         interface: str = "",
         contract: Contract | None = None,
         fuse: bool = False,
+        declassify: Declassify | None = None,
         description: str = "",
     ) -> Pipeline:
         """Adds a call edge, `call("answerer", "model", interface="agent:llm/chat")`; a port is written `node.port`.
 
         Arguments:
             fuse: whether the two nodes share one store, and with it memory, limits and fate.
+            declassify: labels that do not cross, and why that is right.
         """
         source = arguments.read(read_port, caller, "the caller of a call edge")
         target = arguments.read(read_port, callee, "the callee of a call edge")
         arguments.text(interface, "`interface`")
         rules, said = arguments.contract(contract), arguments.text(description, "`description`")
         fused = arguments.instance(fuse, bool, "`fuse`")
-        return self._edge(CallEdge(source, target, interface, rules, fused, said))
+        stops = arguments.declassify(declassify, calls=True)
+        return self._edge(CallEdge(source, target, interface, rules, fused, stops, said))
 
-    def tool(self, caller: str, function: str, *, contract: Contract | None = None, description: str = "") -> Pipeline:
-        """Adds a tool edge, `tool("agent", "search.agent:data/retrieval.search")`."""
+    def tool(
+        self,
+        caller: str,
+        function: str,
+        *,
+        contract: Contract | None = None,
+        declassify: Declassify | None = None,
+        description: str = "",
+    ) -> Pipeline:
+        """Adds a tool edge, `tool("agent", "search.agent:data/retrieval.search")`.
+
+        Arguments:
+            declassify: labels that do not cross, and why that is right.
+        """
         source = arguments.read(read_node, caller, "the caller of a tool edge")
         target = arguments.read(read_tool, function, "the function of a tool edge")
         rules, said = arguments.contract(contract), arguments.text(description, "`description`")
-        return self._edge(ToolEdge(source, target, rules, said))
+        stops = arguments.declassify(declassify, calls=True)
+        return self._edge(ToolEdge(source, target, rules, stops, said))
+
+    def label(self, name: str, sort: Sort, *, description: str = "") -> Pipeline:
+        """Declares a label of the pipeline's own, a narrower word for `untrusted` or `private`.
+
+        Raises:
+            InvalidPipeline: the name is not in kebab-case.
+        """
+        arguments.named(name, "a label")
+        arguments.text(description, "`description`")
+        added = Label(name, arguments.sort(sort), description, Where(place=f"label `{name}`"))
+        return self._with(labels=(*self._manifest.labels, added))
 
     def limit(self, *, timeout: float | None = None, calls: int | None = None) -> Pipeline:
         """Sets what a whole run may use: seconds, and calls over call and tool edges."""

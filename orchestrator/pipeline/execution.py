@@ -46,7 +46,7 @@ class Execution:
     def carry_out(self) -> Result:
         """Carries the run out on this thread."""
         outcome = self._program.carry_out(self._run)
-        return Result(self._linked.model, outcome, self._events, self._linked.recorder)
+        return Result(self._linked.model, outcome, self._events, self._linked.recorder, self._run.brought)
 
     def _carry_out_here(self) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics import Diagnostic
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.pipeline.base import Base
     from orchestrator.pipeline.building import Pipeline
     from orchestrator.pipeline.result import Result
+    from orchestrator.plan import Plan
     from orchestrator.runtime import Program
 
 
@@ -60,36 +61,41 @@ class LinkedPipeline:
     # Running
 
     def run(self, values: Mapping[str, Any] | None = None, /, *, timeout: float | None = None, traceparent: str = "",
-            **inputs: Any) -> Result:  # fmt: skip
+            labels: Mapping[str, Sequence[str]] | None = None, **inputs: Any) -> Result:  # fmt: skip
         """Runs the pipeline to its end.
 
         Arguments:
-            values, inputs: the inputs by name, in their Python forms; `values` for names that are no Python names.
+            values, inputs: the inputs by name, in their Python forms; `values` for names that are no Python names, or
+                are the other arguments' own.
             timeout: seconds, if less than the pipeline's own.
             traceparent: the W3C header of the caller, whose trace the run then belongs to.
+            labels: by input, what it is taken for in this run, beside the labels that the pipeline gives it.
 
         Raises:
+            InvalidPipeline: with these labels, or with what a session remembers of earlier runs, untrusted content
+                and private data would meet in a node that can send; nothing ran.
             ValueMismatch: an input is missing, unknown, or does not fit.
             RunError: it did not end well; see the exception tree.
             ClosedError: this or its engine was closed.
             TypeError, ValueError: the timeout is no number of seconds above zero, or `values` no mapping.
             KeyboardInterrupt: ctrl-C; the guests were stopped and the events recorded.
         """
-        return self._begin(values, inputs, timeout, traceparent).carry_out()
+        return self._begin(values, inputs, timeout, traceparent, labels).carry_out()
 
     def start(self, values: Mapping[str, Any] | None = None, /, *, timeout: float | None = None, traceparent: str = "",
-              **inputs: Any) -> Execution:  # fmt: skip
+              labels: Mapping[str, Sequence[str]] | None = None, **inputs: Any) -> Execution:  # fmt: skip
         """Begins a run in the background; arguments as of `run`. Iterate over it for its events."""
-        execution = self._begin(values, inputs, timeout, traceparent)
+        execution = self._begin(values, inputs, timeout, traceparent, labels)
         execution.begin()
         return execution
 
     async def arun(self, values: Mapping[str, Any] | None = None, /, *, timeout: float | None = None,
-                   traceparent: str = "", **inputs: Any) -> Result:  # fmt: skip
+                   traceparent: str = "", labels: Mapping[str, Sequence[str]] | None = None,
+                   **inputs: Any) -> Result:  # fmt: skip
         """`run`, awaited; cancelling the task cancels the run."""
         import asyncio
 
-        execution = self.start(values, timeout=timeout, traceparent=traceparent, **inputs)
+        execution = self.start(values, timeout=timeout, traceparent=traceparent, labels=labels, **inputs)
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
         execution.when_done(lambda: _tell(loop, ended))
         try:
@@ -101,7 +107,12 @@ class LinkedPipeline:
         return execution.result()
 
     def _begin(
-        self, values: Mapping[str, Any] | None, inputs: Mapping[str, Any], timeout: float | None, traceparent: str
+        self,
+        values: Mapping[str, Any] | None,
+        inputs: Mapping[str, Any],
+        timeout: float | None,
+        traceparent: str,
+        labels: Mapping[str, Sequence[str]] | None,
     ) -> Execution:
         arguments.text(traceparent, "`traceparent`")
         within = arguments.seconds(timeout, "`timeout`")
@@ -109,10 +120,15 @@ class LinkedPipeline:
         if self._base.engine.closed:
             raise ClosedError("the engine was closed")
         given = {**{self._kebab(name): value for name, value in inputs.items()}, **named}
-        run = self._program.begin(given, traceparent)
+        run = self._program.begin(given, traceparent, self._named(labels) if labels is not None else {})
         if within is not None:
             run.limit(within)
         return Execution(self, self._program, run)
+
+    def _named(self, labels: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+        """The labels by the inputs that are meant."""
+        given = arguments.mapping(labels, "`labels`").items()
+        return {self._kebab(name): arguments.labels(its, f"`labels` of `{name}`") for name, its in given}
 
     def _kebab(self, name: str) -> str:
         """The input that a keyword means: Python names have no dashes."""
@@ -127,7 +143,8 @@ class LinkedPipeline:
         """The pipeline as it is now, linked anew; unchanged nodes with `lifetime: session` keep their instances.
 
         What `link` was told of secrets, addresses and ceilings holds for it too. This one stays as it was and can still
-        be run; instances that both have are closed with the last of them.
+        be run; instances that both have are closed with the last of them. An instance that is kept has the labels of
+        what came to it: the pipeline as it is now is checked with them.
 
         Raises:
             InvalidPipeline: every reason why not.
@@ -140,10 +157,23 @@ class LinkedPipeline:
         if self._closed:
             raise ClosedError("the linked pipeline was closed")
         renewed = LinkedPipeline(pipeline or self._pipeline, self._base.shared(), self._operator)
-        renewed._program.share_sessions(self._program)
+        try:
+            renewed._program.share_sessions(self._program)
+        except BaseException:
+            renewed.close()
+            raise
         return renewed
 
     # Showing
+
+    def plan(self) -> Plan:
+        """What each node may do, who says so, and what its component will be refused.
+
+        `str` of it is what `orchestrator plan` prints; its `compare` says what widened since its JSON form was saved.
+        """
+        from orchestrator.plan import plan_of
+
+        return plan_of(self.model)
 
     def drawing(self) -> Graph:
         """The pipeline as a graph to draw, with its types."""

@@ -10,6 +10,7 @@ from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
     from orchestrator.audit import Event, Recorder, Subscription
+    from orchestrator.graph.flow import Seed
     from orchestrator.interface.types import Type
     from orchestrator.link.model import LinkedGraph
     from orchestrator.runtime import Outcome
@@ -18,8 +19,15 @@ if TYPE_CHECKING:
 class Result:
     """What a run gave."""
 
-    def __init__(self, model: LinkedGraph, outcome: Outcome, events: Subscription, recorder: Recorder) -> None:
-        self._model, self._subscription, self._recorder = model, events, recorder
+    def __init__(
+        self,
+        model: LinkedGraph,
+        outcome: Outcome,
+        events: Subscription,
+        recorder: Recorder,
+        brought: tuple[Seed, ...] = (),
+    ) -> None:
+        self._model, self._subscription, self._recorder, self._brought = model, events, recorder, brought
         self._outputs = outcome.outputs
         self.trace_id: str = outcome.trace_id
         """32 hexadecimal digits."""
@@ -43,6 +51,22 @@ class Result:
         from orchestrator.interface.plain import plain
 
         return self._converted(plain)
+
+    @cached_property
+    def labels(self) -> Mapping[str, tuple[str, ...]]:
+        """By output, what it is to be taken for: `untrusted`, `private`, both or none.
+
+        Whoever gives it to another pipeline passes them on: `other.run(text=value, labels={"text": ...})`.
+        """
+        from orchestrator.graph.flow import spread
+
+        flow = self._model.flow
+        held = spread((*flow.seeds, *self._brought), flow.passages)
+        sorts = {
+            output.name: {flow.sorts[one.label] for one in held.get(f"outputs.{output.name}", ())}
+            for output in self._model.outputs
+        }
+        return {name: tuple(sorted(found, reverse=True)) for name, found in sorts.items()}
 
     def _converted(self, convert: Callable[[Type, Any], Any]) -> dict[str, Any]:
         found = {output.name: (output.type, self._outputs[output.name]) for output in self._model.outputs}

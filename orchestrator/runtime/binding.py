@@ -71,15 +71,15 @@ def crosses(run: Run, step: Step, edge: Edge, value: Any) -> bool:
     else:
         bytes_ = value.size() if isinstance(value, Carried) else edge.measure(value)
     checks = linked.checks
-    if checks is None:
-        run.crossed(step.name, linked.id, start, bytes_)
-        return True
-    seen = python_of(value) if checks.needs_args else None
-    violation = checks.before(run.ledger(linked.id), bytes_, {"value": seen})
-    if violation is None:
-        run.crossed(step.name, linked.id, start, bytes_)
-        return True
-    return _violated(run, step, linked, checks, violation, start, bytes_)
+    if checks is not None:
+        seen = python_of(value) if checks.needs_args else None
+        violation = checks.before(run.ledger(linked.id), bytes_, {"value": seen})
+        if violation is not None:
+            return _violated(run, step, linked, checks, violation, start, bytes_)
+    span = run.crossed(step.name, linked.id, start, bytes_)
+    if linked.declassify is not None:
+        run.declassified(linked.declassify, linked.id, step.name, span)
+    return True
 
 
 def _violated(

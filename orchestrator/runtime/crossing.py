@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.contract import Checks
     from orchestrator.engine import Instance
     from orchestrator.interface.types import Function
+    from orchestrator.manifest.model import Declassify
 
 Begin = Callable[["Visit", int, "Mapping[str, Any] | None"], "Visit | Denial"]
 """(the caller's visit, the size of the request, the arguments by name where a rule sees them) -> the callee's visit."""
@@ -39,6 +40,7 @@ class Crossing:
         checks: the edge's rules for the function, or None.
         timeout: seconds for one call of the callee, from its own limits.
         tool: what the caller knows the function by, where it finds it by name.
+        declassify: the labels that do not cross, and why.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Crossing:
         checks: Checks | None,
         timeout: float | None,
         tool: str = "",
+        declassify: Declassify | None = None,
     ) -> None:
         self.edge, self.caller, self.callee, self.function, self._denied = edge, caller, callee, function, denied
         self._checks, self._timeout = checks, timeout
@@ -69,7 +72,8 @@ class Crossing:
         """The callee's instance, where one outlives runs and serves every one of them."""
         self._returned = _returned(self)
         plain = checks is None and not self._timed
-        self.begin: Begin = _plain_begin(self) if plain else self._begin
+        begin: Begin = _plain_begin(self) if plain else self._begin
+        self.begin = begin if declassify is None else _declassifying(self, declassify, begin)
         """Lets a call through, as a visit of the callee with its deadline; or says what the caller gets instead."""
         self.end: End = self._returned if plain else self._end
         """The call returned: checked, and recorded."""
@@ -191,6 +195,18 @@ def _plain_begin(crossing: Crossing) -> Begin:
         return visit
 
     return begin
+
+
+def _declassifying(crossing: Crossing, rule: Declassify, begin: Begin) -> Begin:
+    """`begin` of an edge that declassifies: a call that is let through is told of."""
+
+    def told(caller: Visit, request: int, args: Mapping[str, Any] | None) -> Visit | Denial:
+        visit = begin(caller, request, args)
+        if isinstance(visit, Visit):
+            visit.run.declassified(rule, crossing.edge, crossing.callee, visit.span)
+        return visit
+
+    return told
 
 
 def _returned(crossing: Crossing) -> Callable[[Visit, int, object], None]:

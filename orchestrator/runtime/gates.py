@@ -37,7 +37,7 @@ class EdgeGate:
         visit.instance = None
         rooms = visit.run.rooms
         instance = rooms.entered(visit, nested=True)
-        if not visit.fresh:
+        if not visit.fresh and not rooms.budgeted(visit.node):
             visit.instance = instance
             if rooms.outlives(visit.node):
                 self._crossing.resident = instance

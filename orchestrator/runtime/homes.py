@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.capability import Authority, Operator, prepare, prepare_once
-from orchestrator.engine.settings import DEFAULT_MEMORY, InstanceSettings
+from orchestrator.engine.settings import InstanceSettings
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, Trapped
 from orchestrator.runtime.desk import DESK
+from orchestrator.runtime.labels import Memory
 from orchestrator.runtime.output import Printed
 from orchestrator.runtime.pool import Pool
 from orchestrator.runtime.visit import Visit
@@ -19,6 +22,7 @@ from orchestrator.wasi import Session, is_served
 
 if TYPE_CHECKING:
     from orchestrator.engine import Frame, Instance, Linker
+    from orchestrator.manifest.model import Limits
     from orchestrator.runtime.pool import Filler, Ready
     from orchestrator.runtime.program import Program
     from orchestrator.runtime.run import Run
@@ -38,17 +42,21 @@ class Home:
     def __init__(self, store: Store, linker: Linker, filler: Filler, operator: Operator) -> None:
         self.store, self.linker = store, linker
         self.node = node = store.nodes[-1]
-        self.lifetime = node.lifetime
+        self.lifetime, limits = node.lifetime, node.limits
         self.authority = prepare_once(node.grants, node.name, operator, node.bounds, node.places)
         """What the node may reach, where that is the same in every run."""
+        self.budgeted = self.lifetime == "session" and (limits.fuel is not None or limits.host_calls is not None)
+        """Whether its instance outlives runs that each may use so much in it."""
         self._names = [node.name for node in store.nodes]
         # An instance that a run could tell apart, or that uses the terminal before there is a run, is not made ahead.
         alike = self.lifetime != "session" and self.authority is not None and self.authority.stdio != "inherit"
         self._pool = Pool(filler) if alike else None
-        self._memory = node.limits.memory or DEFAULT_MEMORY
+        self._settings = partial(InstanceSettings, **_bounds(limits))
         uses_host = any(map(is_served, store.component.world.imports))
-        self._silent = None if uses_host else InstanceSettings(self._memory)
+        self._silent = None if uses_host else self._settings()
         """What each instance is given that can neither print nor reach anything."""
+        self.memory = Memory() if self.lifetime == "session" else None
+        """What an instance that outlives runs may remember."""
         self._session: Instance | None = None
         self._authority: Authority | None = None
         self._users = 1
@@ -64,7 +72,7 @@ class Home:
             instance, printed = ready
             printed.given_to(visit.run)
             return instance
-        printed = Printed(self._names, visit.run)
+        printed = Printed(self._names, visit.run, self.node.limits.output)
         quotes, begun = not printed.hushed(visit.run), time.perf_counter()
         made = self._made(visit, printed, authority, quotes)
         if pool is not None:
@@ -75,14 +83,14 @@ class Home:
 
     def _ahead(self, frame: Frame, authority: Authority, quotes: bool) -> Ready:
         """An instance for a run that is to come."""
-        printed = Printed(self._names, None)
+        printed = Printed(self._names, None, self.node.limits.output)
         return self._made(frame, printed, authority, quotes), printed
 
     def _made(self, frame: Frame, printed: Printed, authority: Authority, quotes: bool) -> Instance:
         made = self.linker.instantiate(
             frame,
             self._silent
-            or InstanceSettings(self._memory, host=Session(authority, DESK), output=printed, quotes=quotes),
+            or self._settings(host=Session(authority, DESK, self.node.limits.output), output=printed, quotes=quotes),
         )
         printed.instance = made
         self.store.watch(made)
@@ -164,6 +172,47 @@ class Home:
         self.linker.close()
 
 
+def _bounds(limits: Limits) -> dict[str, Any]:
+    """A node's limits as the engine takes them; what is not stated is the engine's own."""
+    found = {
+        "memory": limits.memory,
+        "table_elements": limits.tables,
+        "fuel": limits.fuel,
+        "handles": limits.handles,
+        "host_calls": limits.host_calls,
+    }
+    return {name: limit for name, limit in found.items() if limit is not None}
+
+
+class Budget:
+    """What a run has left of what each run may use in an instance that outlives them: fuel, calls of the host.
+
+    Arguments:
+        settings: of the instance.
+    """
+
+    __slots__ = ("fuel", "host_calls")
+
+    def __init__(self, settings: InstanceSettings) -> None:
+        self.fuel = settings.fuel
+        self.host_calls = math.inf if settings.host_calls is None else settings.host_calls
+
+    def give(self, instance: Instance) -> None:
+        """Has an instance that is entered use this from now on, and what it used before keep what is left of it.
+
+        An instance that nobody entered yet has what the first run may use, less what its start took.
+        """
+        before = instance.payer
+        if before is self:
+            return
+        if isinstance(before, Budget):
+            before.fuel, before.host_calls = instance.fuel, instance.host_left
+            instance.host_left = self.host_calls
+            if self.fuel is not None:
+                instance.refuel(self.fuel)
+        instance.payer = self
+
+
 class Rooms:
     """The instances that serve one run.
 
@@ -177,6 +226,7 @@ class Rooms:
         self.instances: dict[Home, Instance] = {}
         """Those that serve the whole run; one that is gone is replaced by `instance`."""
         self._authorities: dict[Home, Authority] = {}
+        self._budgets: dict[Home, Budget] = {}
         self._making: dict[Home, Turn] = {}
         self._lock = threading.Lock()
         self._all: list[Instance] = []
@@ -205,7 +255,17 @@ class Rooms:
                 self._refused(visit, instance)
                 raise
             else:
+                home = self._program.homes[visit.node]
+                if home.budgeted:
+                    self._budget(home, instance.settings).give(instance)
                 return instance
+
+    def budgeted(self, node: str) -> bool:
+        """Whether each run has a budget in the node's instance, which is then entered by `entered` alone."""
+        return self._program.homes[node].budgeted
+
+    def _budget(self, home: Home, settings: InstanceSettings) -> Budget:
+        return self._budgets.get(home) or self._budgets.setdefault(home, Budget(settings))
 
     @staticmethod
     def _refused(visit: Visit, instance: Instance) -> None:
@@ -239,9 +299,9 @@ class Rooms:
         """An instance for one call only."""
         visit.fresh = True
         home = self._program.homes[visit.node]
-        return home.fresh(visit, self._authority(home))
+        return home.fresh(visit, self._authority(home, visit))
 
-    def _authority(self, home: Home) -> Authority:
+    def _authority(self, home: Home, visit: Visit) -> Authority:
         """What the node may reach in this run, looked up once."""
         if home.authority is not None:
             return home.authority
@@ -249,7 +309,8 @@ class Rooms:
         if found is None:
             graph, node = self._program.graph, home.node
             folder, bound = graph.manifest.folder, (graph.operator, node.bounds, node.places)
-            found = self._authorities[home] = prepare(node.grants, self._inputs, folder, node.name, *bound)
+            told = partial(DESK.decided, visit)
+            found = self._authorities[home] = prepare(node.grants, self._inputs, folder, node.name, *bound, told)
         return found
 
     def _make(self, visit: Visit, home: Home) -> Instance:
@@ -263,9 +324,9 @@ class Rooms:
             if self._closed:
                 raise ClosedError("the run has ended")
             if home.lifetime == "session":
-                found = home.session(visit, self._authority(home))
+                found = home.session(visit, self._authority(home, visit))
             else:
-                found = home.fresh(visit, self._authority(home))
+                found = home.fresh(visit, self._authority(home, visit))
                 self._keep(found)
             self.instances[home] = found
             return found

@@ -81,7 +81,7 @@ def once(run: Run, step: Step, arguments: list[Any], stay: Stay | None = None) -
     run.open[visit.span] = visit
     detail = _detail(step, stay)
     try:
-        result, response = _called(run, step, visit, arguments, stay.own if stay else None)
+        result, response = _called(run, step, visit, arguments, stay.own if stay else None, detail)
     except BaseException as problem:
         found = _failed(run, step, visit, problem, detail)
         raise found from found.__cause__
@@ -96,13 +96,15 @@ def once(run: Run, step: Step, arguments: list[Any], stay: Stay | None = None) -
 def _detail(step: Step, stay: Stay | None) -> dict[str, Any]:
     """What an event of the node says of it."""
     if stay is None:
-        return step.detail
+        return dict(step.detail) if step.metered else step.detail
     numbers = {"element": stay.element, "attempt": stay.attempt, "round": stay.round}
     return step.detail | {name: number for name, number in numbers.items() if number is not None}
 
 
-def _called(run: Run, step: Step, visit: Visit, arguments: list[Any], own: Own | None) -> tuple[Any, int]:
-    """The result of the node's `run`, as it came, and its size."""
+def _called(
+    run: Run, step: Step, visit: Visit, arguments: list[Any], own: Own | None, detail: dict[str, Any]
+) -> tuple[Any, int]:
+    """The result of the node's `run`, as it came, and its size; the fuel that was used is noted in `detail`."""
     node, target = step.node, step.target
     if target is None:
         assert node.python is not None
@@ -113,6 +115,8 @@ def _called(run: Run, step: Step, visit: Visit, arguments: list[Any], own: Own |
         try:
             found = instance.call_carried(target, arguments)
         finally:
+            if step.metered:
+                detail["fuel"] = instance.used()
             instance.leave()
             if visit.fresh:
                 instance.close()

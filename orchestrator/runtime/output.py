@@ -13,23 +13,24 @@ if TYPE_CHECKING:
     from orchestrator.runtime.run import Run
 
 MOST = 64 << 10
-"""Bytes of one stream of one instance and run that are kept."""
+"""Bytes of one stream of one instance and run that are kept, where no limit says otherwise."""
 
 
 class Printed:
-    """Takes what one instance prints and records it, up to a limit for each stream and run.
+    """Takes what one instance prints and records it, up to a limit for each run.
 
     Arguments:
         nodes: whose instance it is; of several that share it, the last stands for all of them.
         run: that the instance is made for; later it is the run that is in the instance. None for one that is made
             ahead: what its start function prints is kept for the run that it is `given_to`.
+        most: bytes of both streams together that are kept; None for `MOST` of each.
     """
 
-    def __init__(self, nodes: Sequence[str], run: Run | None) -> None:
+    def __init__(self, nodes: Sequence[str], run: Run | None, most: int | None = None) -> None:
         self.node, self._nodes = nodes[-1], nodes
         self.instance: Instance | None = None
         """The instance that prints, once it is made."""
-        self._run = run
+        self._run, self._most = run, most
         self._taken: dict[str, int] = {}
         self._early: list[tuple[str, bytes]] = []
 
@@ -51,8 +52,8 @@ class Printed:
         if visit is not None and visit.run is not self._run:
             self._run, self._taken = visit.run, {}
         before = self._taken.get(stream, 0)
+        room = max(0, MOST - before if self._most is None else self._most - sum(self._taken.values()))
         self._taken[stream] = before + len(data)
-        room = max(0, MOST - before)
         if not room:
             return
         if self._run is None:

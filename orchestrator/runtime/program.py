@@ -8,15 +8,24 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit import Recorder, trace_id
 from orchestrator.engine import Engine, Linker, python_of
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.stack import has_frames, needed_stack, stack_left
-from orchestrator.errors import Cancelled, ClosedError, LimitExceeded, RunError, TimedOut, ValueMismatch
+from orchestrator.errors import (
+    Cancelled,
+    ClosedError,
+    InvalidPipeline,
+    LimitExceeded,
+    RunError,
+    TimedOut,
+    ValueMismatch,
+)
 from orchestrator.interface.convert import check, has_json
 from orchestrator.interface.sizes import sizer
 from orchestrator.interface.types import Function, Interface, Name
@@ -25,8 +34,9 @@ from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.gates import EdgeGate, python_host
 from orchestrator.runtime.homes import Home
 from orchestrator.runtime.interrupts import Interrupts, on_main_thread, only_interrupts
+from orchestrator.runtime.labels import Labels
 from orchestrator.runtime.pool import Filler
-from orchestrator.runtime.run import Outcome, Run
+from orchestrator.runtime.run import Outcome, Run, limit_of
 from orchestrator.runtime.schedule import GRACE, Schedule
 from orchestrator.runtime.states import SKIPPED, source_value
 from orchestrator.runtime.steps import steps_of
@@ -36,6 +46,7 @@ from orchestrator.runtime.tools import Tool, denied, tool_functions
 from orchestrator.wasi import config_store, is_config_store, is_served, serve
 
 if TYPE_CHECKING:
+    from orchestrator.engine import Instance
     from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedNode, LinkedTool
 
 _CLOSED = "the linked pipeline was closed"
@@ -64,6 +75,8 @@ class Program:
             for store in dict.fromkeys(self.stores.values())
         }
         self.homes = {name: homes[store] for name, store in self.stores.items()}
+        self._labels = Labels(graph)
+        self._remember()
         self.steps = steps_of(graph, self.stores)
         """The nodes that run."""
         self._declared = {item.name: item for item in graph.inputs}
@@ -78,6 +91,11 @@ class Program:
         self._stack = needed_stack(graph.depth)
         self._closed = False
         self._ended = threading.Condition()
+
+    def _remember(self) -> None:
+        """Notes what the instances that outlive runs remember in."""
+        memories = ((name, home.memory) for name, home in self.homes.items())
+        self._labels.remember({name: memory for name, memory in memories if memory is not None})
 
     # Linking
 
@@ -120,6 +138,7 @@ class Program:
                 denied_by(named),
                 edge.checks.get(offered.name),
                 callee.limits.timeout,
+                declassify=edge.declassify,
             )
             if callee.python is not None:
                 linker.define(interface, wanted, python_host(crossing, wanted, callee.python), arrays=True)
@@ -133,30 +152,57 @@ class Program:
         where = (edge.id, edge.caller, edge.callee, str(edge.export))
         store = self.stores.get(callee.name)
         target = None if store is None else store.exported(callee.name, edge.export.interface, edge.export.function)
-        return Tool(edge, Crossing(*where, denied, edge.checks, timeout, edge.name), callee, target)
+        return Tool(edge, Crossing(*where, denied, edge.checks, timeout, edge.name, edge.declassify), callee, target)
 
     # Running
 
-    def begin(self, inputs: Mapping[str, Any], traceparent: str = "") -> Run:
+    def begin(
+        self,
+        inputs: Mapping[str, Any],
+        traceparent: str = "",
+        labels: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> Run:
         """A run that has not begun; `carry_out` does, `Run.cancel` ends it.
 
         Arguments:
             inputs: in their Python forms; those with a default may be absent.
             traceparent: the W3C header of the caller, if it has one.
+            labels: those that inputs have in this run, beside those of the pipeline.
 
         Raises:
-            ValueMismatch: an input is missing, unknown, or does not fit its type.
+            ValueMismatch: an input is missing, unknown, or does not fit its type; a label is unknown.
+            InvalidPipeline: labels would meet where they may not.
         """
         if self._closed:
             raise ClosedError(_CLOSED)
-        return Run(self, self._inputs(inputs), traceparent)
+        given = self._given(labels) if labels else frozenset[tuple[str, str]]()
+        run = Run(self, self._inputs(inputs), traceparent)
+        try:
+            self._labels.admit(run, given)
+        except InvalidPipeline as problem:
+            run.refused(problem.diagnostics[0])
+            raise
+        return run
+
+    def _given(self, labels: Mapping[str, Collection[str]]) -> frozenset[tuple[str, str]]:
+        sorts = self.graph.flow.sorts
+        for name, its in labels.items():
+            if name not in self._declared:
+                raise self._unknown_input(f"labels.{name}", name)
+            for label in its:
+                if label not in sorts:
+                    raise ValueMismatch(f"labels.{name}", f"labels of data ({', '.join(sorts)})", f"`{label}`")
+        return frozenset((name, label) for name, its in labels.items() for label in its)
+
+    def _unknown_input(self, path: str, name: str) -> ValueMismatch:
+        known = ", ".join(self._declared) or "none"
+        return ValueMismatch(path, f"one of the pipeline's inputs ({known})", "an unknown input")
 
     def _inputs(self, given: Mapping[str, Any]) -> dict[str, Any]:
         declared = self._declared
         for name in given:
             if name not in declared:
-                known = ", ".join(declared) or "none"
-                raise ValueMismatch(f"inputs.{name}", f"one of the pipeline's inputs ({known})", "an unknown input")
+                raise self._unknown_input(f"inputs.{name}", name)
         found: dict[str, Any] = {}
         for name, item in declared.items():
             if name in given:
@@ -184,6 +230,7 @@ class Program:
                 return self._carried_out(run)
             finally:
                 self._running.discard(run)
+                self._labels.leave(run)
                 if self._closed:
                     with self._ended:
                         self._ended.notify_all()
@@ -208,7 +255,7 @@ class Program:
             elif isinstance(problem, TimedOut):
                 detail["outcome"] = "timed-out"
             if isinstance(problem, TimedOut | LimitExceeded) and not problem.node:
-                named = {"limit": "timeout", "message": problem.message}
+                named = {"limit": limit_of(problem), "message": problem.message}
                 run.event("limit", decision="failed", detail=named)
             raise run.placed(problem) from problem.__cause__
         except BaseException as problem:
@@ -254,7 +301,11 @@ class Program:
             home.abandon(run)
 
     def share_sessions(self, other: Program) -> None:
-        """Shares with another program the homes of the session stores that are the same in both."""
+        """Shares with another program the homes of the session stores that are the same in both.
+
+        Raises:
+            InvalidPipeline: what their instances remember may not be where this pipeline would bring it.
+        """
         renewed: dict[Home, Home] = {}
         for home in dict.fromkeys(self.homes.values()):
             names = [node.name for node in home.store.nodes]
@@ -267,6 +318,8 @@ class Program:
                 home.close()
                 renewed[home] = kept
         self.homes = {name: renewed.get(home, home) for name, home in self.homes.items()}
+        self._remember()
+        self._labels.check()
 
     def _same(self, other: Program, name: str) -> bool:
         """Whether a node's instances may serve both programs: component, powers, and answers to its imports."""
@@ -285,6 +338,7 @@ class Program:
                 run.cancel(Cancelled(_CLOSED))
             self._ended.wait_for(lambda: not self._running, 2 * GRACE)
         with Interrupts(lambda: None):
+            self._labels.remember({})
             self._filler.close()
             for home in dict.fromkeys(self.homes.values()):
                 home.close()
@@ -337,9 +391,18 @@ def _plain(function: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 def _define(linker: Linker, item: Interface | Function, functions: Mapping[str, Callable[[Any, Any], Any]]) -> None:
+    """Has the host answer an interface itself: each call counts as one of what the host serves."""
     assert isinstance(item, Interface)
     for function in item.functions:
-        linker.define(item.name, function, functions[function.name])
+        linker.define(item.name, function, _counted(functions[function.name]))
+
+
+def _counted(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def host(caller: Instance, values: Any) -> Any:
+        caller.count_call()
+        return function(caller, values)
+
+    return host
 
 
 def _serve(linker: Linker, item: Interface | Function) -> None:

@@ -19,7 +19,10 @@ from orchestrator.runtime.homes import Rooms
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
+    from orchestrator.diagnostics import Diagnostic
+    from orchestrator.graph.flow import Seed
     from orchestrator.link.model import LinkedGraph
+    from orchestrator.manifest.model import Declassify
     from orchestrator.runtime.program import Program
 
 RUN_SPAN = 1
@@ -67,6 +70,12 @@ class Run:
         self.open: dict[int, Visit] = {}
         """By span, the executions of nodes that have not ended."""
         self._ledgers: dict[str, Ledger] = {}
+        self.given: frozenset[tuple[str, str]] = frozenset()
+        """The labels that its inputs were given with, beside those of the pipeline: (input, label)."""
+        self.brought: tuple[Seed, ...] = ()
+        """The labels that began with the run: those, and what kept instances remember."""
+        self._declassified: set[str] = set()
+        """The edges of which it was told that they declassify."""
         self.next_call = itertools.count(1).__next__
         """Counts one call over a call or tool edge; their number so far. More than `most_calls` are not let through."""
         self._lock = threading.Lock()
@@ -118,9 +127,24 @@ class Run:
             return problem.deadline == self.frame.deadline
         return problem is self.stop.reason
 
+    def declassified(self, rule: Declassify, edge: str, node: str, parent: int) -> None:
+        """Records that labels do not cross an edge, the first time that it is crossed.
+
+        Arguments:
+            node: what is called, or given the value.
+            parent: the span of the crossing.
+        """
+        with self._lock:
+            if edge in self._declassified:
+                return
+            self._declassified.add(edge)
+        detail = {"labels": list(rule.labels), "reason": rule.reason, "of": rule.of}
+        self.event("declassify", node=node, edge=edge, rule="declassify", parent=parent, detail=detail)
+
     def spend(self) -> LimitExceeded:
         """Notes that the run made more calls than it may, and gives the error for it."""
-        self.spent = LimitExceeded(f"the run made more than the {self.most_calls} calls it may make")
+        message = f"the run made more than the {self.most_calls} calls it may make"
+        self.spent = LimitExceeded(message, limit="calls")
         return self.spent
 
     def event(
@@ -206,7 +230,7 @@ class Run:
     def placed(self, problem: RunError, node: str = "", edge: str = "", *, visit: Visit | None = None) -> RunError:
         """The error, told where it happened if it does not know; a limit that was hit in the visit is recorded then."""
         if visit is not None and not problem.node and isinstance(problem, LimitExceeded | TimedOut):
-            detail = {"limit": _limit(problem), "message": problem.message}
+            detail = {"limit": limit_of(problem), "message": problem.message}
             if not self.ended_by(problem):
                 self.event("limit", visit, edge=edge, decision="failed", detail=detail)
         if problem is not self.stop.reason:  # why a run was cancelled has no place in it
@@ -215,7 +239,12 @@ class Run:
         problem.trace_id = problem.trace_id or trace_id(self.id)
         return problem
 
-    def end(self, decision: str, detail: dict[str, Any]) -> None:
+    def refused(self, problem: Diagnostic) -> None:
+        """Records that the run was not let in: nothing of it ran."""
+        detail = {"pipeline": self.graph.name, "outcome": "denied", "error": problem.message}
+        self.end("denied", detail, rule=problem.code)
+
+    def end(self, decision: str, detail: dict[str, Any], rule: str = "") -> None:
         """Records the end of the run; what a guest that was left behind does later is not recorded any more."""
         for visit in list(self.open.values()):
             if self.open.pop(visit.span, None) is not None:
@@ -223,14 +252,13 @@ class Run:
                 self.event("node", visit, decision="cancelled", detail=left)
         took = time.perf_counter_ns() - self.start
         detail = {**detail, "calls": self.next_call() - 1}
-        self.record(Event("run", self.began, took, self.id, RUN_SPAN, 0, decision=decision, detail=detail))
+        self.record(Event("run", self.began, took, self.id, RUN_SPAN, 0, decision=decision, rule=rule, detail=detail))
         self.record = _forget
 
 
-def _limit(problem: RunError) -> str:
-    """Which limit it is."""
-    known = () if isinstance(problem, TimedOut) else ("memory", "stack", "values", "calls", "table")
-    return next((name for name in known if name in problem.message), "timeout" if not known else "limits")
+def limit_of(problem: LimitExceeded | TimedOut) -> str:
+    """Which limit was met, as events name it."""
+    return problem.limit if isinstance(problem, LimitExceeded) else "timeout"
 
 
 def _forget(_event: Recorded) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.capability.limits import SHOWN, key_of
 from orchestrator.interface.convert import has_json
 from orchestrator.interface.sizes import sizer
 from orchestrator.interface.types import Result
@@ -45,7 +46,7 @@ class Step:
     """
 
     __slots__ = (
-        "detail", "edges", "followers", "function", "is_controlled", "is_result", "measures", "name", "node",
+        "detail", "edges", "followers", "function", "is_controlled", "is_result", "measures", "metered", "name", "node",
         "parameters", "spread", "takes_error", "target", "timeout", "title",
     )  # fmt: skip
 
@@ -67,6 +68,8 @@ class Step:
         """Whether it may be executed other than once."""
         timeout = node.limits.timeout
         self.timeout = "" if timeout is None else f"node `{node.name}` took longer than its timeout, {timeout:g} s"
+        self.metered = node.component is not None and node.limits.fuel is not None
+        """Whether its instances have a limit of fuel."""
         self.detail = _described(node)
 
     def _bound(self, binding: Binding) -> tuple[int, Any, tuple[Edge, ...]]:
@@ -89,10 +92,11 @@ def steps_of(graph: LinkedGraph, stores: Mapping[str, Store]) -> dict[str, Step]
 
 def _described(node: LinkedNode) -> dict[str, Any]:
     """What every event of the node says of it; one mapping for all of them, never changed."""
-    limits = {"memory": node.limits.memory, "timeout": node.limits.timeout}
+    stated = ((key_of(field), getattr(node.limits, field)) for field in SHOWN)
+    limits = {key: limit for key, limit in stated if limit is not None}
     found: dict[str, Any] = {"lifetime": node.lifetime}
-    if any(limits.values()):
-        found["limits"] = {name: limit for name, limit in limits.items() if limit is not None}
+    if limits:
+        found["limits"] = limits
     if node.component is not None:
         found["digest"] = node.component.digest
     return found

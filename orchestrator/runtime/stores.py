@@ -109,8 +109,13 @@ def stores_of(graph: LinkedGraph, engine: Engine) -> dict[str, Store]:
         found |= dict.fromkeys(names, store)
     for name, node in graph.nodes.items():
         if node.component is not None and name not in found:
-            found[name] = Store([node], engine.variant(node.component, node.bulk))
+            found[name] = Store([node], engine.variant(node.component, node.bulk, metered=_metered(node)))
     return found
+
+
+def _metered(node: LinkedNode) -> bool:
+    """Whether what the node executes is counted; of fused nodes each has the limits of their store."""
+    return node.limits.fuel is not None
 
 
 def _fused(nodes: Sequence[LinkedNode], engine: Engine) -> Store:
@@ -121,7 +126,7 @@ def _fused(nodes: Sequence[LinkedNode], engine: Engine) -> Store:
     links = [Link(part[edge.caller], edge.wanted, part[edge.callee], edge.offered) for edge in inside]
     components = [node.component for node in nodes if node.component is not None]
     try:
-        fused = engine.fuse(components, links, nodes[0].bulk)
+        fused = engine.fuse(components, links, nodes[0].bulk, metered=_metered(nodes[0]))
     except CannotFuse as problem:
         names = " and ".join(f"`{node.name}`" for node in nodes)
         message = f"{names} cannot be fused: {problem}"

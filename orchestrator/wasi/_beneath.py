@@ -2,7 +2,8 @@
 
 The kernel is never let to follow a link or to go up: each folder on the way is opened under the last one, links are
 read and taken apart here, and `..` goes back to what was come through. So it does not matter what another process does
-to the tree meanwhile: whatever is reached was, at that moment, an entry of a folder beneath.
+to the tree meanwhile: whatever is reached was, at that moment, an entry of a folder beneath. File systems that are
+mounted beneath are entered as any folder is.
 """
 
 from __future__ import annotations
@@ -10,18 +11,27 @@ from __future__ import annotations
 import errno
 import os
 import re
+from stat import S_ISDIR, S_ISLNK
 
 from orchestrator.engine.host import Refused
+from orchestrator.wasi._codes import code_of
 
 LONGEST = 4096
-"""Bytes of a path, and of a path that a link stands for."""
+"""Bytes that a path, and what a link stands for, stay under."""
 _LINKS = 40
 """Links that one path may lead through."""
-_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_KEPT = 16
+"""Folders of the way that are open at a time; to go back further, the way is gone again."""
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _PLAIN = re.compile(r"[\w-][\w. -]{0,120}", re.ASCII).fullmatch
 """One name without anything to be taken apart."""
-_NO_ACCESS = "the path leads out of the folder"
-_HIDDEN = "names that begin with a dot are hidden"
+_UNSEEN = re.compile(
+    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+\\."
+).match
+"""A dot behind characters that file systems which fold names may pass over (Unicode's Default_Ignorable_Code_Point)."""
+OUT = "the path leads out of the folder"
+HIDDEN = "names that begin with a dot are hidden"
 
 
 class Denied(Exception):
@@ -42,25 +52,47 @@ class Place:
     Arguments:
         fd: the folder.
         name: in it; `.` for the folder itself.
+        found: what was there when it was looked up, a link where it was not followed; None for nothing.
         is_folder: whether the path says that it is a folder, by a slash at its end.
         depth: folders between the one that was started from and this one.
-        held: folders that are open for it.
+        held: whether the folder is to be closed with it.
     """
 
-    __slots__ = ("depth", "fd", "held", "is_folder", "name")
+    __slots__ = ("depth", "fd", "found", "held", "is_folder", "name")
 
-    def __init__(self, fd: int, name: str, is_folder: bool = False, depth: int = 0, held: tuple[int, ...] = ()) -> None:
-        self.fd, self.name, self.is_folder, self.depth, self.held = fd, name, is_folder, depth, held
+    def __init__(
+        self,
+        fd: int,
+        name: str,
+        found: os.stat_result | None,
+        is_folder: bool = False,
+        depth: int = 0,
+        held: bool = False,
+    ) -> None:
+        self.fd, self.name, self.found, self.is_folder = fd, name, found, is_folder
+        self.depth, self.held = depth, held
+
+    def there(self) -> os.stat_result:
+        """What is there. Raises Refused where nothing is, or no folder though the path says so."""
+        if self.found is None:
+            raise Refused("no-entry")
+        if self.is_folder and not S_ISDIR(self.found.st_mode):
+            raise Refused("not-directory")
+        return self.found
+
+    def again(self) -> None:
+        """Looks again at what is there."""
+        self.found = look(self.fd, self.name)
 
     def __enter__(self) -> Place:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for fd in self.held:
-            os.close(fd)
+        if self.held:
+            os.close(self.fd)
 
 
-def find(fd: int, path: str, *, follow: bool, hidden: bool, creates: bool = False) -> Place:
+def find(fd: int, path: str, *, follow: bool, hidden: bool, creates: bool = False, names: bool = False) -> Place:
     """What a path leads to.
 
     Arguments:
@@ -68,114 +100,189 @@ def find(fd: int, path: str, *, follow: bool, hidden: bool, creates: bool = Fals
         follow: whether a link at its end is followed.
         hidden: whether names that begin with a dot are there.
         creates: whether something is to be made there: then a hidden name is denied, not missing.
+        names: whether the entry itself is meant: then not even a slash after a link has it followed.
 
     Raises:
         Denied: it leads out of the folder, or makes something hidden.
-        Refused: with the standard's error: nothing is there, or on the way stands something that is no folder.
+        Refused: with the standard's error: on the way nothing is there, or what is no folder.
     """
-    if not follow and _PLAIN(path):
-        return Place(fd, path)
-    walk = _Walk(fd, hidden, creates)
     try:
-        return walk.find(_parts(path), follow)
-    except BaseException:
-        walk.close()
-        raise
+        if _PLAIN(path):
+            found = look(fd, path)
+            if not follow or found is None or not S_ISLNK(found.st_mode):
+                return Place(fd, path, found)
+        return _Walk(fd, hidden, creates, names).find(path, follow)
+    except OSError as problem:
+        raise Refused(code_of(problem)) from None
+
+
+def look(fd: int, name: str) -> os.stat_result | None:
+    """What is at a name in a folder, a link itself; None for nothing."""
+    try:
+        return os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def is_hidden(part: str) -> bool:
+    """Whether a part of a path, `.` and `..` aside, is a name that begins with a dot."""
+    return part[0] == "." or (part[0] > "\x7f" and _UNSEEN(part) is not None)
 
 
 def _parts(path: str) -> list[str]:
-    """The parts of a path, the last first; an empty one stands for a slash at the end."""
-    if not path:
-        raise Refused("no-entry")
-    if "\0" in path:
-        raise Refused("invalid")
-    try:
-        size = len(path.encode())
-    except UnicodeEncodeError:
-        raise Refused("illegal-byte-sequence") from None
-    if size >= LONGEST:
-        raise Refused("name-too-long")
+    """The parts of a path, the last first. Only at the end is one `.`, or empty, which stands for a slash there."""
+    check(path)
     if path[0] == "/":
         raise Denied("not-permitted", "a path is relative to a folder that was granted")
     parts = path.split("/")
     kept = [part for part in parts if part not in ("", ".")]
-    if parts[-1] in ("", ".") or not kept:
+    if next((part for part in reversed(parts) if part), "") == ".":
+        kept.append(".")
+    elif not parts[-1]:
         kept.append("")
     return kept[::-1]
 
 
+def check(path: str) -> None:
+    """Refuses what cannot be a path, or what a link stands for, on any system."""
+    if not path:
+        raise Refused("no-entry")
+    if "\0" in path:
+        raise Refused("invalid")
+    if len(path) >= LONGEST or len(path.encode("utf-8", "surrogatepass")) >= LONGEST:
+        raise Refused("name-too-long")
+    if not is_text(path):
+        raise Refused("illegal-byte-sequence")
+
+
+def is_text(name: str) -> bool:
+    """Whether a name of the system is Unicode, which alone a guest can be told."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class _Way:
+    """The folders that were come through beneath a first one, which is not closed here."""
+
+    __slots__ = ("_first", "_names", "_open")
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self._names: list[str] = []
+        self._open: list[int] = []
+        """The last of them."""
+
+    @property
+    def at(self) -> int:
+        return self._open[-1] if self._names else self._first
+
+    @property
+    def depth(self) -> int:
+        return len(self._names)
+
+    def down(self, name: str) -> None:
+        """Goes into a folder. Raises OSError for a link, whatever it stands for, and for what is no folder."""
+        self._open.append(os.open(name, _FOLDER, dir_fd=self.at))
+        self._names.append(name)
+        if len(self._open) > _KEPT:
+            os.close(self._open.pop(0))
+
+    def up(self) -> None:
+        if not self._names:
+            raise Denied("not-permitted", OUT)
+        self._names.pop()
+        os.close(self._open.pop())
+        if self._names and not self._open:
+            names, self._names = self._names, []
+            for name in names:
+                self.down(name)
+
+    def take(self) -> int:
+        """The folder that it led to, which is the caller's to close unless it is the first; closes the others."""
+        last = self._open.pop() if self._open else self._first
+        self.close()
+        return last
+
+    def close(self) -> None:
+        while self._open:
+            os.close(self._open.pop())
+
+
 class _Walk:
-    """One lookup: the folders that were come through, of which the first is not its own to close."""
+    """One lookup."""
 
-    __slots__ = ("_creates", "_hidden", "_links", "_way")
+    __slots__ = ("_creates", "_hidden", "_links", "_names", "_parts", "_way")
 
-    def __init__(self, fd: int, hidden: bool, creates: bool) -> None:
-        self._way, self._hidden, self._creates, self._links = [fd], hidden, creates, 0
+    def __init__(self, fd: int, hidden: bool, creates: bool, names: bool) -> None:
+        self._way, self._hidden, self._creates, self._names = _Way(fd), hidden, creates, names
+        self._links = 0
+        self._parts: list[str] = []
+        """What is left of the way, the next last."""
 
-    def find(self, parts: list[str], follow: bool) -> Place:
-        while parts:
-            part = parts.pop()
-            if part == "..":
-                self._up()
-            elif not part:
+    def find(self, path: str, follow: bool) -> Place:
+        self._parts = _parts(path)
+        try:
+            return self._find(follow)
+        finally:
+            self._way.close()
+
+    def _find(self, follow: bool) -> Place:
+        while self._parts:
+            part = self._parts.pop()
+            if part in ("", "."):
                 continue
-            elif any(parts):
-                self._down(part, parts)
-            else:
-                self._seen(part, last=True)
-                target = self._link(part) if follow or parts else None
-                if target is None:
-                    return self._place(part, bool(parts))
-                self._through(target, parts)
-        return self._place(".", True)
+            if part == "..":
+                self._way.up()
+            elif any(self._parts):
+                self._down(part)
+            elif place := self._end(part, follow):
+                return place
+        return self._place(".", os.fstat(self._way.at), True)
 
-    def _place(self, name: str, is_folder: bool) -> Place:
-        held = tuple(self._way[1:])
-        return Place(self._way[-1], name, is_folder, len(held), held)
+    def _end(self, part: str, follow: bool) -> Place | None:
+        """The place that the last part names; None where the way goes on through a link."""
+        self._seen(part, last=True)
+        found = look(self._way.at, part)
+        is_folder = bool(self._parts)
+        if found is not None and S_ISLNK(found.st_mode) and (follow or (is_folder and not self._names)):
+            self._through(part)
+            return None
+        return self._place(part, found, is_folder)
 
-    def _up(self) -> None:
-        if len(self._way) == 1:
-            raise Denied("not-permitted", _NO_ACCESS)
-        os.close(self._way.pop())
+    def _place(self, name: str, found: os.stat_result | None, is_folder: bool) -> Place:
+        depth = self._way.depth
+        return Place(self._way.take(), name, found, is_folder, depth, depth > 0)
 
-    def _down(self, part: str, parts: list[str]) -> None:
+    def _down(self, part: str) -> None:
         self._seen(part, last=False)
         try:
-            self._way.append(os.open(part, _FOLDER, dir_fd=self._way[-1]))
+            self._way.down(part)
         except OSError as problem:
             if problem.errno not in (errno.ENOTDIR, errno.ELOOP):
-                raise Refused(code_of(problem)) from None
-            target = self._link(part)
-            if target is None:
-                raise Refused("not-directory") from None
-            self._through(target, parts)
+                raise
+            self._through(part)
 
     def _seen(self, part: str, *, last: bool) -> None:
-        if part[0] == "." and not self._hidden:
-            if last and self._creates:
-                raise Denied("not-permitted", _HIDDEN)
-            raise Denied("no-entry", _HIDDEN)
+        if not self._hidden and is_hidden(part):
+            raise Denied("not-permitted" if last and self._creates else "no-entry", HIDDEN)
 
-    def _link(self, part: str) -> str | None:
-        """What a link stands for; None for what is no link, or not there."""
-        try:
-            return os.readlink(part, dir_fd=self._way[-1])
-        except OSError as problem:
-            if problem.errno in (errno.EINVAL, errno.ENOENT):
-                return None
-            raise Refused(code_of(problem)) from None
-
-    def _through(self, target: str, parts: list[str]) -> None:
+    def _through(self, part: str) -> None:
+        """Goes on with what a link stands for."""
         self._links += 1
         if self._links > _LINKS:
             raise Refused("loop")
-        if target.startswith("/"):
-            raise Denied("not-permitted", _NO_ACCESS)
-        parts += _parts(target)
-
-    def close(self) -> None:
-        for fd in self._way[1:]:
-            os.close(fd)
+        try:
+            target = os.readlink(part, dir_fd=self._way.at)
+        except OSError as problem:
+            if problem.errno == errno.EINVAL:
+                raise Refused("not-directory") from None
+            raise
+        if target[0] == "/":
+            raise Denied("not-permitted", OUT)
+        self._parts += _parts(target)
 
 
 def open_folder(path: str) -> int:
@@ -184,35 +291,13 @@ def open_folder(path: str) -> int:
     Raises:
         OSError: it is not there any more.
     """
-    fd = os.open("/", _FOLDER)
-    for part in path.split("/"):
-        if part:
-            try:
-                inner = os.open(part, _FOLDER, dir_fd=fd)
-            finally:
-                os.close(fd)
-            fd = inner
+    way = _Way(os.open("/", _FOLDER))
+    first = way.at
     try:
-        return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
+        for part in path.split("/"):
+            if part:
+                way.down(part)
+        return os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=way.at)
     finally:
-        os.close(fd)
-
-
-_CODES = {
-    "EACCES": "access", "EAGAIN": "would-block", "EALREADY": "already", "EBADF": "bad-descriptor", "EBUSY": "busy",
-    "EDEADLK": "deadlock", "EDQUOT": "quota", "EEXIST": "exist", "EFBIG": "file-too-large",
-    "EILSEQ": "illegal-byte-sequence", "EINPROGRESS": "in-progress", "EINTR": "interrupted", "EINVAL": "invalid",
-    "EIO": "io", "EISDIR": "is-directory", "ELOOP": "loop", "EMLINK": "too-many-links", "EMSGSIZE": "message-size",
-    "ENAMETOOLONG": "name-too-long", "ENODEV": "no-device", "ENOENT": "no-entry", "ENOLCK": "no-lock",
-    "ENOMEM": "insufficient-memory", "EMFILE": "insufficient-memory", "ENFILE": "insufficient-memory",
-    "ENOSPC": "insufficient-space", "ENOTDIR": "not-directory", "ENOTEMPTY": "not-empty",
-    "ENOTRECOVERABLE": "not-recoverable", "ENOTSUP": "unsupported", "EOPNOTSUPP": "unsupported", "ENOTTY": "no-tty",
-    "ENXIO": "no-such-device", "EOVERFLOW": "overflow", "EPERM": "not-permitted", "EPIPE": "pipe",
-    "EROFS": "read-only", "ESPIPE": "invalid-seek", "ETXTBSY": "text-file-busy", "EXDEV": "cross-device",
-}  # fmt: skip
-_BY_NUMBER = {getattr(errno, name): code for name, code in _CODES.items() if hasattr(errno, name)}
-
-
-def code_of(problem: OSError) -> str:
-    """The standard's error for one of the system."""
-    return _BY_NUMBER.get(problem.errno or 0, "io")
+        way.close()
+        os.close(first)

@@ -7,9 +7,14 @@ from collections.abc import Iterable, Sequence
 
 from orchestrator.engine.host import HostResource, Refused
 from orchestrator.interface.values import Variant
+from orchestrator.wasi._kept import Keeper, Share
 
 MOST = 64 << 10
 """Bytes of all names and values of one list."""
+MOST_PAIRS = 1024
+"""Headers of one list."""
+_OF_A_PAIR = 160
+"""Bytes that a pair takes beside its name and value."""
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,1024}")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 FORBIDDEN = frozenset(
@@ -27,20 +32,24 @@ class Fields(HostResource):
     """A list of headers.
 
     Arguments:
+        keeper: counts what is kept for the guest.
         pairs: names and values, in order.
         is_fixed: whether the guest may not change it.
     """
 
-    __slots__ = ("is_fixed", "pairs")
+    __slots__ = ("_share", "_size", "is_fixed", "pairs")
 
-    def __init__(self, pairs: Iterable[tuple[str, bytes]] = (), *, is_fixed: bool = False) -> None:
+    def __init__(self, keeper: Keeper, pairs: Iterable[tuple[str, bytes]] = (), *, is_fixed: bool = False) -> None:
         self.pairs: Pairs = list(pairs)
         self.is_fixed = is_fixed
+        self._size = _size(self.pairs)
+        self._share = Share(keeper)
+        self._share.set(self._size + len(self.pairs) * _OF_A_PAIR)
 
     @classmethod
-    def checked(cls, pairs: Sequence[tuple[str, bytes]]) -> Fields:
+    def checked(cls, keeper: Keeper, pairs: Sequence[tuple[str, bytes]]) -> Fields:
         """A list of what a guest gave."""
-        made = cls()
+        made = cls(keeper)
         for name, value in pairs:
             made.append(name, value)
         return made
@@ -71,13 +80,17 @@ class Fields(HostResource):
     def _remove(self, name: str) -> None:
         wanted = name.lower()
         self.pairs = [pair for pair in self.pairs if pair[0].lower() != wanted]
+        self._size = _size(self.pairs)
+        self._share.set(self._size + len(self.pairs) * _OF_A_PAIR)
 
     def _add(self, name: str, values: Sequence[bytes]) -> None:
         for value in values:
             _check_value(value)
-        size = sum(len(known) + len(value) for known, value in self.pairs)
-        if size + sum(len(name) + len(value) for value in values) > MOST:
+        size = self._size + len(name) * len(values) + sum(map(len, values))
+        if size > MOST or len(self.pairs) + len(values) > MOST_PAIRS:
             raise Refused(Variant("forbidden"))
+        self._share.set(size + (len(self.pairs) + len(values)) * _OF_A_PAIR)
+        self._size = size
         self.pairs += [(name, value) for value in values]
 
     def _change(self, name: str) -> None:
@@ -93,12 +106,16 @@ class Fields(HostResource):
         return [(name.lower().encode(), value) for name, value in self.pairs]
 
 
+def _size(pairs: Pairs) -> int:
+    return sum(len(name) + len(value) for name, value in pairs)
+
+
 def _check_value(value: bytes) -> None:
     if not _VALUE.fullmatch(value) or value != value.strip(b" \t"):
         raise Refused(Variant("invalid-syntax"))
 
 
-def received(headers: Iterable[tuple[bytes, bytes]]) -> Fields:
-    """What came over a wire, for a guest to read."""
+def received(headers: Iterable[tuple[bytes, bytes]]) -> Pairs:
+    """What came over a wire, as a guest may read it."""
     shown = ((name.decode("latin-1"), value) for name, value in headers)
-    return Fields((pair for pair in shown if pair[0] not in FORBIDDEN), is_fixed=True)
+    return [pair for pair in shown if pair[0] not in FORBIDDEN]

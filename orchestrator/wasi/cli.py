@@ -94,9 +94,9 @@ class _Printed(_Output):
     __slots__ = ()
 
     def write(self, session: Session, data: bytes) -> None:
-        number = 1 if self._stream == "stdout" else 2
+        number, shown = 1 if self._stream == "stdout" else 2, session.printable(data)
         try:
-            view = memoryview(_CONTROLS.sub(b"?", data) if os.isatty(number) else data)
+            view = memoryview(_CONTROLS.sub(b"?", shown) if os.isatty(number) else shown)
             while view:
                 view = view[os.write(number, view) :]
         except OSError as problem:

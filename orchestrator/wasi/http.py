@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.capability import url as urls
 from orchestrator.capability.url import NotAnAddress
+from orchestrator.diagnostics import printable
 from orchestrator.engine.host import HostResource, Refused
 from orchestrator.errors import Trapped
 from orchestrator.interface.values import Variant
 from orchestrator.wasi._fields import Fields, received
-from orchestrator.wasi._requests import NotAllowed, Running, Times, TooMany, begin, error_of
+from orchestrator.wasi._kept import Share
+from orchestrator.wasi._requests import TOKEN, Asked, NotAllowed, Running, Times, TooLarge, TooMany, begin, error_of
 from orchestrator.wasi.streams import Error, InputStream, OutputStream, closed, failed
 from orchestrator.wasi.waiting import Pollable
 
 if TYPE_CHECKING:
     from orchestrator.engine.frame import Frame
+    from orchestrator.wasi._kept import Keeper
     from orchestrator.wasi._pipe import Pipe
     from orchestrator.wasi.session import Session
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 _TARGET = re.compile(r"[^\x00-\x20\x7f#]{0,8192}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}")
 _METHODS = ("get", "head", "post", "put", "delete", "connect", "options", "trace", "patch")
@@ -45,14 +47,14 @@ class Request(HostResource):
 
     __slots__ = ("authority", "body", "body_taken", "headers", "method", "scheme", "target")
 
-    def __init__(self, headers: Fields) -> None:
+    def __init__(self, keeper: Keeper, headers: Fields) -> None:
         self.headers = headers
         headers.is_fixed = True
         self.method = Variant("get")
         self.scheme: Variant | None = None
         self.authority: str | None = None
         self.target: str | None = None
-        self.body = Body(_length(headers))
+        self.body = Body(keeper, _length(headers))
         self.body_taken = False
 
 
@@ -60,17 +62,21 @@ class Body(HostResource):
     """A body that a guest writes: into a pipe, once its request was handed over.
 
     Arguments:
+        keeper: counts what is kept for the guest.
         length: bytes that it is to have, where a header says so.
     """
 
-    __slots__ = ("error", "finished", "length", "most", "pipe", "running", "stream", "trailers", "waits", "written")
+    __slots__ = (
+        "_share", "error", "finished", "length", "most", "pipe", "running", "stream", "trailers", "waits", "written",
+    )  # fmt: skip
 
-    def __init__(self, length: int | None) -> None:
+    def __init__(self, keeper: Keeper, length: int | None) -> None:
+        self._share = Share(keeper)
         self.length, self.written = length, 0
         self.most: int | None = None
         self.pipe: Pipe | None = None
         self.running: Running | None = None
-        self.waits: list[bytes] = []
+        self.waits = bytearray()
         """What was written before the request was handed over."""
         self.stream: _BodyStream | None = None
         self.finished = False
@@ -87,23 +93,24 @@ class Body(HostResource):
             self.abort(Variant("HTTP-request-body-size", self.written))
             raise failed(f"the body is larger than {self.most} bytes", Variant("HTTP-request-body-size", self.written))
         if self.pipe is None:
-            self.waits.append(data)
+            self._share.set(len(self.waits) + len(data))
+            self.waits += data
         else:
             self.pipe.put(data)
 
     def room(self) -> int:
         """Bytes that it takes now."""
         if self.pipe is None:
-            return max(0, _EARLY - sum(map(len, self.waits)))
+            return max(0, _EARLY - len(self.waits))
         return self.pipe.room
 
     def begin(self, running: Running) -> None:
         """The request was handed over: what was written goes on its way."""
         exchange = running.exchange
         self.running, self.pipe, self.most = running, exchange.outgoing, exchange.request.rule.max_request
-        waits, self.waits = self.waits, []
-        for data in waits:
-            self.pipe.put(data)
+        self.pipe.put(bytes(self.waits))
+        self.waits.clear()
+        self._share.set(0)
 
     def abort(self, error: Variant) -> None:
         """It will not be finished."""
@@ -115,6 +122,8 @@ class Body(HostResource):
 
     def drop(self, frame: Frame | None = None) -> None:
         """A body that is dropped was not finished."""
+        if frame is None and self.running is not None:
+            self.running.drop(None)
         self.abort(Variant("HTTP-protocol-error"))
 
 
@@ -159,10 +168,10 @@ class _BodyStream(OutputStream):
         return Pollable(self._is_ready)
 
     def _is_ready(self) -> bool:
-        pipe = self._body.pipe
-        if pipe is None or pipe.abandoned or self._body.finished:
+        body, pipe = self._body, self._body.pipe
+        if body.finished or (pipe is not None and pipe.abandoned):
             return True
-        return pipe.is_drained if self.flushing else pipe.room > 0
+        return pipe.is_drained if self.flushing and pipe is not None else body.room() > 0
 
 
 class Options(HostResource):
@@ -176,17 +185,12 @@ class Options(HostResource):
         self.between_bytes: int | None = None
 
     def times(self) -> Times:
-        """As seconds, no longer than the host's own."""
-        own = Times()
-        return Times(
-            _seconds(self.connect, own.connect),
-            _seconds(self.first_byte, own.first_byte),
-            _seconds(self.between_bytes, own.between_bytes),
-        )
+        """As seconds."""
+        return Times(_seconds(self.connect), _seconds(self.first_byte), _seconds(self.between_bytes))
 
 
-def _seconds(asked: int | None, otherwise: float) -> float:
-    return otherwise if asked is None else min(asked / _SECOND, otherwise)
+def _seconds(asked: int | None) -> float | None:
+    return None if asked is None else asked / _SECOND
 
 
 def _length(headers: Fields) -> int | None:
@@ -207,14 +211,11 @@ def _handle(session: Session, request: Request, options: Options | None) -> Futu
     body = request.body
     streams = request.body_taken and body.length is None
     length = body.length if request.body_taken or body.length == 0 else None if method in ("GET", "HEAD") else 0
+    asked = Asked(method, url, headers, length, streams, max(body.length or 0, body.written))
     try:
-        running = begin(session, method, url, headers, length, streams, (options or Options()).times())
-    except (NotAllowed, TooMany) as problem:
+        running = begin(session, asked, (options or Options()).times())
+    except (NotAllowed, TooMany, TooLarge) as problem:
         raise Refused(error_of(problem)) from None
-    most = running.exchange.request.rule.max_request
-    if (body.length or 0) > most or body.written > most:
-        running.cancel()
-        raise Refused(Variant("HTTP-request-body-size", most))
     body.begin(running)
     if body.finished or not request.body_taken:
         running.exchange.outgoing.end(trailers=body.trailers, error=body.error)
@@ -230,7 +231,7 @@ def _address(session: Session, method: str, request: Request) -> urls.Url:
     try:
         return urls.of_parts(name, request.authority, request.target or "/")
     except NotAnAddress as problem:
-        shown = f"{name}://{request.authority}"[:200]
+        shown = printable(f"{name}://{request.authority}"[:200])
         session.told(f"http {method}", shown, f"grants.http: no address that can be granted: {problem}", False)
         code = "HTTP-request-denied" if name not in urls.PORTS else "HTTP-request-URI-invalid"
         raise Refused(Variant(code)) from None
@@ -263,7 +264,7 @@ class Future(HostResource):
     def drop(self, frame: Frame | None = None) -> None:
         """An answer that nobody took is not waited for."""
         if not self.taken:
-            self.running.cancel()
+            self.running.drop(frame)
 
 
 class Response(HostResource):
@@ -285,7 +286,7 @@ class Response(HostResource):
     def drop(self, frame: Frame | None = None) -> None:
         """A body that nobody asked for is not read."""
         if not self.consumed:
-            self.running.cancel()
+            self.running.drop(frame)
 
 
 class Incoming(HostResource):
@@ -305,7 +306,7 @@ class Incoming(HostResource):
     def drop(self, frame: Frame | None = None) -> None:
         """What was not read is not wanted."""
         if not self.finished:
-            self.running.cancel()
+            self.running.drop(frame)
 
 
 class _IncomingStream(InputStream):
@@ -339,7 +340,7 @@ class Trailers(HostResource):
     def __init__(self, running: Running) -> None:
         self.running, self.taken = running, False
 
-    def get(self) -> dict[str, Any] | None:
+    def get(self, keeper: Keeper) -> dict[str, Any] | None:
         """None while the body has not ended; then them, once."""
         pipe = self.running.exchange.incoming
         if not pipe.ended:
@@ -352,7 +353,8 @@ class Trailers(HostResource):
         self.running.told()
         if pipe.error is not None:
             return {"ok": {"err": pipe.error}}
-        return {"ok": {"ok": received(pipe.trailers) if pipe.trailers else None}}
+        trailers = received(pipe.trailers) if pipe.trailers else []
+        return {"ok": {"ok": Fields(keeper, trailers, is_fixed=True) if trailers else None}}
 
     def is_ready(self) -> bool:
         """Whether `get` gives something; what is left of the body is passed over."""
@@ -363,7 +365,7 @@ class Trailers(HostResource):
 
     def drop(self, frame: Frame | None = None) -> None:
         """Nobody waits for them any more."""
-        self.running.cancel()
+        self.running.drop(frame)
 
 
 class OutgoingResponse(HostResource):
@@ -371,17 +373,17 @@ class OutgoingResponse(HostResource):
 
     __slots__ = ("body", "body_taken", "headers", "status")
 
-    def __init__(self, headers: Fields) -> None:
+    def __init__(self, keeper: Keeper, headers: Fields) -> None:
         self.headers, self.status = headers, 200
         headers.is_fixed = True
-        self.body, self.body_taken = Body(None), False
+        self.body, self.body_taken = Body(keeper, None), False
 
 
 # Functions
 
 
 def _set_method(_session: Session, request: Request, method: Variant) -> None:
-    if method.case == "other" and not _TOKEN.fullmatch(method.value):
+    if method.case == "other" and not TOKEN.fullmatch(method.value):
         raise Refused(None)
     if method.case == "other" and method.value.lower() in _METHODS:
         method = Variant(method.value.lower())
@@ -409,6 +411,14 @@ def _set_authority(_session: Session, request: Request, authority: str | None) -
     request.authority = authority
 
 
+def _headers(session: Session, message: Request | OutgoingResponse) -> Fields:
+    return Fields(session.keeper, message.headers.pairs, is_fixed=True)
+
+
+def _received(session: Session, response: Response) -> Fields:
+    return Fields(session.keeper, received(response.answer.headers), is_fixed=True)
+
+
 def _body(_session: Session, request: Request | OutgoingResponse) -> Body:
     _once(request.body_taken)
     request.body_taken = True
@@ -426,6 +436,9 @@ def _body_finish(_session: Session, body: Body, trailers: Fields | None) -> None
         body.abort(Variant("HTTP-request-body-size", body.written))
         raise Refused(Variant("HTTP-request-body-size", body.written))
     sent = trailers.sent() if trailers is not None else None
+    if sent and any(name == b"content-length" for name, _ in sent):
+        body.abort(Variant("HTTP-protocol-error"))
+        raise Refused(Variant("HTTP-protocol-error"))
     if body.pipe is None:
         body.trailers = sent
     elif not body.finished:
@@ -470,17 +483,17 @@ def _error_code(_session: Session, error: Error) -> Variant | None:
 
 INTERFACES: dict[str, dict[str, Any]] = {
     "wasi:http/types": {
-        "[constructor]fields": lambda _session: Fields(),
-        "[static]fields.from-list": lambda _session, entries: Fields.checked(entries),
+        "[constructor]fields": lambda session: Fields(session.keeper),
+        "[static]fields.from-list": lambda session, entries: Fields.checked(session.keeper, entries),
         "[method]fields.get": lambda _session, fields, name: fields.get(name),
         "[method]fields.has": lambda _session, fields, name: bool(fields.get(name)),
         "[method]fields.set": lambda _session, fields, name, values: fields.set(name, values),
         "[method]fields.delete": lambda _session, fields, name: fields.delete(name),
         "[method]fields.append": lambda _session, fields, name, value: fields.append(name, value),
         "[method]fields.entries": lambda _session, fields: fields.pairs,
-        "[method]fields.clone": lambda _session, fields: Fields(fields.pairs),
+        "[method]fields.clone": lambda session, fields: Fields(session.keeper, fields.pairs),
         **_none_of("incoming-request", "method", "path-with-query", "scheme", "authority", "headers", "consume"),
-        "[constructor]outgoing-request": lambda _session, headers: Request(headers),
+        "[constructor]outgoing-request": lambda session, headers: Request(session.keeper, headers),
         "[method]outgoing-request.body": _body,
         "[method]outgoing-request.method": lambda _session, request: request.method,
         "[method]outgoing-request.set-method": _set_method,
@@ -490,23 +503,23 @@ INTERFACES: dict[str, dict[str, Any]] = {
         "[method]outgoing-request.set-scheme": _set_scheme,
         "[method]outgoing-request.authority": lambda _session, request: request.authority,
         "[method]outgoing-request.set-authority": _set_authority,
-        "[method]outgoing-request.headers": lambda _session, request: Fields(request.headers.pairs, is_fixed=True),
+        "[method]outgoing-request.headers": _headers,
         "[constructor]request-options": lambda _session: Options(),
         **_option("connect-timeout"),
         **_option("first-byte-timeout"),
         **_option("between-bytes-timeout"),
         "[static]response-outparam.set": _impossible,
         "[method]incoming-response.status": lambda _session, response: response.answer.status,
-        "[method]incoming-response.headers": lambda _session, response: received(response.answer.headers),
+        "[method]incoming-response.headers": _received,
         "[method]incoming-response.consume": lambda _session, response: response.consume(),
         "[method]incoming-body.stream": lambda _session, body: body.stream(),
         "[static]incoming-body.finish": _finish,
         "[method]future-trailers.subscribe": lambda _session, trailers: Pollable(trailers.is_ready),
-        "[method]future-trailers.get": lambda _session, trailers: trailers.get(),
-        "[constructor]outgoing-response": lambda _session, headers: OutgoingResponse(headers),
+        "[method]future-trailers.get": lambda session, trailers: trailers.get(session.keeper),
+        "[constructor]outgoing-response": lambda session, headers: OutgoingResponse(session.keeper, headers),
         "[method]outgoing-response.status-code": lambda _session, response: response.status,
         "[method]outgoing-response.set-status-code": _set_status,
-        "[method]outgoing-response.headers": lambda _session, response: Fields(response.headers.pairs, is_fixed=True),
+        "[method]outgoing-response.headers": _headers,
         "[method]outgoing-response.body": _body,
         "[method]outgoing-body.write": _body_write,
         "[static]outgoing-body.finish": _body_finish,

@@ -39,7 +39,8 @@ class Numbers:
 
 def _bytes(session: Session, size: int) -> bytes:
     if size > MOST:
-        raise LimitExceeded(f"the guest asked for {size} random bytes at once; {MOST} are allowed")
+        message = f"the guest asked for {size} random bytes at once; {MOST} are allowed"
+        raise LimitExceeded(message, limit="values")
     session.told("random read", f"{size} bytes", session.random_rule)
     return session.random.octets(size)
 

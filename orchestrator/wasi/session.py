@@ -17,10 +17,12 @@ from orchestrator.wasi.waiting import Waiting
 
 if TYPE_CHECKING:
     from orchestrator.capability import Authority
+    from orchestrator.capability.cover import Cover
     from orchestrator.engine import Frame, Instance
     from orchestrator.errors import RunError
-    from orchestrator.wasi._exchange import Exchange
-    from orchestrator.wasi.filesystem import Files
+    from orchestrator.wasi._files import Files
+    from orchestrator.wasi._kept import Keeper
+    from orchestrator.wasi._line import Line
 
 _CONSTANT = 0x5EED
 """The seed of the numbers that everyone gets who was granted none."""
@@ -82,15 +84,15 @@ class Session:
     Arguments:
         authority: what the instance may reach.
         desk: who is told.
+        output: bytes that it may print in a run to the process's own output; None for no bound.
     """
 
-    def __init__(self, authority: Authority, desk: Desk | None = None) -> None:
+    def __init__(self, authority: Authority, desk: Desk | None = None, output: int | None = None) -> None:
         self.authority, self.stdio = authority, authority.stdio
         self.desk: Desk = desk or Nobody()
         self._decided = self.desk.decided
-        self.exchanges: list[Exchange] = []
-        """What it asks of others over HTTP; those that are over may still stand there."""
         self._instance: Instance | None = None
+        self._output, self._printed, self._printing = output, 0, 0
         self.clock_rule = f"grants.clock: {authority.clock.mode}"
         self.random_rule = f"grants.random: {authority.random.mode}"
         self.stdio_rule = f"grants.stdio: {authority.stdio}"
@@ -106,8 +108,8 @@ class Session:
 
     def close(self) -> None:
         """See `engine.host.Host`."""
-        for exchange in self.exchanges:
-            exchange.cancel()
+        if self.authority.http:
+            self.line.close()
         if self.authority.preopens:
             self.files.close()
 
@@ -135,9 +137,30 @@ class Session:
     @cached_property
     def files(self) -> Files:
         """What the guest has of the host's files."""
-        from orchestrator.wasi.filesystem import Files
+        from orchestrator.wasi._files import Files
 
         return Files(self)
+
+    @cached_property
+    def line(self) -> Line:
+        """What the guest asks of others over HTTP."""
+        from orchestrator.wasi._line import Line
+
+        return Line()
+
+    @cached_property
+    def cover(self) -> Cover:
+        """What covers the secrets that the guest was granted."""
+        from orchestrator.capability.cover import Cover
+
+        return Cover(self.authority.secrets)
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        """What counts that which the host keeps for the guest."""
+        from orchestrator.wasi._kept import Keeper
+
+        return Keeper()
 
     @property
     def frame(self) -> Frame | None:
@@ -148,6 +171,21 @@ class Session:
         frame = self.frame
         return math.inf if frame is None else frame.remaining()
 
+    def printable(self, data: bytes) -> bytes:
+        """What of some output may still be printed in this run; that something is cut is told once."""
+        most = self._output
+        if most is None:
+            return data
+        began = self.desk.began(self.frame)
+        if began != self._printing:
+            self._printing, self._printed = began, 0
+        room = max(0, most - self._printed)
+        if len(data) > room and self._printed <= most:
+            self.told("stdio print", self.stdio, f"limits.output: {most} bytes", False)
+        self._printed += len(data)
+        return data[:room]
+
     def told(self, operation: str, subject: str, rule: str, allowed: bool = True) -> None:
         """Tells what was decided: see `Desk.decided`."""
-        self._decided(self.frame, operation, subject, rule, allowed)
+        instance = self._instance
+        self._decided(None if instance is None else instance.frame, operation, subject, rule, allowed)

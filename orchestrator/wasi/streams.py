@@ -113,7 +113,7 @@ def _blocking_read(session: Session, stream: InputStream, size: int) -> bytes:
     if not size:
         return b""
     while not (data := stream.read(session, min(size, CHUNK))):
-        session.waiting.first([stream.pollable()])
+        session.waiting.more(stream.pollable())
     return data
 
 
@@ -151,7 +151,7 @@ def _flush(session: Session, stream: OutputStream) -> None:
 
 def _blocking_flush(session: Session, stream: OutputStream) -> None:
     while not _flushed(session, stream):
-        session.waiting.first([stream.pollable()])
+        session.waiting.more(stream.pollable())
 
 
 def _write_all(session: Session, stream: OutputStream, data: bytes) -> None:
@@ -161,6 +161,8 @@ def _write_all(session: Session, stream: OutputStream, data: bytes) -> None:
         room = _room(session, stream)
         stream.write(session, bytes(view[:room]))
         view = view[room:]
+        if view:
+            session.waiting.check()  # there may always be room, and never an end
     stream.permitted = 0
     _blocking_flush(session, stream)
 
@@ -168,7 +170,7 @@ def _write_all(session: Session, stream: OutputStream, data: bytes) -> None:
 def _room(session: Session, stream: OutputStream) -> int:
     """Waits for room; how much there is."""
     while not (room := _check_write(session, stream)):
-        session.waiting.first([stream.pollable()])
+        session.waiting.more(stream.pollable())
     return room
 
 
@@ -184,6 +186,7 @@ def _write_zeroes_and_flush(session: Session, stream: OutputStream, size: int) -
         part = min(size, len(_ZEROES), _room(session, stream))
         stream.write(session, _ZEROES[:part])
         size -= part
+        session.waiting.check()
     stream.permitted = 0
     _blocking_flush(session, stream)
 

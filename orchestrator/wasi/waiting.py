@@ -52,10 +52,15 @@ class Waiting:
     """
 
     def __init__(self, clock: Clock, check: Callable[[], None], remaining: Callable[[], float]) -> None:
-        self._clock, self._check, self._remaining = clock, check, remaining
+        self._clock, self.check, self._remaining = clock, check, remaining
         self._bell = threading.Event()
         self.ring = self._bell.set
         """Has the guest look again at what it waits for; called from any thread after something became ready."""
+
+    def more(self, pollable: Pollable) -> None:
+        """Waits for what had nothing to give; a guest that should end does, even where that says that it is ready."""
+        self.check()
+        self.first([pollable])
 
     def until(self, ready: Ready) -> None:
         """Waits until something is ready; whoever makes it so rings."""
@@ -73,7 +78,7 @@ class Waiting:
             found = [place for place, one in enumerate(pollables) if one.is_ready(now)]
             if found:
                 return found
-            self._check()
+            self.check()
             self._wait(pollables, now)
 
     def _wait(self, pollables: Sequence[Pollable], now: int) -> None:

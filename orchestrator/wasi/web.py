@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.capability import url as urls
 from orchestrator.capability.url import NotAnAddress, Url
+from orchestrator.diagnostics import printable
 from orchestrator.engine.host import Refused
 from orchestrator.interface.values import Variant
 from orchestrator.wasi._fields import Fields, received
-from orchestrator.wasi._requests import AT_ONCE, NotAllowed, Running, Times, TooMany, begin
+from orchestrator.wasi._line import MOST
+from orchestrator.wasi._requests import TOKEN, Asked, NotAllowed, Running, Times, TooLarge, TooMany, begin
+from orchestrator.wasi.waiting import Pollable
 
 if TYPE_CHECKING:
     from orchestrator.wasi._exchange import Headers
@@ -25,14 +28,15 @@ _MOVED, _SAME = (301, 302, 303), (307, 308)
 _PART = 1 << 20
 _OF_ONE_ORIGIN = (b"authorization", b"cookie", b"proxy-authorization")
 _KNOWN = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
-_TIMES = ("connection-timeout", "HTTP-response-timeout", "connection-read-timeout", "connection-write-timeout")
+_TIMES = (
+    "DNS-timeout", "connection-timeout", "HTTP-response-timeout", "connection-read-timeout", "connection-write-timeout",
+)  # fmt: skip
 
 
 def _fetch(session: Session, request: dict[str, Any]) -> dict[str, Any]:
-    url = _address(session, request["method"], request["url"])
-    upper = request["method"].upper()
-    method = upper if upper in _KNOWN else request["method"]
-    headers = _headers(request["headers"])
+    method = _method(session, request["method"])
+    url = _address(session, method, request["url"])
+    headers = _headers(session, request["headers"])
     body: bytes = request["body"]
     for _ in range(REDIRECTS + 1):
         status, answered, data, location = _sent(session, method, url, headers, body)
@@ -47,18 +51,27 @@ def _fetch(session: Session, request: dict[str, Any]) -> dict[str, Any]:
     raise Refused(Variant("unreachable", f"the request was sent on more than {REDIRECTS} times"))
 
 
+def _method(session: Session, text: str) -> str:
+    if not TOKEN.fullmatch(text):
+        why = f"grants.http: `{printable(text[:64])}` is no method"
+        session.told("http", "", why, False)
+        raise Refused(Variant("denied", why))
+    upper = text.upper()
+    return upper if upper in _KNOWN else text
+
+
 def _address(session: Session, method: str, text: str) -> Url:
     try:
         return urls.parse(text)
     except NotAnAddress as problem:
-        why = f"`{text:.200}` is no address that can be asked: {problem}"
-        session.told(f"http {method:.32}", "", f"grants.http: {why}", False)
+        why = f"`{printable(text[:200])}` is no address that can be asked: {problem}"
+        session.told(f"http {method}", "", f"grants.http: {why}", False)
         raise Refused(Variant("invalid-request", why)) from None
 
 
-def _headers(pairs: list[tuple[str, str]]) -> Headers:
+def _headers(session: Session, pairs: list[tuple[str, str]]) -> Headers:
     try:
-        found = Fields.checked([(name, value.encode()) for name, value in pairs])
+        found = Fields.checked(session.keeper, [(name, value.encode()) for name, value in pairs])
     except Refused as refused:
         why = {"forbidden": "a header is the host's own, or there are too many"}.get(refused.error.case)
         raise Refused(Variant("invalid-request", why or "a header has something in it that none can have")) from None
@@ -79,16 +92,14 @@ def _sent(
 def _begun(session: Session, method: str, url: Url, headers: Headers, body: bytes) -> Running:
     length = len(body) if body or method in ("PATCH", "POST", "PUT") else None
     try:
-        running = begin(session, method, url, headers, length, False, Times())
+        return begin(session, Asked(method, url, headers, length), Times())
     except NotAllowed as problem:
         raise Refused(Variant("denied", str(problem))) from None
     except TooMany:
-        raise Refused(Variant("denied", f"{AT_ONCE} requests go on at once")) from None
-    most = running.exchange.request.rule.max_request
-    if len(body) > most:
-        running.cancel()
-        raise Refused(Variant("denied", f"the body has {len(body)} bytes, {most} may be sent"))
-    return running
+        raise Refused(Variant("denied", f"{MOST} requests are not done with")) from None
+    except TooLarge as problem:
+        why = f"the body has {len(body)} bytes, {problem.most} may be sent"
+        raise Refused(Variant("denied", why)) from None
 
 
 def _answered(session: Session, running: Running, body: bytes) -> tuple[int, list[tuple[str, str]], bytes, str | None]:
@@ -100,12 +111,12 @@ def _answered(session: Session, running: Running, body: bytes) -> tuple[int, lis
     if answer is None:
         raise _refusal(running)
     headers = received(answer.headers)
-    location = headers.get("location")
+    location = next((value for name, value in headers if name == "location"), b"")
     if answer.status in (*_MOVED, *_SAME) and location:
-        return answer.status, [], b"", location[0].decode("latin-1")
+        return answer.status, [], b"", location.decode("latin-1")
     parts: list[bytes] = []
     while True:
-        session.waiting.until(lambda: exchange.incoming.is_ready)
+        session.waiting.more(Pollable(lambda: exchange.incoming.is_ready))
         data = exchange.incoming.take(_PART)
         if data:
             parts.append(data)
@@ -113,7 +124,7 @@ def _answered(session: Session, running: Running, body: bytes) -> tuple[int, lis
             break
     if exchange.incoming.error is not None:
         raise _refusal(running)
-    shown = [(name, value.decode("latin-1")) for name, value in headers.pairs]
+    shown = [(name, value.decode("latin-1")) for name, value in headers]
     return answer.status, shown, b"".join(parts), None
 
 
@@ -125,8 +136,9 @@ def _refusal(running: Running) -> Refused:
         return Refused(Variant("too-large", exchange.request.rule.max_response))
     if error.case in _TIMES:
         return Refused(Variant("timed-out"))
-    case = "denied" if error.case == "destination-IP-prohibited" else "unreachable"
-    return Refused(Variant(case, exchange.why or error.case))
+    if error.case == "destination-IP-prohibited":  # which address it is says something of the network inside
+        return Refused(Variant("denied", f"{exchange.request.url.host} leads to no address that may be asked"))
+    return Refused(Variant("unreachable", exchange.why or error.case))
 
 
 def _next(session: Session, method: str, url: Url, location: str) -> Url:

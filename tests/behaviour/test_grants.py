@@ -170,3 +170,28 @@ def test_the_command_shows_what_was_denied(tmp_path: Path) -> None:
     assert "kept out" in done.stdout
     why = "grants.storage[0]: the path leads out of the folder"
     assert f"! denied storage read /data/up/secret: {why}" in done.stderr
+
+
+@pytest.mark.parametrize("stdio", ["captured", "inherit"])
+def test_what_is_printed_beyond_the_limit_is_cut(
+    kept: Engine, tmp_path: Path, stdio: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = pipeline(tmp_path, f"{{stdio: {stdio}}}", "limits: {output: 100B}")
+    code = "sys.stdout.write('x' * 80 + '\\n'); sys.stdout.flush(); sys.stderr.write('y' * 80 + '\\n')"
+    went = run(kept, path, f"for _ in range(3):\n  {code}\nresult = 'done'")
+    assert went.outputs == {"out": '"done"'}
+    kept_text = "".join(str((e.detail or {})["text"]) for e in went.of("output"))
+    shown = kept_text if stdio == "captured" else "".join(capfd.readouterr())
+    assert len(shown) == 100
+    assert set(shown) == {"x", "y", "\n"}
+    if stdio == "captured":
+        assert [(e.detail or {})["cut"] for e in went.of("output")] == [False, True]
+    else:
+        denied = [(e.function, e.rule) for e in went.of("access") if e.decision == "denied"]
+        assert denied == [("stdio print", "limits.output: 100 bytes")]
+
+
+def test_a_limit_of_output_may_allow_more_than_is_kept_without_one(kept: Engine, tmp_path: Path) -> None:
+    path = pipeline(tmp_path, "{}", "limits: {output: 1MiB}")
+    went = run(kept, path, "print('x' * 200_000)")
+    assert sum(len(str((e.detail or {})["text"])) for e in went.of("output")) == 200_001

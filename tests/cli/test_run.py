@@ -235,3 +235,54 @@ def test_the_live_tree_at_a_terminal(pipeline: Path) -> None:
     os.close(leader)
     assert "✓ first" in shown.decode()
     assert "✓ second" in shown.decode()
+
+
+@pytest.fixture
+def sender(pipeline: Path) -> Path:
+    """A pipeline whose second node can send and has private data."""
+    text = pipeline.read_text().replace("  second:\n", "  second:\n    labels: [private, outbound]\n")
+    pipeline.write_text(text)
+    return pipeline
+
+
+def test_an_input_may_be_given_with_labels(command: Command, sender: Path) -> None:
+    assert command("run", sender, "--input", "value=2", "--label", "value=private", "--quiet").json == {"result": 8}
+    done = command("run", sender, "--input", "value=2", "--label", "value=private", "--label", "value=untrusted", "-q")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("error[flow]: untrusted content and private data meet in `second`, which can send\n")
+    assert "= untrusted: the input `value` was given to the run with the label `untrusted`\n" in done.err
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("value", "`--label value` is not NAME=LABEL"),
+        ("valu=private", "the pipeline has no input `valu`; its inputs: value (u32)"),
+        ("value=outbound", "`--label value=outbound`: there is no such label; there is untrusted, private"),
+        ("value=\x1b[1m", "`--label value=\\x1b[1m`: there is no such label; there is untrusted, private"),
+    ],
+)
+def test_a_label_that_is_none_is_told(command: Command, pipeline: Path, label: str, said: str) -> None:
+    done = command("run", pipeline, "--input", "value=2", "--label", label)
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_a_pipeline_that_is_refused_for_its_labels_is_drawn_and_the_command_fails(
+    command: Command, sender: Path
+) -> None:
+    sender.write_text(sender.read_text().replace("value: u32", "value: {type: u32, labels: [untrusted]}"))
+    done = command("graph", sender)
+    assert done.code == 1
+    assert "│ ! untrusted content and private data meet here, and it can send\n" in done.out
+    assert "! carries untrusted\n" in done.out
+    assert done.err.startswith("error[flow]: untrusted content and private data meet in `second`, which can send\n")
+    whole = command("graph", sender, "--json").json
+    assert whole.keys() == {"name", "vertices", "arcs", "error"}
+    assert [one["code"] for one in whole["error"]["diagnostics"]] == ["flow"]
+    file = sender.parent / "refused.svg"
+    assert command("graph", sender, "-o", file).code == 1
+    assert "og-alarm" in file.read_text()
+    sender.write_text(sender.read_text().replace("demo:numbers/numbers.double", "demo:numbers/numbers.gone"))
+    done = command("graph", sender)
+    assert (done.code, done.out) == (1, "")

@@ -123,6 +123,15 @@ def test_values_of_a_difficult_type_cross_on_every_path(engine: Engine, seen: Se
             every.check(value)
 
 
+@pytest.mark.parametrize("metered", [0, 1])
+@pytest.mark.parametrize("name", ["cases that share numbers", "lists of lists", "texts", "bytes", "records of options"])
+def test_values_cross_between_stores_with_fuel_and_without(engine: Engine, seen: Seen, name: str, metered: int) -> None:
+    type_, several = NASTY[name]
+    with EveryPath(engine, type_, seen, metered) as every:
+        for value in several:
+            every.check(value)
+
+
 def _crossing(engine: Engine, seen: Seen, data: st.DataObject) -> None:
     drawn = data.draw(block_types(most_flags=32))  # the engine takes no more
     type_ = t.Tuple((drawn,)) if isinstance(drawn, t.Result) else drawn

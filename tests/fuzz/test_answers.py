@@ -8,8 +8,8 @@ import threading
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.capability.cover import Cover
 from orchestrator.capability.http import rule_of
-from orchestrator.capability.secrets import Cover
 from orchestrator.capability.url import parse
 from orchestrator.interface.values import Variant
 from orchestrator.manifest.model import Http
@@ -34,6 +34,7 @@ def test_an_exchange_always_comes_to_an_end(said: bytes) -> None:
         rang = threading.Event()
         request = Request("GET", parse(f"{server.url}/"), [], None, False, rule, Cover([]), networks)
         exchange = Exchange(request, rang.set)
+        exchange.start()
         exchange.outgoing.end()
         exchange.thread.join(20)
         assert exchange.is_over

@@ -11,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator import manifest
+from orchestrator.capability.bounds import of_ceiling
+from orchestrator.capability.ceiling import load as load_ceiling
 from orchestrator.errors import InvalidPipeline
 from orchestrator.manifest.scalars import plain_value, read_duration, read_integer, read_rate, read_size
 from tests.support.fuzzing import examples
 from tests.support.goldens import cases
 
 SEEDS = [path.read_text(encoding="utf-8-sig") for path in cases("valid")]
+CEILINGS = [path.read_text() for path in cases("ceiling/valid")]
 COMPONENTS = [path.read_text() for path in cases("component/valid")]
 WORDS = [
     "&a",
@@ -107,6 +110,14 @@ def test_any_file(data: bytes) -> None:
     assert reading.manifest is not None or reading.diagnostics
     with suppress(InvalidPipeline):
         assert manifest.read_component(write(data)).name
+
+
+@settings(max_examples=examples(100))
+@given(st.binary(max_size=200) | mutated(CEILINGS).map(lambda text: text.encode("utf-8", errors="surrogatepass")))
+def test_any_ceiling(data: bytes) -> None:
+    with suppress(InvalidPipeline):
+        found = load_ceiling(write(data))
+        assert of_ceiling(found).name == f"the ceiling `{found.name}`"
 
 
 def write(data: bytes) -> Path:

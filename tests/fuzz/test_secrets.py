@@ -7,7 +7,8 @@ import base64
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.capability.secrets import Cover, Rule
+from orchestrator.capability.cover import Cover
+from orchestrator.capability.secrets import Rule
 from tests.support.fuzzing import examples
 
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=20)
@@ -23,15 +24,16 @@ def test_parts_are_covered_as_the_whole_is(data: st.DataObject, values: list[str
     rules = [rule(f"S{n}", value) for n, value in enumerate(values)]
     pieces = st.sampled_from([v.encode() for v in values] + [base64.b64encode(v.encode()) for v in values])
     whole = b"".join(data.draw(st.lists(pieces | st.binary(max_size=6), max_size=12)))
-    cover, found, at = Cover(rules), b"", 0
+    cover, found, at = Cover(rules).stream(), b"", 0
     while at < len(whole):
         size = data.draw(st.integers(1, 9))
         found += cover.part(whole[at : at + size])
         at += size
     found += cover.rest()
+    assert found == Cover(rules).octets(whole)
     for value in values:
         assert value.encode() not in found
-    plain = Cover([])
+    plain = Cover([]).stream()
     assert plain.part(whole) + plain.rest() == whole
     if not any(value.encode() in whole for value in values) and b"[secret" not in found:
         assert found == whole

@@ -16,6 +16,7 @@ from orchestrator.capability import Authority
 from orchestrator.engine import Engine, Frame, Instance, Stop
 from orchestrator.interface.types import Function
 from tests.support.hosted import NOTHING, Notes, hosted
+from tests.support.reach import SECRET, Reach, reached
 
 COMPONENTS = Path(__file__).resolve().parent.parent / "components"
 
@@ -89,3 +90,29 @@ def attack(hostile_engine: Engine) -> Iterator[Attack]:
             return Attacker(made, desk, printed)
 
         yield make
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder to grant, beside a secret."""
+    granted = tmp_path / "granted"
+    (granted / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "secret").write_text(SECRET)
+    (granted / "text").write_text("text")
+    (granted / "in" / "deep" / "text").write_text("deep")
+    (granted / ".hidden").write_text(SECRET)
+    return granted
+
+
+@pytest.fixture
+def reach(folder: Path) -> Iterator[Reach]:
+    """A session that may write it."""
+    with reached(folder) as made:
+        yield made
+
+
+@pytest.fixture
+def reader(folder: Path) -> Iterator[Reach]:
+    """A session that may read it."""
+    with reached(folder, False, place="grants.storage[2]") as made:
+        yield made

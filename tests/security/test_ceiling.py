@@ -183,7 +183,7 @@ def test_what_a_ceiling_does_not_list_cannot_be_granted(folder: Path) -> None:
         " 'https://a.example', header: 'X: {}'}], environment: {LANG: C}, clock: fixed, random: seeded, stdio: inherit}"
     )
     found = held(folder, every, nothing)
-    assert [one.message.partition("` than")[0] for one in found.diagnostics if one.severity == "error"] == [
+    assert [one.message.partition("` than")[0] for one in found.diagnostics if one.code == "ceiling"] == [
         f"`a` is granted more `{power}"
         for power in ("storage", "http", "secrets", "environment", "clock", "random", "stdio")
     ]

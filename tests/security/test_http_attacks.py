@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,72 +21,17 @@ from orchestrator.engine import Stop
 from orchestrator.errors import Cancelled, TimedOut
 from orchestrator.manifest.model import Http, Secret
 from orchestrator.wasi import _exchange
-from tests.security.conftest import Attack, Attacker, Refused
-from tests.support.http_servers import Answer, Server, chunked, moved, plain, saying, serving
+from tests.security.conftest import Attack, Refused
+from tests.support.http_guests import FETCH, LOOPBACK, RAW, ended, get, granting, refused, silent
+from tests.support.http_servers import Server, chunked, moved, plain, saying, serving
 
-LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 SECRET = "hunter2-hunter2"
-FETCH = """
-from wit_world.imports.web import Request, fetch
-def get(url, method='GET', body=b'', headers=()):
-    answer = fetch(Request(method, url, list(headers), body))
-    return [answer.status, answer.body.decode('latin-1'), answer.headers]
-"""
-RAW = """
-from wit_world.imports import outgoing_handler, poll
-from wit_world.imports import wasi_http_types as types
-from wit_world.imports.wasi_http_types import *
-def request(scheme, authority, path, method=Method_Get(), headers=()):
-    request = OutgoingRequest(Fields.from_list([(name, value) for name, value in headers]))
-    request.set_scheme(scheme); request.set_authority(authority); request.set_path_with_query(path)
-    request.set_method(method)
-    return request
-def wait(future):
-    with future.subscribe() as pollable: pollable.block()
-    answer = future.get()
-    return answer.value.value
-def body_of(response):
-    body, data = response.consume(), b''
-    with body.stream() as stream:
-        while True:
-            try: data += stream.blocking_read(1 << 20)
-            except Err as closed: break
-    return data, body
-"""
-
-
-def granting(*urls: str, methods: tuple[str, ...] = ("GET", "POST"), **more: object) -> Authority:
-    rules = tuple(rule_of(Http(url, methods, **more), f"grants.http[{n}]") for n, url in enumerate(urls))  # type: ignore[arg-type]
-    return Authority(http=rules, networks=LOOPBACK, clock=Time("wall"))
-
-
-def get(guest: Attacker, url: str, seconds: float = 60, **arguments: Any) -> list[Any]:
-    named = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-    found: list[Any] = guest.run(f"{FETCH}\nresult = get({url!r}, {named})", seconds=seconds)
-    return found
-
-
-def refused(guest: Attacker, url: str, **arguments: Any) -> str:
-    """What the guest's own error says; it goes on after it."""
-    with pytest.raises(Refused) as caught:
-        get(guest, url, **arguments)
-    assert guest.run("result = 1") == 1
-    return str(caught.value).removeprefix("Err: WebError_")
 
 
 @pytest.fixture
 def fine() -> Iterator[Server]:
     with serving(saying(plain(b"fine"))) as server:
         yield server
-
-
-def silent(done: threading.Event) -> Answer:
-    """Answers nothing until the test is done."""
-
-    def answer(_connection: socket.socket, _head: bytes) -> None:
-        done.wait(60)
-
-    return answer
 
 
 # What is granted
@@ -122,6 +66,9 @@ def test_a_granted_address_is_answered(attack: Attack, fine: Server) -> None:
         "/v1%2Fx",
         "/v1/..%2fx",
         "/v1/x/../../y",
+        "/v1/..;/v2",
+        "/v1/%2e%2e;a=b/v2",
+        "/v1/%c0%ae%c0%ae/v2",
     ],
 )
 def test_another_path_is_not(attack: Attack, fine: Server, path: str) -> None:
@@ -353,6 +300,63 @@ def test_an_answer_in_which_a_secret_could_not_be_seen_is_refused(attack: Attack
         assert b"accept-encoding: identity" in server.heads[0]
 
 
+def test_an_answer_of_another_origin_may_be_encoded(attack: Attack) -> None:
+    """It cannot have the secret of this one in it."""
+    data = gzip.compress(b"fine")
+    with (
+        serving(saying(plain(b"fine"))) as secret,
+        serving(saying(plain(data, headers="content-encoding: gzip\r\n"))) as other,
+    ):
+        guest = attack(with_secret(secret, other))
+        assert get(guest, f"{other.url}/")[:2] == [200, data.decode("latin-1")]
+        assert b"accept-encoding" not in other.heads[0]
+
+
+def test_a_secret_is_not_asked_for_in_parts(attack: Attack) -> None:
+    """A part of it would not be known for what it is."""
+
+    def answer(connection: socket.socket, head: bytes) -> None:
+        asked = [line for line in head.lower().split(b"\r\n") if line.startswith(b"range: bytes=0-")]
+        body = SECRET[: int(asked[0].partition(b"-")[2]) + 1] if asked else SECRET
+        connection.sendall(plain(body.encode(), "206 Partial Content" if asked else "200 OK"))
+
+    with serving(answer) as server:
+        guest = attack(with_secret(server))
+        found = get(guest, f"{server.url}/", headers=[("Range", "bytes=0-7"), ("If-Range", "x")])
+        assert found[:2] == [200, "[secret KEY]"]
+
+
+def test_a_secret_in_the_name_of_a_header_or_of_an_encoding_is_not_seen(attack: Attack) -> None:
+    with serving(saying(plain(b"fine", headers=f"x-{SECRET.upper()}: y\r\nx-{SECRET}: y\r\nx-other: y\r\n"))) as server:
+        guest = attack(with_secret(server))
+        assert [name for name, _ in get(guest, f"{server.url}/")[2]] == ["content-length", "x-other"]
+    with serving(saying(plain(b"", headers=f"content-encoding: {SECRET}\r\n"))) as server:
+        guest = attack(with_secret(server))
+        code = f"{RAW}\nresult = repr(wait(outgoing_handler.handle({_request(server)}, None)))"
+        assert guest.run(code) == "ErrorCode_HttpResponseContentCoding(value=None)"
+        assert SECRET not in f"{guest.desk.decisions}{guest.desk.exchanges}"
+
+
+def test_a_secret_in_trailers_and_in_what_is_no_answer_is_not_seen(attack: Attack) -> None:
+    tail = f"0\r\nx-echo: {SECRET}\r\nx-{SECRET}: y\r\n\r\n".encode()
+    with serving(saying(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + tail)) as server:
+        code = f"""{RAW}
+body = wait(outgoing_handler.handle({_request(server)}, None)).consume()
+trailers = IncomingBody.finish(body)
+with trailers.subscribe() as pollable: pollable.block()
+result = [[name, value.decode()] for name, value in trailers.get().value.value.entries()]
+"""
+        assert attack(with_secret(server)).run(code) == [["x-echo", "[secret KEY]"]]
+    with serving(saying(f"HTTP/1.1 200 {SECRET}\r\n{SECRET}\r\n\r\n".encode())) as server:
+        guest = attack(with_secret(server))
+        why = refused(guest, f"{server.url}/")
+        assert SECRET not in f"{why}{guest.desk.decisions}{guest.desk.exchanges}"
+
+
+def _request(server: Server) -> str:
+    return f"request(Scheme_Http(), '127.0.0.1:{server.port}', '/')"
+
+
 # Harmful answers
 
 
@@ -431,18 +435,8 @@ def test_a_guest_that_waits_for_an_answer_ends_when_it_is_told_to(attack: Attack
         with pytest.raises(Cancelled if how == "cancel" else TimedOut):
             guest.run(f"{FETCH}\nget('{server.url}/')", seconds=60 if how == "cancel" else 0.3, stop=stop)
         guest.instance.close()
-        assert _ended()
+        assert ended()
         done.set()
-
-
-def _ended() -> bool:
-    """Whether the threads of exchanges end."""
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        if not [thread for thread in threading.enumerate() if thread.name == "orchestrator-http"]:
-            return True
-        time.sleep(0.02)
-    return False
 
 
 # The standard's own interface
@@ -544,7 +538,7 @@ for n in range(1000):
             guest.run(code)
         assert len([t for t in threading.enumerate() if t.name == "orchestrator-http"]) <= 16
         guest.instance.close()
-        assert _ended()
+        assert ended()
         done.set()
 
 
@@ -594,6 +588,23 @@ OutgoingBody.finish(body, None)
 """
     with pytest.raises(Refused, match=r"BodySize|LastOperationFailed|Closed"):
         attack(granting(f"{fine.url}/**")).run(code)
+
+
+def test_trailers_do_not_say_how_long_the_body_is(attack: Attack, fine: Server) -> None:
+    code = f"""{RAW}
+outer = request(Scheme_Http(), '127.0.0.1:{fine.port}', '/', Method_Post())
+body = outer.body()
+future = outgoing_handler.handle(outer, None)
+OutgoingBody.finish(body, Fields.from_list([('Content-Length', b'5')]))
+"""
+    with pytest.raises(Refused, match=r"^Err: ErrorCode_HttpProtocolError"):
+        attack(granting(f"{fine.url}/**")).run(code)
+
+
+def test_what_a_query_says_is_sent(attack: Attack, fine: Server) -> None:
+    guest = attack(granting(f"{fine.url}/**"))
+    assert get(guest, f"{fine.url}/?text=two%0alines%09+%26%20more&x=[1]")[0] == 200
+    assert fine.heads[0].startswith(b"GET /?text=two%0Alines%09+%26%20more&x=[1] HTTP/1.1\r\n")
 
 
 def test_headers_that_were_handed_over_are_fixed(attack: Attack, fine: Server) -> None:

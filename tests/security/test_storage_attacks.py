@@ -302,6 +302,54 @@ def test_closing_the_instance_closes_its_files(attack: Attack, folder: Path) -> 
     assert len(names(Path("/proc/self/fd"))) < before
 
 
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [
+        (
+            "d = os.open('/data/in', os.O_RDONLY); os.mkdir('x', dir_fd=d)\n"
+            "os.rename('x', 'y', src_dir_fd=d, dst_dir_fd=d)\n"
+            "os.symlink('y', 's', dir_fd=d); result = [os.readlink('s', dir_fd=d), sorted(os.listdir('/data/in'))]",
+            ["y", ["deep", "s", "y"]],
+        ),
+        (
+            "one, two = os.scandir('/data/in/deep'), os.scandir('/data/in/deep')\n"
+            "result = [next(one).name, [e.name for e in two], [e.name for e in one]]",
+            ["text", ["text"], []],
+        ),
+        ("f = open('/data/text', 'r+'); os.remove('/data/text'); f.write('T'); f.seek(0); result = f.read()", "Text"),
+        ("os.makedirs('/data/a/b'); shutil.move('/data/a', '/data/in/a'); result = os.listdir('/data/in/a')", ["b"]),
+        (
+            "with tempfile.TemporaryDirectory(dir='/data') as d:\n"
+            "  shutil.copytree('/data/in', d + '/in'); result = open(d + '/in/deep/text').read()\n"
+            "result = [result, os.path.exists(d)]",
+            ["deep", False],
+        ),
+    ],
+)
+def test_programs_use_folders_as_they_are_used_to(attack: Attack, folder: Path, code: str, result: object) -> None:
+    assert attack(writing(folder)).run(code) == result
+
+
+def test_a_file_that_must_be_new_is_not_made_through_a_link(attack: Attack, folder: Path) -> None:
+    assert "FileExistsError" in fails(attack(writing(folder)), "open('/data/dangling', 'x')")
+    assert not (folder / "nothing").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"),
+    [
+        ("O_RDONLY", "os.pwrite(f, b'x', 0)"),
+        ("O_RDONLY", "os.ftruncate(f, 0)"),
+        ("O_RDONLY", "os.utime(f, (1, 1))"),
+        ("O_WRONLY", "os.pread(f, 1, 0)"),
+    ],
+)
+def test_a_file_is_used_as_it_was_opened(attack: Attack, folder: Path, flags: str, code: str) -> None:
+    said = fails(attack(writing(folder)), f"f = os.open('/data/text', os.{flags})\n{code}")
+    assert "Bad file descriptor" in said
+    assert (folder / "text").read_text() == "text"
+
+
 def test_nothing_moves_between_two_grants(attack: Attack, folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()

@@ -26,12 +26,14 @@ from orchestrator.interface.plain import plain
 from orchestrator.interface.show import show_type
 from orchestrator.interface.sizes import size
 from orchestrator.link import contracts
-from orchestrator.manifest.model import Bulk
+from orchestrator.manifest.model import Bulk, CallEdge, Limits
 from orchestrator.pipeline import linking
 from tests.support import echoes
 from tests.support.parts import AGENT, TOOL_USER
 from tests.support.strategies import same
 
+PLENTY = 1 << 40
+"""Fuel that no test uses up."""
 BULKS: tuple[Bulk, ...] = ("auto", "always", "never")
 SEES_VALUE = Contract(ensure=("true || [value] == [value]",))
 SEES_CALL = Contract(require=("true || [args.x] == [args.x]",), ensure=("true || [result] == [result]",))
@@ -93,11 +95,12 @@ class EveryPath:
     Arguments:
         type_: without handles; no `result` itself, since a node's is taken apart.
         seen: made before this.
+        metered: which of two neighbours has a limit of fuel, 0 or 1; None for no limits. Fused nodes all have one.
     """
 
-    def __init__(self, engine: Engine, type_: t.Type, seen: Seen) -> None:
+    def __init__(self, engine: Engine, type_: t.Type, seen: Seen, metered: int | None = None) -> None:
         assert not isinstance(type_, t.Result)
-        self._engine, self.type, self._seen = engine, type_, seen
+        self._engine, self.type, self._seen, self._metered = engine, type_, seen, metered
         self._echo = engine.from_text(echoes.echo(type_), "echo")
         self._some = engine.from_text(echoes.echo(t.Option(type_)), "some")
         self._relay = engine.from_text(echoes.relay(type_), "relay")
@@ -119,8 +122,18 @@ class EveryPath:
 
     def _linked(self) -> Iterator[Path]:
         for name, pipeline, outputs, seen in self._pipelines():
+            self._limit(pipeline)
             linked = self._stack.enter_context(pipeline.link(self._engine, recorder=self._recorder))
             yield Path(name, linked, outputs, seen)
+
+    def _limit(self, pipeline: Pipeline) -> None:
+        """Gives every other store a limit of fuel."""
+        if self._metered is None:
+            return
+        fused = any(isinstance(edge, CallEdge) and edge.fuse for edge in pipeline.manifest.edges)
+        guests = [node.name for node in pipeline.manifest.nodes if node.python is None]
+        for name in guests if fused else guests[self._metered :: 2]:
+            pipeline.replace(name, limits=Limits(fuel=PLENTY))
 
     def _pipelines(self) -> Iterator[tuple[str, Pipeline, tuple[str, ...], int]]:
         for bulk in BULKS:

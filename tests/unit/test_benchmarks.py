@@ -14,7 +14,7 @@ import pytest
 from wasmtime import WasmtimeError
 
 from benchmarks import __main__ as command
-from benchmarks import _guests, _languages, _ways, bulk, chain, codec, hop, instantiate, memory, parallel
+from benchmarks import _guests, _languages, _ways, bulk, chain, codec, hop, instantiate, memory, parallel, policy
 from benchmarks._ours import own_engine
 from benchmarks._stock import stock
 from benchmarks._ways import Effort, Missing, Way
@@ -115,6 +115,18 @@ def test_what_is_refused_is_null(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     stock_of_bytes = {f"{way}_us_1kb" for way in ("stock", "in_stock", "out_stock")}
     assert {name for name in stock_of_bytes if found[name] is None} == stock_of_bytes
     assert "stock@1kb: not measured: too much data" in capsys.readouterr().err
+
+
+def test_calls_of_the_host_are_measured_beside_stock_and_the_built_in() -> None:
+    found = policy.run(TINY)
+    ways = ("stock", "bare", "allow", "deny", "print", "read_small", "read_1mb")
+    builtin = ("builtin_print", "builtin_read_small", "builtin_read_1mb")
+    ratios = ("allow_to_stock", "allow_to_bare", "deny_to_allow", "print_to_builtin", "read_small_to_builtin")
+    expected = {f"{way}_us" for way in (*ways, *builtin)} | {
+        f"{name}_ratio" for name in (*ratios, "read_1mb_to_builtin")
+    }
+    assert figures(found) == expected
+    assert None not in found.values()
 
 
 def test_threads_and_processes_are_measured() -> None:

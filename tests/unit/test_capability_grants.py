@@ -269,6 +269,17 @@ def test_a_type_that_is_neither_path_nor_enum_is_refused() -> None:
             Grants(http=(Http("http://a.example/**"), Http("https://a.example:444/**")), secrets=(KEY,)),
             "the secret `API_KEY` goes to `https://a.example`, where no request of `files` may go",
         ),
+        (
+            Grants(
+                http=(Http("https://a.example/**"),),
+                secrets=(KEY, Secret("OTHER", "https://a.example", "authorization: Basic {}")),
+            ),
+            "`authorization: Basic {}` is the header of the secret `API_KEY`, too: a request has it once",
+        ),
+        (
+            Grants(http=(Http("https://a.example/**"),), secrets=(replace(KEY, header="Range: {}"),)),
+            "`Range` is a header of the host's own",
+        ),
     ],
 )
 def test_what_a_program_may_say_wrong_of_the_other_powers_is_refused(grants: Grants, message: str) -> None:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.engine._binary import made
+from orchestrator.engine._binary import TooMany, made
 from orchestrator.engine.component import Parts
 from orchestrator.errors import ComponentError
+from tests.support import bombs
 
 
 def parts(data: bytes) -> Parts:
@@ -78,6 +79,34 @@ _RICH = """(component
 )
 def test_parts_are_counted(text: str, expected: Parts) -> None:
     assert parts(binary(text)) == expected
+
+
+def test_the_sizes_of_tables_are_told() -> None:
+    text = """(component
+      (core module $m (import "" "t" (table 5 funcref)) (table 1 funcref) (table 2 3 externref)
+        (table 4 4 (ref null func)) (table i64 5 funcref) (table i64 6 7 funcref))
+      (core module $filled (table 1 2 (ref func) (ref.func $f)) (table 8 9 funcref) (func $f))
+      (core module $other (table (export "t") 5 5 funcref))
+      (core instance $other (instantiate $other))
+      (core instance (instantiate $m (with "" (instance $other))))
+      (core instance (instantiate $filled)))"""
+    found = made(binary(text))
+    first = ((1, None), (2, 3), (4, 4), (5, None), (6, 7))
+    assert found.tables == ((5, 5), *first, (1, 2), (0, None))
+    assert found.parts.tables == 8
+
+
+def test_more_names_than_a_component_may_have_are_not_even_read() -> None:
+    assert made(bombs.many_exports(10_000)).parts == Parts(0, 0, 0)
+    assert made(bombs.many_imports(10_000)).parts == Parts(0, 0, 0)
+    for bomb in (bombs.many_exports, bombs.many_imports):
+        with pytest.raises(TooMany) as caught:
+            made(bomb(10_001))
+        assert str(caught.value) == "it has 10001 imports and exports or more, and 10000 are allowed"
+    inner = bombs.section(4, bombs.many_exports(6000))
+    with pytest.raises(TooMany) as caught:
+        made(bombs.component(inner, inner))
+    assert str(caught.value) == "it has 12000 imports and exports or more, and 10000 are allowed"
 
 
 def test_instances_multiply_and_the_count_does_not_run_away() -> None:
@@ -161,4 +190,4 @@ def _told_or_refused(data: bytes) -> None:
         words = str(problem)
     else:
         words = f"{found.memories >= 0}"
-    assert words.startswith(("the component's binary has a form that this engine does not know: ", "True"))
+    assert words.startswith(("the component's binary has a form that this engine does not know: ", "True", "it has "))

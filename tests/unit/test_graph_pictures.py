@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from orchestrator.diagnostics import columns as terminal_columns
 from orchestrator.errors import TooLargeToDraw
-from orchestrator.graph import PICTURES, Arc, ArcKind, Graph, Picture, Vertex, VertexKind, draw
+from orchestrator.graph import PICTURES, Arc, ArcKind, Graph, Picture, Tag, Tint, Vertex, VertexKind, draw
 from orchestrator.graph.form import as_json, to_networkx
 from orchestrator.graph.layers import MOST_ITEMS, crossings, in_rows, upward
 from orchestrator.graph.layout import Box, Direction, lay_out
@@ -82,6 +82,39 @@ def fused() -> Graph:
     return Graph("fused", vertices, arcs)
 
 
+def labelled() -> Graph:
+    """With labels: one that is declassified, and two that meet where they may not."""
+    untrusted, private = Tag("untrusted", "untrusted"), Tag("payroll", "private")
+    came = (Tag("untrusted", "untrusted", own=False), Tag("payroll", "private", own=False))
+    alarm = "untrusted content and private data meet here, and it can send"
+    vertices = (
+        Vertex("inputs.page", "input", "page", "string", tags=(untrusted,)),
+        Vertex("files", "node", "files", "", ("components/files",), tags=(private,)),
+        Vertex("writer", "node", "writer", "", ("components/writer",), tags=came),
+        Vertex("poster", "node", "poster", tags=(*came, Tag("outbound", "outbound")), alarm=alarm),
+        Vertex(
+            "archive", "node", "archive", tags=(Tag("a-label-with-a-name-that-is-too-long-for-a-box", "private"), *came)
+        ),
+    )
+    reason = "Only the number of lines is passed on, which says nothing of what stands in them; agreed with the owner."
+    arcs = (
+        Arc("inputs.page -> writer", "inputs.page", "writer", "data", "page", "string", alarm=("untrusted",)),
+        Arc("files -> writer", "files", "writer", "data", "text", "string", alarm=("payroll",)),
+        Arc(
+            "writer -> poster",
+            "writer",
+            "poster",
+            "data",
+            alarm=("untrusted", "payroll"),
+            contract=("max-bytes: 1KiB",),
+        ),
+        Arc(
+            "archive -> writer", "archive", "writer", "call", "count", stops=("payroll",), side="results", reason=reason
+        ),
+    )
+    return Graph("labelled", vertices, arcs)
+
+
 HOSTILE = '<script>alert("1")</script>]]>&amp;\'\x00\x1b[2J\u202e\ud800\ufffe\uffff\n--> |x| ; %% \\N "]'
 
 
@@ -89,10 +122,11 @@ def hostile() -> Graph:
     vertices = (
         Vertex(HOSTILE, "node", HOSTILE, HOSTILE, (HOSTILE,) * 9),
         Vertex("b", "input", "", ""),
-        Vertex("c", "output", "名前の" * 30, ""),
+        Vertex("c", "output", "名前の" * 30, "", tags=(Tag(HOSTILE, "private"),) * 3, alarm=HOSTILE * 3),
     )
     arcs = (
         Arc(HOSTILE, HOSTILE, "b", "data", HOSTILE, HOSTILE, (HOSTILE,) * 9, HOSTILE, HOSTILE),
+        Arc("stops", "b", "c", "data", stops=(HOSTILE,), side=HOSTILE, reason=HOSTILE * 3, alarm=(HOSTILE, HOSTILE)),
         Arc("self", "b", "b", "call"),
         Arc("back", "b", HOSTILE, "tool"),
         Arc("again", HOSTILE, "b", "implied"),
@@ -115,7 +149,10 @@ def assert_golden(name: str, text: str) -> None:
 
 VERTEX_KIND: st.SearchStrategy[VertexKind] = st.sampled_from(["input", "output", "node", "python"])
 ARC_KIND: st.SearchStrategy[ArcKind] = st.sampled_from(["data", "call", "tool", "implied"])
+TINT: st.SearchStrategy[Tint] = st.sampled_from(["untrusted", "private", "outbound"])
 TEXT = st.text(max_size=40)
+FEW = st.lists(TEXT, max_size=2).map(tuple)
+TAGS = st.lists(st.builds(Tag, TEXT, TINT, st.booleans()), max_size=4).map(tuple)
 
 
 @st.composite
@@ -124,15 +161,16 @@ def graphs(draw: st.DrawFn) -> Graph:
     group = st.sampled_from(["", "v0", "v1"])
     vertices = [
         Vertex(
-            f"v{at}", draw(VERTEX_KIND), draw(TEXT), draw(TEXT), tuple(draw(st.lists(TEXT, max_size=3))), draw(group)
+            f"v{at}", draw(VERTEX_KIND), draw(TEXT), draw(TEXT), tuple(draw(st.lists(TEXT, max_size=3))), draw(group),
+            draw(TAGS), draw(TEXT),
         )
         for at in range(count)
-    ]
+    ]  # fmt: skip
     ends = st.integers(0, max(0, count - 1))
     arcs = [
         Arc(
             f"e{at}", f"v{a}", f"v{b}", draw(ARC_KIND), draw(TEXT), draw(TEXT), tuple(draw(st.lists(TEXT, max_size=2))),
-            fused=draw(st.booleans()),
+            fused=draw(st.booleans()), stops=draw(FEW), reason=draw(TEXT), alarm=draw(FEW),
         )
         for at, (a, b) in enumerate(draw(st.lists(st.tuples(ends, ends), max_size=25 if count else 0)))
     ]  # fmt: skip
@@ -143,7 +181,7 @@ QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCh
 
 
 @pytest.mark.parametrize("picture", PICTURES)
-@pytest.mark.parametrize("graph", [answer(), upper(), fused()], ids=lambda graph: str(graph.name))
+@pytest.mark.parametrize("graph", [answer(), upper(), fused(), labelled()], ids=lambda graph: str(graph.name))
 def test_pictures_are_as_agreed(graph: Graph, picture: Picture) -> None:
     assert_golden(f"{graph.name}.{SUFFIXES[picture]}", draw(graph, picture))
 
@@ -318,6 +356,14 @@ def test_a_graph_that_contradicts_itself_is_refused(
     with pytest.raises(ValueError) as caught:
         Graph("g", tuple(Vertex(name, "node", name) for name in vertices), tuple(Arc(*arc, "data") for arc in arcs))
     assert str(caught.value) == message
+
+
+def test_labels_and_what_is_refused_are_said_to_those_who_hear_the_picture() -> None:
+    assert describe(labelled()) == (
+        "4 nodes, 1 input, 4 edges. inputs.page flows to writer, carries untrusted. files flows to writer, carries "
+        "payroll. writer flows to poster, carries untrusted, payroll. archive calls writer, declassifies payroll of "
+        "its results. poster: untrusted content and private data meet here, and it can send."
+    )
 
 
 def test_pairs_of_some_kinds() -> None:

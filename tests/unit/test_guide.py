@@ -18,6 +18,7 @@ import pytest
 
 import orchestrator
 from orchestrator import errors
+from orchestrator.capability.ceiling import load as load_ceiling
 from orchestrator.cli import COMMANDS, main
 from orchestrator.cli._app import application
 from orchestrator.diagnostics import render
@@ -79,6 +80,22 @@ def test_a_pipeline_of_the_guide_reads_without_an_error(block: Block, tmp_path: 
     reading = check_file(tmp_path / block.name, allow_python=True)
     assert reading.diagnostics == ()
     assert isinstance(reading.manifest, Manifest)
+
+
+CEILINGS = [block for block in of_kind("yaml", ending=".yaml") if block.text.startswith("ceiling:")]
+
+
+@pytest.mark.parametrize("block", CEILINGS, ids=shown)
+def test_a_ceiling_of_the_guide_reads_without_an_error(block: Block, tmp_path: Path) -> None:
+    write(block.page, tmp_path)
+    assert load_ceiling(tmp_path / block.name).grants.storage
+
+
+def test_the_claims_of_the_guide_are_those_of_a_component(tmp_path: Path) -> None:
+    (block,) = [block for block in of_kind("yaml") if block.text.startswith("claims:")]
+    head = "name: guest\nversion: 1.0.0\nlanguage: python\nworld: demo:guest/guest\n"
+    (tmp_path / "component.yaml").write_text(head + block.text, encoding="utf-8")
+    assert read_component(tmp_path).claims is not None
 
 
 @pytest.mark.parametrize("block", of_kind("yaml", ending="component.yaml"), ids=shown)

@@ -125,3 +125,60 @@ def test_rules_are_shown_as_the_manifest_writes_them(contract: Contract, line: s
     manifest = Manifest("p", nodes=nodes, edges=(CallEdge(Port("a"), Port("b"), contract=contract),))
     (arc,) = draw(manifest).arcs
     assert arc.contract == (line,)
+
+
+LABELLED = """
+pipeline: p
+labels: {payroll: private}
+inputs:
+  page: {type: string, labels: [untrusted]}
+  folder: path
+outputs: {out: sender.text}
+nodes:
+  files:
+    component: step-files
+    run: test:worlds/steps.sure
+    args: {text: all}
+    labels: [payroll]
+    grants: {storage: [{path: "${inputs.folder}", at: /docs}]}
+  asker: {component: caller, run: test:worlds/steps.join}
+  shared: {component: ping-only, lifetime: call}
+  sender: {component: step, run: test:worlds/steps.sure, labels: [outbound]}
+edges:
+  - data: inputs.page -> asker.left
+  - data: files.text -> asker.right
+  - call: asker -> shared
+  - data: asker -> sender
+"""
+STOPS = "    declassify: {labels: [payroll], reason: A sum., of: results}"
+
+
+def test_labels_and_where_they_may_not_meet_are_drawn_of_what_is_refused() -> None:
+    drawn = draw(reading(LABELLED).result())
+    assert {vertex.id: vertex.labels for vertex in drawn.vertices} == {
+        "inputs.page": "labels untrusted",
+        "inputs.folder": "",
+        "files": "labels payroll",
+        "asker": "gets untrusted, payroll",
+        "shared": "gets untrusted, payroll",
+        "sender": "labels outbound; gets untrusted, payroll",
+        "outputs.out": "gets untrusted, payroll",
+    }
+    assert {vertex.id: vertex.alarm for vertex in drawn.vertices if vertex.alarm} == {
+        "sender": "untrusted content and private data meet here, and it can send"
+    }
+    assert {arc.id: arc.carries for arc in drawn.arcs if arc.alarm} == {
+        "inputs.page -> asker.left": "carries untrusted",
+        "files.text -> asker.right": "carries payroll",
+        "asker -> sender": "carries untrusted, payroll",
+    }
+
+
+def test_a_declassified_edge_is_drawn_with_its_reason() -> None:
+    text = LABELLED.replace("labels: [outbound]", "description: No way out.")
+    text = text.replace("asker -> shared", f"asker -> shared\n{STOPS}")
+    graph = linked(text).graph
+    assert graph is not None
+    (call,) = [arc for arc in draw(graph).arcs if arc.kind == "call"]
+    assert (call.stops, call.side, call.reason) == (("payroll",), "results", "A sum.")
+    assert call.terms == ("declassifies payroll of its results: A sum.",)

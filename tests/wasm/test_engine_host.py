@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.engine import Engine, Frame, Refused
-from orchestrator.engine._resources import MAX_HANDLES
 from orchestrator.engine.fused import Link
 from orchestrator.errors import ComponentError, LimitExceeded, RunError, Trapped
 from orchestrator.interface import types as t
@@ -209,7 +208,7 @@ def test_bytes_of_every_size_are_read_and_written(play: Puppet, size: int) -> No
     play.answers[STREAMS, WRITE] = lambda _stream, content: taken.append(content)
     assert play.call(STREAMS, READ, stream, 1 << 40) == {"ok": data}
     most = min(size, (4 << 20) - ARGUMENTS - 64)
-    if play.instance.linker.component.bulk == "never" and size > 3_000_000:
+    if play.instance.linker.component.variant.bulk == "never" and size > 3_000_000:
         with pytest.raises(LimitExceeded, match=r"^the values of one call are too large to cross one by one; "):
             play.call(STREAMS, WRITE, sink, data[:most])
         return
@@ -327,14 +326,14 @@ def test_handles_that_a_guest_keeps_are_dropped_with_it(engine: Engine, way: str
     assert [thing.dropped for thing in kept] == [1, 1, 1]
 
 
-def test_a_guest_that_keeps_every_handle_is_ended(play: Puppet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.engine._resources.MAX_HANDLES", 5)
-    player = Player(play)
-    for _ in range(5):
-        player.obtain("pollable")
-    with pytest.raises(LimitExceeded) as caught:
-        player.obtain("pollable")
-    assert MAX_HANDLES > 5
+def test_a_guest_that_keeps_every_handle_is_ended(engine: Engine, way: str) -> None:
+    bulk, by_table = WAYS[way]
+    with puppet(engine, INTERFACES, bulk, by_table=by_table, settings={"handles": 5}) as play:
+        player = Player(play)
+        for _ in range(5):
+            player.obtain("pollable")
+        with pytest.raises(LimitExceeded) as caught:
+            player.obtain("pollable")
     assert caught.value.message == (
         "a guest may hold 5 handles at a time, and wants one more of pollable: it has to drop some"
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from orchestrator.engine import Engine, Frame
-from orchestrator.engine import engine as engine_module
 from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.errors import ComponentError, Trapped
 from tests.support.memory_guests import AGAIN, PAGE, data, looked
@@ -19,12 +18,6 @@ LARGE = 70_000
 """Bytes of data that are worth an image."""
 
 pytestmark = pytest.mark.skipif(not HOST_MEMORY, reason="wasmtime owns the memories here")
-
-
-@pytest.fixture(autouse=True)
-def compiled_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Components with so much data are compiled in a process of their own otherwise."""
-    monkeypatch.setattr(engine_module, "SMALL", 1 << 20)
 
 
 def images(engine: Engine, text: str) -> list[tuple[int, int, int] | None]:

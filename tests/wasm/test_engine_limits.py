@@ -99,6 +99,16 @@ def test_a_table_grows_to_its_limit(engine: Engine) -> None:
         assert call(made, "grow", 2**32 - 1) == -1
 
 
+def test_a_table_without_a_bound_that_matters(engine: Engine) -> None:
+    body = """(table $t 1 funcref) (func (export "grow") (param i32) (result i32)
+      (table.grow $t (ref.null func) (local.get 0)))"""
+    for limit in (1 << 63, 1 << 64):
+        with instance(
+            engine, plain(body, grow='(param "n" u32) (result s32)'), InstanceSettings(table_elements=limit)
+        ) as m:
+            assert call(m, "grow", 2_000_000) == 1
+
+
 def test_all_tables_together_stay_under_the_limit(engine: Engine) -> None:
     body = """(table $a 1 funcref) (table $b 1 funcref)
       (func (export "grow") (param i32) (result i32) (table.grow $a (ref.null func) (local.get 0)))"""
@@ -114,7 +124,8 @@ def test_a_table_too_large_from_the_start_is_told(engine: Engine) -> None:
         instance(engine, plain("(table 101 funcref)"), InstanceSettings(table_elements=100)),
     ):
         pass
-    assert caught.value.message == "the component's table is larger than its limit from the start"
+    assert caught.value.message == "the component's tables need 101 elements from the start, and their limit is 100"
+    assert caught.value.limit == "tables"
 
 
 def test_a_component_that_multiplies_itself_is_refused_before_it_is_compiled(engine: Engine) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from orchestrator.engine import Engine, Frame, InstanceSettings
-from orchestrator.engine import engine as engine_module
 from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.engine.instance import Instance
 from orchestrator.errors import LimitExceeded, RunError, Trapped
@@ -28,12 +27,6 @@ from orchestrator.engine import _memories, _posix
 from orchestrator.engine._memories import Bank
 
 LARGE = 70_000
-
-
-@pytest.fixture(autouse=True)
-def compiled_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Components with so much data are compiled in a process of their own otherwise."""
-    monkeypatch.setattr(engine_module, "SMALL", 1 << 20)
 
 
 @pytest.fixture
@@ -306,7 +299,7 @@ def test_no_memory_is_made_for_nobody(engine: Engine) -> None:
 
     code = engine.code(engine.from_text(looked("(memory 1)")))
     with pytest.raises(WasmtimeError) as caught:
-        Linker(engine._native).instantiate(Store(engine._native), code._component)
+        Linker(engine.native(metered=False)).instantiate(Store(engine.native(metered=False)), code._component)
     assert "a memory is made outside of an instantiation" in str(caught.value)
 
 
@@ -380,11 +373,10 @@ def test_a_system_that_promises_only_what_it_has_gives_the_shim_less(
 _LOOP = """
 import resource, sys
 from pathlib import Path
-from orchestrator.engine import Engine, Frame, InstanceSettings, engine as engine_module
+from orchestrator.engine import Engine, Frame, InstanceSettings
 from orchestrator.errors import RunError
 from tests.support.memory_guests import data, looked
 
-engine_module.SMALL = 1 << 20
 engine = Engine(Path(sys.argv[1]))
 grows = "(func $go (drop (memory.grow (i32.const 3))) (i32.store (i32.const 200000) (i32.const 1))) (start $go)"
 texts = [

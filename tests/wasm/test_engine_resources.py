@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from orchestrator.engine import Engine, Frame, Handle, Instance, Linker, _resources
+from orchestrator.engine import Component, Engine, Frame, Handle, Instance, InstanceSettings, Linker
 from orchestrator.errors import ClosedError, LimitExceeded, Trapped, ValueMismatch
 from orchestrator.interface.types import Borrow, Function, Interface, Name, Own, Resource, World
 from tests.support.gates import Pass
@@ -31,12 +31,31 @@ def _interface(world: World, imported: bool) -> Interface:
     return next(item for item in items if isinstance(item, Interface) and item.name == _API)
 
 
+@pytest.fixture(params=["neither", "owner", "others", "both"])
+def engine(engine: Engine, request: pytest.FixtureRequest) -> Engine:
+    """An engine that has the owner's machine code, or that of the others, count what it executes."""
+    return cast(Engine, _Metering(engine, request.param))
+
+
+class _Metering:
+    def __init__(self, engine: Engine, which: str) -> None:
+        self._engine, self._which = engine, which
+
+    def from_text(self, text: str, name: str = "component") -> Component:
+        mine = "owner" if name == "owner" else "others"
+        metered = self._which in (mine, "both")
+        return self._engine.variant(self._engine.from_text(text, name), "auto", metered=metered)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+
 class _Guest:
     """An instance with its functions at hand."""
 
-    def __init__(self, linker: Linker) -> None:
+    def __init__(self, linker: Linker, settings: InstanceSettings | None = None) -> None:
         self.linker = linker
-        self.instance = linker.instantiate(Frame())
+        self.instance = linker.instantiate(Frame(), settings)
 
     def __call__(self, name: str, *values: Any) -> Any:
         """Calls a function of its world, or of `API`."""
@@ -298,11 +317,14 @@ def test_a_handle_dropped_inside_its_owner_waits_for_it(engine: Engine) -> None:
         assert owner("live") == 0
 
 
-def test_a_guest_may_not_hoard_handles(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_resources, "MAX_HANDLES", 50)
-    with _pair(engine) as (owner, holder):
+def test_a_guest_may_not_hoard_handles(engine: Engine) -> None:
+    with _owner(engine) as owner:
+        holder = _Guest(_to_owner(engine, HOLDER, owner.instance), InstanceSettings(handles=50))
+        holder("drop", holder("make", 1))
+        holder("hoard", 50)
         with pytest.raises(LimitExceeded) as caught:
-            holder("hoard", 51)
+            holder("make", 1)
+        assert caught.value.limit == "handles"
         assert str(caught.value) == (
             "a guest may hold 50 handles at a time, and wants one more of counter: it has to drop some"
         )

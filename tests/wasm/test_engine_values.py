@@ -171,7 +171,7 @@ def test_types_that_unfold_without_end_are_refused(engine: Engine) -> None:
     doubled = " ".join(f"(type $t{n} (tuple $t{n - 1} $t{n - 1}))" for n in range(1, 18))
     with pytest.raises(ComponentError) as caught:
         engine.from_text(f'(component (type $t0 (tuple u8 u8)) {doubled} (import "f" (func (param "x" $t17))))', "x")
-    assert str(caught.value) == "x: its types have more than 50000 parts"
+    assert str(caught.value) == "x: its functions and types have more than 50000 parts"
 
 
 def _binary(text: str) -> bytes:

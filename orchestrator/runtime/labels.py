@@ -1,0 +1,202 @@
+"""Labels that only a run brings: those that its inputs are given with, and those that a kept instance remembers.
+
+What the graph itself has was checked when it was linked. Here a run is let in or refused before anything of it runs:
+with its own labels, with what the memory of each instance that outlives runs has come to hold, and with what it adds to
+that for the runs that go on, of this program and of those that share such instances.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator.diagnostics import Diagnostic
+from orchestrator.errors import InvalidPipeline
+from orchestrator.graph.flow import ORIGINS, Held, Seed, spread
+from orchestrator.link.flow import diagnostic, meetings, of_node
+
+if TYPE_CHECKING:
+    from orchestrator.link.model import Flow, LinkedGraph
+    from orchestrator.manifest.model import Sort
+    from orchestrator.runtime.run import Run
+
+Given = frozenset[tuple[str, str]]
+"""What inputs of a run were given with: (input, label)."""
+_Kept = tuple[str, str, str]
+"""A node, a label and its origin."""
+_NONE: Given = frozenset()
+_MOST_SEEN = 64
+_admitting = threading.Lock()
+"""Held while a run is let in: what two of them add to one memory is seen by the later one."""
+
+
+class Memory:
+    """What the memory of an instance that outlives runs may hold: whatever came to its nodes in a run that began.
+
+    It is not forgotten when the instance is replaced; who links anew begins with a clean one.
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        """Grows with it."""
+        self.users: weakref.WeakSet[Labels] = weakref.WeakSet()
+        """The programs that use the instance."""
+        self._kept: dict[_Kept, tuple[Seed, Sort]] = {}
+
+    def seeds(self, flow: Flow, more: Mapping[_Kept, tuple[Seed, Sort]]) -> Iterator[Seed]:
+        """What it holds, with `more`, as labels that begin in a pipeline; one that it does not have is what it is."""
+        for seed, sort in (*self._kept.values(), *more.values()):
+            known = flow.sorts.get(seed.label) == sort
+            yield seed if known else Seed(seed.vertex, sort, seed.origin, seed.why, seed.before)
+
+    def lacks(self, kept: _Kept, more: Mapping[_Kept, tuple[Seed, Sort]]) -> bool:
+        """Whether it would grow by that label."""
+        if kept in self._kept or kept in more:
+            return False
+        alike = [other for other in (*self._kept, *more) if other[:2] == kept[:2]]
+        return len(alike) < ORIGINS
+
+    def grow(self, more: Mapping[_Kept, tuple[Seed, Sort]]) -> None:
+        """Takes in what was found to be lacking."""
+        if more:
+            self._kept |= more
+            self.version += 1
+
+
+class Labels:
+    """The labels of one program's runs.
+
+    Arguments:
+        graph: what it runs.
+    """
+
+    def __init__(self, graph: LinkedGraph) -> None:
+        self._graph, self._flow = graph, graph.flow
+        self._memories: dict[str, Memory] = {}
+        self._running: weakref.WeakSet[Run] = weakref.WeakSet()
+        """The runs that were let in and have not ended, where they share something with others."""
+        self._seen: dict[Given, tuple[tuple[int, ...], tuple[Seed, ...]]] = {}
+        """By what runs were given, with which memories they were let in, and what these had brought."""
+
+    def remember(self, memories: Mapping[str, Memory]) -> None:
+        """Notes the nodes whose instances outlive runs, by name, and what each remembers in."""
+        with _admitting:
+            for memory in self._memories.values():
+                memory.users.discard(self)
+            self._memories = dict(memories)
+            for memory in self._memories.values():
+                memory.users.add(self)
+
+    def check(self) -> None:
+        """Refuses a pipeline that was linked anew, for what its kept instances hold. Raises InvalidPipeline."""
+        with _admitting:
+            _, problems = self._spread(_NONE, {})
+        if problems:
+            raise InvalidPipeline(problems)
+
+    def admit(self, run: Run, given: Given) -> None:
+        """Lets a run in.
+
+        Raises:
+            InvalidPipeline: labels would meet where they may not, in it or in a run that goes on.
+        """
+        if not given and not self._memories:
+            return
+        run.given = given
+        with _admitting:
+            versions = tuple(memory.version for memory in self._memories.values())
+            seen = self._seen.get(given)
+            if seen is None or seen[0] != versions:
+                seen = self._settle(given)
+            run.brought = seen[1]
+            if self._memories:
+                self._running.add(run)
+
+    def leave(self, run: Run) -> None:
+        """The run has ended."""
+        if self._memories:
+            with _admitting:
+                self._running.discard(run)
+
+    def _settle(self, given: Given) -> tuple[tuple[int, ...], tuple[Seed, ...]]:
+        """Works out what memories come to hold with one more run, and refuses it where that may not be."""
+        more: dict[Memory, dict[_Kept, tuple[Seed, Sort]]] = {}
+        others = [(each, theirs) for each in self._sharing() for theirs in each.going_on()]
+        grows = True
+        while grows:
+            grows = False
+            for number, (labels, theirs) in enumerate(((self, given), *others)):
+                held, problems = labels._spread(theirs, more)
+                if problems:
+                    raise InvalidPipeline(_elsewhere(problems) if number else problems)
+                grows = labels._remembered(held, more) or grows
+        for memory, found in more.items():
+            memory.grow(found)
+        brought = tuple(self._brought(given, {}))
+        if len(self._seen) >= _MOST_SEEN:
+            self._seen.clear()
+        found_now = tuple(memory.version for memory in self._memories.values()), brought
+        self._seen[given] = found_now
+        return found_now
+
+    def going_on(self) -> set[Given]:
+        """What the runs that go on were given."""
+        return {run.given for run in self._running}
+
+    def _sharing(self) -> set[Labels]:
+        """This and all that share a memory with it, at however many removes."""
+        found: set[Labels] = {self}
+        left = [self]
+        while left:
+            for memory in left.pop()._memories.values():
+                new = set(memory.users) - found
+                found |= new
+                left += new
+        return found
+
+    def _spread(
+        self, given: Given, more: Mapping[Memory, Mapping[_Kept, tuple[Seed, Sort]]]
+    ) -> tuple[Mapping[str, tuple[Held, ...]], list[Diagnostic]]:
+        """What comes where in a run, and where it may not."""
+        held = spread((*self._flow.seeds, *self._brought(given, more)), self._flow.passages)
+        nodes = self._graph.nodes
+        problems = [diagnostic(self._flow, each, nodes[each.node].where) for each in meetings(self._flow, held)]
+        return of_node(self._flow, held), problems
+
+    def _brought(self, given: Given, more: Mapping[Memory, Mapping[_Kept, tuple[Seed, Sort]]]) -> Iterator[Seed]:
+        for name, label in sorted(given):
+            why = f"the input `{name}` was given to the run with the label `{label}`"
+            yield Seed(f"inputs.{name}", label, f"inputs.{name} of a run", why)
+        for memory in dict.fromkeys(self._memories.values()):
+            yield from memory.seeds(self._flow, more.get(memory, {}))
+
+    def _remembered(
+        self, held: Mapping[str, Sequence[Held]], more: dict[Memory, dict[_Kept, tuple[Seed, Sort]]]
+    ) -> bool:
+        """Notes what memories lack of what comes to their nodes; whether there was any."""
+        grown = False
+        for name, memory in self._memories.items():
+            for one in held.get(name, ()):
+                seed = _kept(name, one, own=self._flow.places.get(one.seed.vertex) == name)
+                key = (name, seed.label, seed.origin)
+                if memory.lacks(key, more.get(memory, {})):
+                    more.setdefault(memory, {})[key] = seed, self._flow.sorts[one.label]
+                    grown = True
+        return grown
+
+
+def _kept(name: str, held: Held, *, own: bool) -> Seed:
+    """What came to a node, as it stays in its memory. What it opened itself stays its own, wherever it is linked."""
+    origin = held.seed.origin if own or held.seed.origin.startswith("kept ") else f"kept {held.seed.origin}"
+    why = f"`{name}` has kept it in its memory since an earlier run: it has `lifetime: session`"
+    return Seed(name, held.label, origin, why, before=held.story)
+
+
+def _elsewhere(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The same, of another run: of one that goes on and would come to hold what this one brings."""
+    from dataclasses import replace
+
+    line = "that is in a run that goes on, with which this one shares an instance; run this one when it has ended"
+    return [replace(problem, help=(line, *problem.help)) for problem in problems]

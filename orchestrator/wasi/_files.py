@@ -1,0 +1,276 @@
+"""What an instance has of the host's files: granted folders, what is open of them, and what it may still add.
+
+Nothing here looks at contents: `_contents` and `_folders` do, each through `place` or a descriptor's rights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine.host import HostResource, Refused
+from orchestrator.errors import RunError
+from orchestrator.wasi._beneath import LONGEST, Denied, Place, find, open_folder
+from orchestrator.wasi._codes import code_of
+
+if TYPE_CHECKING:
+    from orchestrator.capability.storage import Preopen
+    from orchestrator.engine.frame import Frame
+    from orchestrator.wasi.session import Session
+
+MOST_OPEN = 512
+"""Files, folders and listings that an instance may have open at a time."""
+_MOST_NUMBERED = 1 << 16
+"""Files that get the next number when they are seen; those after them get one out of a hash."""
+
+Function = Callable[..., Any]
+
+
+class _Everywhere:
+    """What all instances of the process have open together, so that the host always has files left for itself."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = 0
+
+    def take(self, number: int) -> bool:
+        with self._lock:
+            fits = self._open + number <= most_everywhere()
+            self._open += number if fits else 0
+            return fits
+
+    def give_back(self, number: int) -> None:
+        with self._lock:
+            self._open -= number
+
+
+_EVERYWHERE = _Everywhere()
+
+
+@cache
+def most_everywhere() -> int:
+    """Files that all instances may have open together: what the process may, without a good part of it."""
+    try:
+        from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
+    except ImportError:  # a system that has no such limit
+        return 1 << 16
+    most = getrlimit(RLIMIT_NOFILE)[0]
+    return 1 << 16 if most == RLIM_INFINITY else max(most // 2, most - 2 * MOST_OPEN)
+
+
+class Files:
+    """The granted folders of an instance, and how much of them is open."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.open = 0
+        self._numbers: dict[tuple[int, int], int] = {}
+        self._key = b""
+        self.roots: list[Root] = []
+
+    def open_roots(self) -> None:
+        """Opens what was granted; what becomes of its paths later changes nothing.
+
+        Raises:
+            RunError: a folder cannot be opened any more.
+        """
+        try:
+            for preopen in self.session.authority.preopens:
+                self.roots.append(Root(self, preopen))
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Closes them, as far as the guest has none of them any more."""
+        for root in self.roots:
+            root.opened.release()
+        self.roots = []
+
+    def number(self, found: os.stat_result) -> int:
+        """A number for a file that says nothing of the host: by the order in which the guest saw it."""
+        key = found.st_dev, found.st_ino
+        number = self._numbers.get(key)
+        if number is None:
+            number = len(self._numbers) + 1
+            if number > _MOST_NUMBERED:
+                return self._hashed(key)
+            self._numbers[key] = number
+        return number
+
+    def _hashed(self, key: tuple[int, int]) -> int:
+        self._key = self._key or os.urandom(16)
+        digest = hashlib.blake2b(repr(key).encode(), key=self._key, digest_size=8).digest()
+        return int.from_bytes(digest, "little") | _MOST_NUMBERED
+
+
+class Root:
+    """A granted folder, and what is left of what may be added to it by this instance.
+
+    What is removed gives nothing back, so that a loop of writing and removing ends too.
+
+    Raises:
+        RunError: it cannot be opened any more.
+    """
+
+    def __init__(self, files: Files, grant: Preopen) -> None:
+        self.files, self.grant, self.session = files, grant, files.session
+        self.bytes_left, self.files_left = grant.quota, grant.files
+        self.rights = frozenset(("read", "mutate-directory") if grant.writable else ("read",))
+        try:
+            self.opened = Opened(self, open_folder(grant.host), reserved=False)
+        except OSError as problem:
+            why = problem.strerror or "it cannot be opened"
+            raise RunError(f"the folder granted at `{grant.guest}` cannot be opened: {grant.host}: {why}") from None
+
+    def deny(self, operation: str, path: str, code: str, why: str) -> Refused:
+        """Tells of a denial; the error for it."""
+        self.session.told(f"storage {operation}", path, f"{self.grant.place}: {why}", False)
+        return Refused(code)
+
+    def room_to_grow(self, path: str, size: int) -> None:
+        """Refuses what would make a file larger by more bytes than are left."""
+        if self.bytes_left is not None and size > self.bytes_left:
+            raise self.deny("write", path, "quota", f"no more than {self.grant.quota} bytes may be added")
+
+    def grew(self, size: int) -> None:
+        """Counts the bytes by which a file grew."""
+        if self.bytes_left is not None and size > 0:
+            self.bytes_left -= size
+
+    def room_for_one(self, operation: str, path: str) -> None:
+        """Refuses another entry when none are left."""
+        if self.files_left is not None and self.files_left <= 0:
+            raise self.deny(operation, path, "quota", f"no more than {self.grant.files} entries may be added")
+
+    def added(self) -> None:
+        """Counts an entry that was made."""
+        if self.files_left is not None:
+            self.files_left -= 1
+
+    def reserve(self, operation: str, path: str, number: int = 1) -> None:
+        """Counts files that are about to be opened, or refuses them."""
+        if self.files.open + number > MOST_OPEN:
+            raise self.deny(operation, path, "insufficient-memory", f"{MOST_OPEN} files are open")
+        if not _EVERYWHERE.take(number):
+            why = f"{most_everywhere()} files are open in all instances together"
+            raise self.deny(operation, path, "insufficient-memory", why)
+        self.files.open += number
+
+    def release(self, number: int = 1) -> None:
+        """Files that were reserved are closed, or could not be opened."""
+        self.files.open -= number
+        _EVERYWHERE.give_back(number)
+
+
+class Opened:
+    """An open file, shared by a descriptor and the streams of it; closed with the last of them.
+
+    Arguments:
+        reserved: whether it was.
+    """
+
+    __slots__ = ("_reserved", "_users", "fd", "root")
+
+    def __init__(self, root: Root, fd: int, reserved: bool = True) -> None:
+        self.root, self.fd, self._reserved, self._users = root, fd, reserved, 1
+
+    def share(self) -> Opened:
+        """The same for one user more."""
+        self._users += 1
+        return self
+
+    def release(self) -> None:
+        """One of its users is gone."""
+        self._users -= 1
+        if self._users:
+            return
+        os.close(self.fd)
+        if self._reserved:
+            self.root.release()
+
+
+class Descriptor(HostResource):
+    """A file or folder that is open.
+
+    Arguments:
+        path: as the guest knows it, for events.
+        flags: its rights, as the standard names them.
+    """
+
+    __slots__ = ("fd", "flags", "is_folder", "opened", "path", "root")
+
+    def __init__(self, opened: Opened, path: str, flags: frozenset[str], is_folder: bool) -> None:
+        self.opened, self.path, self.flags, self.is_folder = opened, path, flags, is_folder
+        self.root, self.fd = opened.root, opened.fd
+
+    def drop(self, frame: Frame | None = None) -> None:
+        """Closes it, unless a stream of it is still there."""
+        self.opened.release()
+
+    def below(self, path: str) -> str:
+        """A path beneath it, for events: cut, for a guest may write it as long as it likes."""
+        return self.path if path == "." else f"{self.path.rstrip('/')}/{path[:LONGEST]}"[:LONGEST]
+
+    def needs(self, right: str, operation: str, path: str = ".") -> None:
+        """Refuses what the descriptor has no right to."""
+        if right in self.flags:
+            return
+        shown = self.below(path)
+        if right == "read":
+            raise self.root.deny(operation, shown, "bad-descriptor", "it was not opened for reading")
+        if not self.root.grant.writable:
+            raise self.root.deny(operation, shown, "read-only", "read only")
+        code = "bad-descriptor" if right == "write" else "read-only"
+        raise self.root.deny(operation, shown, code, "it was not opened for writing")
+
+
+def system(function: Function) -> Function:
+    """The function, with errors of the system as the standard's."""
+
+    @wraps(function)
+    def guarded(session: Session, *values: Any) -> Any:
+        try:
+            return function(session, *values)
+        except OSError as problem:
+            raise Refused(code_of(problem)) from None
+        except OverflowError:
+            raise Refused("overflow") from None
+        except UnicodeEncodeError:  # a name that this system has no bytes for
+            raise Refused("illegal-byte-sequence") from None
+
+    return guarded
+
+
+def place(
+    operation: str,
+    folder: Descriptor,
+    path: str,
+    *,
+    follow: bool = False,
+    changes: bool = False,
+    creates: bool = False,
+    names: bool = False,
+) -> Place:
+    """What a path beneath a folder leads to, once its use is allowed; told either way.
+
+    Arguments:
+        operation: as events name it.
+        changes: whether something of the folder is to be changed.
+        follow, creates, names: as for `find`.
+    """
+    root = folder.root
+    if not folder.is_folder:
+        raise Refused("not-directory")
+    if changes:
+        folder.needs("mutate-directory", operation, path)
+    try:
+        found = find(folder.fd, path, follow=follow, hidden=root.grant.hidden, creates=creates, names=names)
+    except Denied as denied:
+        raise root.deny(operation, folder.below(path), denied.code, denied.why) from None
+    root.session.told(f"storage {operation}", folder.below(path), root.grant.place)
+    return found
