@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.frame import Stop as Stop
     from orchestrator.engine.fused import FusedComponent as FusedComponent
     from orchestrator.engine.fused import Link as Link
+    from orchestrator.engine.host import Guarded as Guarded
     from orchestrator.engine.host import Host as Host
     from orchestrator.engine.host import HostResource as HostResource
     from orchestrator.engine.host import Refused as Refused
@@ -72,7 +73,7 @@ __all__, __getattr__, __dir__ = lazily(
         "engine": ["Engine"],
         "frame": ["Frame", "Stop"],
         "fused": ["FusedComponent", "Link"],
-        "host": ["Host", "HostResource", "Refused"],
+        "host": ["Guarded", "Host", "HostResource", "Refused"],
         "instance": ["Instance"],
         "linker": ["Linker"],
         "settings": ["InstanceSettings"],

@@ -19,6 +19,7 @@ from orchestrator.engine._kinds import KIND, NUMBERS
 from orchestrator.engine._live import LIVE
 from orchestrator.engine._memory import MEMORY, word
 from orchestrator.engine._plan import plan
+from orchestrator.engine._serve_hosted import catching
 from orchestrator.engine._values import boxed, lifter, lowerer
 from orchestrator.engine.host import Refused
 from orchestrator.interface.numbers import number_code
@@ -56,8 +57,7 @@ _LOWERED = (
 )
 _FALLIBLE = """try:
             value = function(caller.host, {arguments})
-        except Refused as refused:
-            value = refused.error
+        {catching}
             put_result(memory, results, result, 0, {error})
         else:
             put_result(memory, results, result, 1, {ok})"""
@@ -103,11 +103,12 @@ _ADDING = threading.Lock()
 def by_value(wanted: Function, function: Served) -> Answer:
     """What answers a call whose values come as C values."""
     calling = plan(wanted)
-    names: dict[str, Any] = _NAMES | {"function": function}
+    names = dict(_NAMES)
+    caught = "\n        ".join(catching(names, function))
     arguments = ", ".join(_argument(names, field.type, n * c.VALUE) for n, field in enumerate(wanted.params))
     if isinstance(wanted.result, Result):
         sides = {side: _payload(names, f"lower_{side}", type_) for side, type_ in _sides(wanted.result)}
-        body = _FALLIBLE.format(arguments=arguments, **sides)
+        body = _FALLIBLE.format(arguments=arguments, catching=caught, **sides)
     else:
         names["lower"] = calling.lower_result
         body = (_PLAIN if wanted.result is None else _LOWERED).format(arguments=arguments)
@@ -121,7 +122,6 @@ _NAMES: dict[str, Any] = {
     "memory": MEMORY,
     "word": word,
     "boxed": boxed,
-    "Refused": Refused,
     "put_result": struct.Struct("<B7xB7xQ8x").pack_into,
     "result": KIND["result"],
 }

@@ -57,7 +57,7 @@ from orchestrator.engine._numbered import numbered, to_numbers, to_resources
 from orchestrator.engine._numbers import kind, reader, writer
 from orchestrator.engine._store import Storing
 from orchestrator.engine._written import tuple_of
-from orchestrator.engine.host import Refused
+from orchestrator.engine.host import Guarded, Refused
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Borrow, Function, Own, Result, Type
 
@@ -73,7 +73,6 @@ _NAMES: dict[str, Any] = {
     "live": LIVE,
     "memoryview": memoryview,
     "put": WORD.pack_into,
-    "Refused": Refused,
     "word": WORD.unpack_from,
 }
 
@@ -88,6 +87,19 @@ def written_beside(wanted: Function, function: Served) -> Answer:
     return _Beside(wanted, function).answer()
 
 
+def catching(names: dict[str, Any], function: Served) -> list[str]:
+    """Lines that catch what a call of `function` raises and is an error of its result: the error is then `value`.
+
+    No name is left for what was raised, since that knows the frame it was caught in.
+    """
+    names |= {"Refused": Refused}
+    if not isinstance(function, Guarded):
+        names |= {"function": function}
+        return ["except Refused as refused:", "    value = refused.error"]
+    names |= {"function": function.function, "meant": function.refused}
+    return ["except Exception as problem:", "    value = meant(problem).error"]
+
+
 class Writing:
     """The text of an answer."""
 
@@ -96,7 +108,8 @@ class Writing:
         assert not self._flats.spilled, f"{wanted.name} takes more than {MAX_PARAMS} numbers, as nothing of WASI does"
         self._loading = Loading(arrays=False)
         self._code = self._loading.code
-        self._code.names |= _NAMES | {"function": function}
+        self._code.names |= _NAMES
+        self._catching = catching(self._code.names, function)
 
     def answer(self) -> Answer:
         """The function."""
@@ -104,7 +117,7 @@ class Writing:
         call = self.call(f"function({', '.join(['caller.host', *self._arguments()])})")
         if isinstance(result, Result):
             lines += ["try:", f"    value = {call}"]
-            lines += ["except Refused as refused:", *_indented(self.refused(result))]
+            lines += [*self._catching, *_indented(self.refused(result))]
             lines += ["else:", *_indented(self.done(result))]
         else:
             lines += [f"value = {call}", *([] if result is None else self.done(result))]
@@ -163,8 +176,8 @@ class Writing:
         return self._stored(result, "ok" if isinstance(result, Result) else "")
 
     def refused(self, result: Result) -> list[str]:
-        """Lines that store the result of a call that was `refused`."""
-        return ["value = refused.error", *self._stored(result, "err")]
+        """Lines that store the result of a call that was refused with the error `value`."""
+        return self._stored(result, "err")
 
     def _stored(self, result: Type, side: str = "") -> list[str]:
         """Lines that store the result `value`, or as one that is what stands in a case of it."""

@@ -59,7 +59,7 @@ class _Lane(Writing):
 
     def refused(self, result: Result) -> list[str]:
         """Lines that keep an error for the other way."""
-        return ["caller.owed = refused", _told(str(ELSE))]
+        return ["caller.owed = Refused(value)", _told(str(ELSE))]
 
     def done(self, result: Type) -> list[str]:
         """Lines that put the result into the guest's memory; or keep it until there is room."""

@@ -107,9 +107,12 @@ def find(fd: int, path: str, *, follow: bool, hidden: bool, creates: bool = Fals
         Refused: with the standard's error: on the way nothing is there, or what is no folder.
     """
     try:
-        if _PLAIN(path):
-            found = look(fd, path)
-            if not follow or found is None or not S_ISLNK(found.st_mode):
+        if _PLAIN(path):  # most paths are, so that this is what a lookup costs
+            try:
+                found = os.stat(path, dir_fd=fd, follow_symlinks=False)
+            except FileNotFoundError:
+                return Place(fd, path, None)
+            if not follow or not S_ISLNK(found.st_mode):
                 return Place(fd, path, found)
         return _Walk(fd, hidden, creates, names).find(path, follow)
     except OSError as problem:

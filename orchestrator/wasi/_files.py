@@ -9,10 +9,10 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.host import HostResource, Refused
+from orchestrator.engine.host import Guarded, HostResource, Refused
 from orchestrator.errors import RunError
 from orchestrator.wasi._beneath import LONGEST, Denied, Place, find, open_folder
 from orchestrator.wasi._codes import code_of
@@ -202,10 +202,11 @@ class Descriptor(HostResource):
         flags: its rights, as the standard names them.
     """
 
-    __slots__ = ("fd", "flags", "is_folder", "opened", "path", "root")
+    __slots__ = ("_within", "fd", "flags", "is_folder", "opened", "path", "root")
 
     def __init__(self, opened: Opened, path: str, flags: frozenset[str], is_folder: bool) -> None:
         self.opened, self.path, self.flags, self.is_folder = opened, path, flags, is_folder
+        self._within = f"{path.rstrip('/')}/"
         self.root, self.fd = opened.root, opened.fd
 
     def drop(self, frame: Frame | None = None) -> None:
@@ -214,7 +215,7 @@ class Descriptor(HostResource):
 
     def below(self, path: str) -> str:
         """A path beneath it, for events: cut, for a guest may write it as long as it likes."""
-        return self.path if path == "." else f"{self.path.rstrip('/')}/{path[:LONGEST]}"[:LONGEST]
+        return self.path if path == "." else f"{self._within}{path[:LONGEST]}"[:LONGEST]
 
     def needs(self, right: str, operation: str, path: str = ".") -> None:
         """Refuses what the descriptor has no right to."""
@@ -229,21 +230,19 @@ class Descriptor(HostResource):
         raise self.root.deny(operation, shown, code, "it was not opened for writing")
 
 
-def system(function: Function) -> Function:
+def system(function: Function) -> Guarded:
     """The function, with errors of the system as the standard's."""
+    return Guarded(function, _meaning)
 
-    @wraps(function)
-    def guarded(session: Session, *values: Any) -> Any:
-        try:
-            return function(session, *values)
-        except OSError as problem:
-            raise Refused(code_of(problem)) from None
-        except OverflowError:
-            raise Refused("overflow") from None
-        except UnicodeEncodeError:  # a name that this system has no bytes for
-            raise Refused("illegal-byte-sequence") from None
 
-    return guarded
+def _meaning(problem: Exception) -> Refused | None:
+    if isinstance(problem, OSError):
+        return Refused(code_of(problem))
+    if isinstance(problem, OverflowError):
+        return Refused("overflow")
+    if isinstance(problem, UnicodeEncodeError):  # a name that this system has no bytes for
+        return Refused("illegal-byte-sequence")
+    return None
 
 
 def place(

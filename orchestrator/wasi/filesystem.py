@@ -35,6 +35,8 @@ _MODIFY = frozenset(("write", "mutate-directory"))
 _MAKE = frozenset(("create", "truncate"))
 _TRIES = 8
 """Times that a place is looked at anew, when another process makes or removes what is there."""
+_KIND = stat.S_IFMT(0o177777)
+"""The bits of a file's mode that say what it is."""
 _SECOND = 10**9
 
 
@@ -152,21 +154,24 @@ def _directories(session: Session) -> list[tuple[Descriptor, str]]:
 
 
 def _describe(session: Session, root: Root, found: os.stat_result) -> dict[str, Any]:
-    told = session.clock.mode == "wall"
+    told = session.tells_time
+    changed = None
+    if told or not root.grant.writable:  # what a guest wrote would tell it the time
+        seconds, nanoseconds = divmod(found.st_mtime_ns, _SECOND)
+        changed = {"seconds": seconds, "nanoseconds": nanoseconds} if seconds >= 0 else _time(0)
     return {
-        "type": TYPES.get(stat.S_IFMT(found.st_mode), "unknown"),
+        "type": TYPES.get(found.st_mode & _KIND, "unknown"),
         "link-count": found.st_nlink,
         "size": found.st_size,
         "data-access-timestamp": _time(found.st_atime_ns) if told else None,
-        # What a guest wrote would tell it the time.
-        "data-modification-timestamp": _time(found.st_mtime_ns) if told or not root.grant.writable else None,
+        "data-modification-timestamp": changed,
         "status-change-timestamp": _time(found.st_ctime_ns) if told else None,
     }
 
 
 def _time(nanoseconds: int) -> dict[str, int]:
-    shown = max(0, nanoseconds)
-    return {"seconds": shown // _SECOND, "nanoseconds": shown % _SECOND}
+    seconds, left = divmod(max(0, nanoseconds), _SECOND)
+    return {"seconds": seconds, "nanoseconds": left}
 
 
 def _stat(session: Session, file: Descriptor) -> dict[str, Any]:
@@ -174,8 +179,7 @@ def _stat(session: Session, file: Descriptor) -> dict[str, Any]:
 
 
 def _stat_at(session: Session, folder: Descriptor, how: frozenset[str], path: str) -> dict[str, Any]:
-    with place("read", folder, path, follow="symlink-follow" in how) as found:
-        return _describe(session, folder.root, found.there())
+    return _describe(session, folder.root, _seen(folder, how, path))
 
 
 def _hash(session: Session, file: Descriptor) -> dict[str, int]:
@@ -183,8 +187,15 @@ def _hash(session: Session, file: Descriptor) -> dict[str, int]:
 
 
 def _hash_at(session: Session, folder: Descriptor, how: frozenset[str], path: str) -> dict[str, int]:
-    with place("read", folder, path, follow="symlink-follow" in how) as found:
-        return {"lower": session.files.number(found.there()), "upper": 0}
+    return {"lower": session.files.number(_seen(folder, how, path)), "upper": 0}
+
+
+def _seen(folder: Descriptor, how: frozenset[str], path: str) -> os.stat_result:
+    """What was found at a path beneath a folder: nothing is left open for it."""
+    found = place("read", folder, path, follow="symlink-follow" in how)
+    if found.held:
+        os.close(found.fd)
+    return found.there()
 
 
 def _is_same(_session: Session, file: Descriptor, other: Descriptor) -> bool:

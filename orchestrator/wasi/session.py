@@ -93,6 +93,8 @@ class Session:
         self._decided = self.desk.decided
         self._instance: Instance | None = None
         self._output, self._printed, self._printing = output, 0, 0
+        self.tells_time = authority.clock.mode == "wall"
+        """Whether the guest may know what time it is, also from what happened when."""
         self.clock_rule = f"grants.clock: {authority.clock.mode}"
         self.random_rule = f"grants.random: {authority.random.mode}"
         self.stdio_rule = f"grants.stdio: {authority.stdio}"
