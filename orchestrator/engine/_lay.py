@@ -127,7 +127,7 @@ class _Added:
         for number in range(len(self._lent)):
             outer = define(b"\2\3\2\1" + s.unsigned(self._spaces.types + number))
             handle = define(b"\1\x68" + s.unsigned(outer))
-            export(f"n{number}", b"\x40" + s.vector([s.text("self") + s.unsigned(handle)]) + _RETURNS_U32)
+            export(f"n{number}", b"\x40" + s.vector([s.text("self") + _as_type(handle)]) + _RETURNS_U32)
         for number, lane in enumerate(self._lanes):
             cores = enumerate(signature_of(lane.function))
             export(f"h{number}", function_type([(f"p{place}", core) for place, core in cores], "i32"))
@@ -195,6 +195,12 @@ class _Added:
 
 def _table_alias(instance: int, name: str) -> bytes:
     return b"\0\1\1" + s.unsigned(instance) + s.text(name)
+
+
+def _as_type(index: int) -> bytes:
+    """The index of a type where a type may stand that has none: a number with a sign."""
+    data = s.unsigned(index)
+    return data if data[-1] < 64 else data[:-1] + bytes((data[-1] | 128, 0))
 
 
 _RETURNS_U32 = b"\0\x79"

@@ -382,10 +382,14 @@ def _of_version(version: str) -> list[t.Interface]:
     return [replace(i, name=replace(i.name, version=version)) for i in INTERFACES if i.name.base in wanted]
 
 
-def test_a_guest_may_ask_for_several_versions_of_an_interface(engine: Engine, way: str) -> None:
+@pytest.mark.parametrize("versions", [("0.2.0", "0.2.6"), tuple(f"0.2.{number}" for number in range(12))], ids=len)
+def test_a_guest_may_ask_for_several_versions_of_an_interface(
+    engine: Engine, way: str, versions: tuple[str, ...]
+) -> None:
     bulk, by_table = WAYS[way]
-    with puppet(engine, [*_of_version("0.2.0"), *_of_version("0.2.6")], bulk, by_table=by_table) as play:
-        things = {version: Thing() for version in ("0.2.0", "0.2.6")}
+    interfaces = [item for version in versions for item in _of_version(version)]
+    with puppet(engine, interfaces, bulk, by_table=by_table) as play:
+        things = {version: Thing() for version in versions}
         for version, thing in things.items():
             play.answers[f"wasi:cli/stdin@{version}", "get-stdin"] = lambda thing=thing: thing
             play.answers[f"{STREAMS}@{version}", READ] = lambda one, size, thing=thing: bytes([one is thing]) * size
