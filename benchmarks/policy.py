@@ -13,6 +13,7 @@ is wasmtime's own WASI, which prints into a file and tells nobody.
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -80,15 +81,18 @@ def _run(engine: Engine, folder: Path, function: str, stack: ExitStack) -> Way:
 
 def _told(found: os.stat_result) -> dict[str, Any]:
     """What is told of a file, as the host tells it of one that can only be read by who has no clock."""
-    seconds, nanoseconds = divmod(found.st_mtime_ns, 10**9)
+    seconds, nanoseconds = divmod(max(0, found.st_mtime_ns), 10**9)
     return {
-        "type": "regular-file",
+        "type": _TYPES.get(stat.S_IFMT(found.st_mode), "unknown"),
         "link-count": found.st_nlink,
         "size": found.st_size,
         "data-access-timestamp": None,
         "data-modification-timestamp": {"seconds": seconds, "nanoseconds": nanoseconds},
         "status-change-timestamp": None,
     }
+
+
+_TYPES = {stat.S_IFREG: "regular-file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symbolic-link"}
 
 
 class _Folder(HostResource):
@@ -150,14 +154,14 @@ def _stock(folder: Path, stack: ExitStack) -> Way:
             _stand_ins(root, cm)
             with root.add_instance("wasi:filesystem/types@0.2.3") as files:
                 files.add_resource("descriptor", cm.ResourceType.host(1), lambda _store, _number: None)
-                files.add_func("[method]descriptor.stat-at", stat)
+                files.add_func("[method]descriptor.stat-at", ask)
                 files.add_func("[method]descriptor.open-at", _never)
                 files.add_func("[method]descriptor.read", _never)
             with root.add_instance("wasi:filesystem/preopens@0.2.3") as folders:
                 folders.add_resource("descriptor", cm.ResourceType.host(1), lambda _store, _number: None)
                 folders.add_func("get-directories", lambda _store: [(cm.ResourceHost.own(1, 1), "/data")])
 
-    def stat(store: Any, folder: Any, _how: object, path: str) -> Any:
+    def ask(store: Any, folder: Any, _how: object, path: str) -> Any:
         folder.to_host(store)  # a handle that is left alone ends the guest
         return record(_told(os.stat(path, dir_fd=fd, follow_symlinks=False)))
 

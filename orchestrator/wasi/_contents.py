@@ -90,6 +90,8 @@ def _put_last(file: Opened, data: bytes | memoryview) -> int:
 
 
 def _set_size(_session: Session, file: Descriptor, size: int) -> None:
+    if not file.is_folder and file.root.grant.writable and "write" not in file.flags:
+        raise Refused("invalid")  # the system's own error for it, which programs look for
     _writable(file)
     growth = _offset(size) - os.fstat(file.fd).st_size
     file.root.room_to_grow(file.path, growth)

@@ -10,6 +10,7 @@ import re
 import select
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.wasi._codes import code_of
 from orchestrator.wasi.streams import InputStream, OutputStream, closed, failed
 from orchestrator.wasi.waiting import Pollable
 
@@ -40,7 +41,7 @@ class _Inherited(InputStream):
         try:
             data = os.read(0, size)
         except OSError as problem:
-            raise failed(problem.strerror or "standard input cannot be read") from None
+            raise failed(problem.strerror or "standard input cannot be read", code_of(problem)) from None
         if not data:
             raise closed()
         return data
@@ -100,7 +101,7 @@ class _Printed(_Output):
             while view:
                 view = view[os.write(number, view) :]
         except OSError as problem:
-            raise failed(problem.strerror or f"{self._stream} cannot be written") from None
+            raise failed(problem.strerror or f"{self._stream} cannot be written", code_of(problem)) from None
 
 
 _OUTPUTS = {"captured": _Captured, "inherit": _Printed, "none": _Silent}

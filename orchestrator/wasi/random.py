@@ -26,15 +26,22 @@ class Numbers:
         seed: of a stream that repeats; None for the host's own numbers.
     """
 
-    __slots__ = ("octets",)
+    __slots__ = ("_seed", "octets")
 
     def __init__(self, seed: int | None) -> None:
         self.octets = os.urandom if seed is None else random.Random(seed).randbytes
         """So many random bytes."""
+        self._seed: tuple[int, int] | None = None
 
     def word(self) -> int:
         """64 random bits."""
         return int.from_bytes(self.octets(8), "little")
+
+    def seed(self) -> tuple[int, int]:
+        """128 random bits that stay: what the standard means to hand an instance once, as a value."""
+        if self._seed is None:
+            self._seed = self.word(), self.word()
+        return self._seed
 
 
 def _bytes(session: Session, size: int) -> bytes:
@@ -51,7 +58,8 @@ def _word(session: Session) -> int:
 
 
 def _seed(session: Session) -> tuple[int, int]:
-    return _word(session), _word(session)
+    session.told("random read", "16 bytes", session.random_rule)
+    return session.random.seed()
 
 
 INTERFACES: dict[str, dict[str, Any]] = {

@@ -121,7 +121,8 @@ class Session:
         time = self.authority.clock
         if time.mode != "fixed":
             return Clock(time.mode, 0)
-        at = self.desk.began(self.frame) if time.at is None else round(time.at * 1e9)
+        # A float has microseconds of today's seconds, and no nanoseconds.
+        at = self.desk.began(self.frame) if time.at is None else round(time.at * 1e6) * 1000
         return Clock(time.mode, at)
 
     @cached_property

@@ -58,7 +58,7 @@ def test_a_ceiling_and_addresses_are_told(command: Command, pipeline: Path) -> N
         "                  [default]\n"
         "  taken           secrets: asks `API_KEY` to `http://127.0.0.1:1`, is left nothing\n"
         "                  [the ceiling `ops`]\n"
-        "  labels          private, untrusted; `a` may send to `http://127.0.0.1:1/**` (http, line 8)\n"
+        "  labels          untrusted; `a` may send to `http://127.0.0.1:1/**` (http, line 8)\n"
         "  gives           outputs.one\n"
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -14,34 +13,23 @@ import pytest
 from orchestrator.capability import Authority
 from orchestrator.capability.clock import Time
 from orchestrator.capability.http import rule_of
-from orchestrator.engine import Component, Engine, Frame
+from orchestrator.engine import Engine
 from orchestrator.errors import TimedOut
-from orchestrator.interface.types import Function
 from orchestrator.manifest.model import Http
-from tests.support.hosted import Notes, hosted
+from tests.support.hosted import Notes
 from tests.support.http_servers import Server, plain, serving
-from tests.support.javascript import javascript
+from tests.support.javascript import Scripts
 
 pytestmark = pytest.mark.slow
 
-_WIT = """package test:javascript@0.1.0;
-world guest { export run: func(code: string) -> result<string, string>; }
-"""
-_SOURCE = """
-const AsyncFunction = Object.getPrototypeOf(async function () {}).constructor;
-export async function run(code) {
-  try { return JSON.stringify((await new AsyncFunction(code)()) ?? null); }
-  catch (error) { throw `${error}`; }
-}
-"""
 BIG = 50_000_000
 
 
 @pytest.fixture(scope="module")
-def guest() -> Iterator[tuple[Engine, Component]]:
-    """The component, built once and kept in the user's cache."""
+def scripts() -> Iterator[Scripts]:
+    """The guest, built once and kept in the user's cache."""
     with Engine() as engine:
-        yield engine, javascript(engine, _SOURCE, _WIT, "guest")
+        yield Scripts.build(engine)
 
 
 @pytest.fixture
@@ -65,20 +53,14 @@ Run = Callable[..., Any]
 
 
 @pytest.fixture
-def run(guest: tuple[Engine, Component], server: Server) -> Run:
+def run(scripts: Scripts, server: Server) -> Run:
     """(code, clock="wall", seconds=60) -> what the code returns, in a fresh guest that may ask the server."""
-    engine, component = guest
 
     def call(code: str, clock: str = "wall", seconds: float = 60, desk: Notes | None = None) -> Any:
         rule = rule_of(Http(f"{server.url}/**", ("GET", "POST")), "grants.http[0]")
         networks = (ipaddress.ip_network("127.0.0.0/8"),)
         authority = Authority(http=(rule,), networks=networks, clock=Time(clock))  # type: ignore[arg-type]
-        with hosted(engine, component, authority, desk) as made:
-            function = next(item for item in component.world.exports if isinstance(item, Function))
-            with made.entered(Frame(deadline=time.monotonic() + seconds)):
-                outcome = made.call(None, function, [code.replace("URL", server.url)])
-        assert "ok" in outcome, outcome
-        return json.loads(outcome["ok"])
+        return scripts.run(code.replace("URL", server.url), authority, seconds=seconds, desk=desk)
 
     return call
 

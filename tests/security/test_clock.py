@@ -49,6 +49,12 @@ def test_a_fixed_clock_stands_where_it_was_put(attack: Attack) -> None:
     assert found == [1_700_000_000.5, 1_700_000_000.5, True]
 
 
+@pytest.mark.parametrize("microseconds", [0, 1, 250_000, 100_001, 999_999])
+def test_a_fixed_clock_stands_at_the_microsecond(attack: Attack, microseconds: int) -> None:
+    guest = attack(Authority(clock=Time("fixed", 1_700_000_000 + microseconds / 1e6)))
+    assert guest.run("result = time.time_ns()") == (1_700_000_000_000_000 + microseconds) * 1000
+
+
 def test_a_fixed_clock_without_a_time_stands_at_the_begin_of_its_run(attack: Attack) -> None:
     guest = attack(Authority(clock=Time("fixed")))
     guest.desk.start = 1_600_000_000 * 10**9

@@ -35,6 +35,14 @@ def test_seeded_numbers_repeat_with_their_seed(attack: Attack) -> None:
     assert one != attack().run(CODE)
 
 
+def test_an_instance_has_one_seed(attack: Attack) -> None:
+    code = (
+        "from wit_world.imports import insecure_seed as s\nresult = [list(s.insecure_seed()), list(s.insecure_seed())]"
+    )
+    one, again = attack(_numbers("secure")).run(code)
+    assert one == again != attack(_numbers("secure")).run(code)[0]
+
+
 def test_secure_numbers_do_not_repeat(attack: Attack) -> None:
     one, other = (attack(_numbers("secure")).run(CODE) for _ in range(2))
     assert not set(map(str, one)) & set(map(str, other))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,24 @@ def test_a_terminal_gets_nothing_that_steers_it(attack: Attack) -> None:
 
 def test_standard_input_is_empty(attack: Attack) -> None:
     assert attack().run("result = sys.stdin.read()") == ""
+
+
+def test_why_inherited_input_cannot_be_read_is_told(attack: Attack, tmp_path: Path) -> None:
+    code = """
+from wit_world.imports import stdin, wasi_filesystem_types as files
+try:
+    stdin.get_stdin().blocking_read(1)
+except Err as refused:
+    result = files.filesystem_error_code(refused.value.value).name
+"""
+    kept, folder = os.dup(0), os.open(tmp_path, os.O_RDONLY)
+    os.dup2(folder, 0)
+    try:
+        assert attack(Authority(stdio="inherit")).run(code) == "IS_DIRECTORY"
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+        os.close(folder)
 
 
 def test_writing_more_than_a_stream_takes_ends_the_guest_alone(attack: Attack) -> None:
