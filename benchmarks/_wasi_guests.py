@@ -1,7 +1,8 @@
 """A component, as WAT, that uses files and standard output in a loop: the guest of `policy`.
 
-It imports WASI as any compiler's output does, and exports `bench:guest/host`, each function of it `func(times: u32) ->
-u32`, which gives how often all went well:
+It imports WASI as any compiler's output does, calls it through a table that is filled in the end, as `wit-component`
+has it, and exports `bench:guest/host`, each function of it `func(times: u32) -> u32`, which gives how often all went
+well:
 
     allowed, denied   asks what `file` is, or `../file`, in the first folder that it is granted
     print             prints a line of twenty bytes
@@ -28,6 +29,14 @@ _KINDS = (
 _DATA = b"file../filesmall\0\0\0large" + LINE
 """What lies at 256 in the guest's memory: `file` at 256, `../file` at 260, `small` at 267, `large` at 275, the line at
 280."""
+_TABLE = {
+    "write": "(param i32 i32 i32 i32)",
+    "folders": "(param i32)",
+    "stat": "(param i32 i32 i32 i32 i32)",
+    "open": "(param i32 i32 i32 i32 i32 i32 i32)",
+    "read": "(param i32 i64 i64 i32)",
+}
+"""The functions that are called through the table, in its order, and their types."""
 _FILES = ("small", 267, SMALL), ("large", 275, LARGE)
 
 
@@ -42,6 +51,12 @@ def wasi(version: str = "0.2.3") -> str:
         f'(func ${name} (param "times" u32) (result u32) (canon lift (core func $m "{name}")))' for name in NAMES
     )
     listed = " ".join(f'(export "{name}" (func ${name}))' for name in NAMES)
+    calls = "\n".join(
+        _CALL.format(name=name, at=at, type=type_, given=_given(type_)) for at, (name, type_) in _entries()
+    )
+    imports = "\n".join(f'(import "" "{at}" (func {type_}))' for at, (_, type_) in _entries())
+    lowered = " ".join(f'(export "{at}" (func ${name}))' for at, (name, _) in _entries())
+    places = " ".join(str(at) for at, _ in _entries())
     reads = "\n".join(_READ.format(name=name, at=at, size=size) for name, at, size in _FILES)
     return f"""(component
   (import "wasi:io/error@{version}" (instance $io (export "error" (type (sub resource)))))
@@ -94,6 +109,9 @@ def wasi(version: str = "0.2.3") -> str:
       (global.set $next (i32.add (local.get $at) (local.get 3)))
       (local.get $at)))
   (core instance $libc (instantiate $libc))
+  (core module $table (table (export "$imports") {len(_TABLE)} funcref)
+    {calls})
+  (core instance $table (instantiate $table))
   (core func $get (canon lower (func $stdout "get-stdout")))
   (core func $write (canon lower (func $streams "[method]output-stream.blocking-write-and-flush")
     (memory (core memory $libc "memory"))))
@@ -110,12 +128,8 @@ def wasi(version: str = "0.2.3") -> str:
     (import "libc" "reset" (func $reset))
     (import "w" "get" (func $get (result i32)))
     (import "w" "end" (func $end (param i32)))
-    (import "w" "write" (func $write (param i32 i32 i32 i32)))
-    (import "w" "folders" (func $folders (param i32)))
-    (import "w" "stat" (func $stat (param i32 i32 i32 i32 i32)))
-    (import "w" "open" (func $open (param i32 i32 i32 i32 i32 i32 i32)))
-    (import "w" "read" (func $read (param i32 i64 i64 i32)))
     (import "w" "close" (func $close (param i32)))
+    {" ".join(f'(import "table" "{name}" (func ${name} {type_}))' for name, type_ in _TABLE.items())}
     (func $first (result i32)
       (call $reset) (call $folders (i32.const 16))
       (if (i32.eqz (i32.load (i32.const 20))) (then unreachable))
@@ -133,15 +147,29 @@ def wasi(version: str = "0.2.3") -> str:
       (call $end (local.get $s))
       (local.get $well))
     {reads})
-  (core instance $m (instantiate $m (with "libc" (instance $libc)) (with "w" (instance
-    (export "get" (func $get)) (export "end" (func $end)) (export "write" (func $write))
-    (export "folders" (func $folders)) (export "stat" (func $stat)) (export "open" (func $open))
-    (export "read" (func $read)) (export "close" (func $close))))))
+  (core instance $m (instantiate $m (with "libc" (instance $libc)) (with "table" (instance $table)) (with "w" (instance
+    (export "get" (func $get)) (export "end" (func $end)) (export "close" (func $close))))))
+  (core module $fill {imports} (import "" "$imports" (table {len(_TABLE)} funcref))
+    (elem (i32.const 0) func {places}))
+  (alias core export $table "$imports" (core table $imports))
+  (core instance (instantiate $fill (with "" (instance (export "$imports" (table $imports)) {lowered}))))
   {exports}
   (instance $out {listed})
   (export "{INTERFACE}" (instance $out)))"""
 
 
+def _entries() -> list[tuple[int, tuple[str, str]]]:
+    return list(enumerate(_TABLE.items()))
+
+
+def _given(type_: str) -> str:
+    """All parameters of a function of that type, as it passes them on."""
+    return " ".join(f"(local.get {number})" for number in range(type_.count(" i")))
+
+
+_CALL = """
+    (type ${name} (func {type}))
+    (func (export "{name}") (type ${name}) {given} (call_indirect (type ${name}) (i32.const {at})))"""
 _STAT = """
     (func (export "{name}") (param $n i32) (result i32)
       (local $d i32) (local $well i32)

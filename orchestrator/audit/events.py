@@ -70,11 +70,14 @@ class Event(NamedTuple):
 
 Recorded = tuple[Any, ...]
 """An event as it is recorded: one, or on the hot path a plain tuple of its fields, which costs less to make, and which
-Python's garbage collector looks at once and not again."""
+Python's garbage collector looks at once and not again. Where its detail is a subject alone, the text stands for it."""
 KIND_OF, RUN_OF = itemgetter(0), itemgetter(3)
 """The kind and the run of an event, by their places: many are told apart by them."""
 
 
 def event_of(recorded: Recorded) -> Event:
     """What was recorded, as an event."""
-    return recorded if isinstance(recorded, Event) else Event(*recorded)
+    if isinstance(recorded, Event):
+        return recorded
+    detail = recorded[-1]
+    return Event._make((*recorded[:-1], {"subject": detail} if isinstance(detail, str) else detail))

@@ -16,13 +16,15 @@ Inside, by what they are about:
     compiling        _compiler asks _compile_program, another process, which runs _compile, within _bounds; _code loads
                      what came of it; _reflect, _wasi_check: its world, and whether its WASI is what is served; _room:
                      the size of the cache
-    around a guest   _component_text, _guest, _splice: text around binaries; _libc: the memory it brings; _shim: one
-                     guest, for values in bulk; _fuse, _fusable, _tap: several guests, for fused nodes
+    around a guest   _component_text, _guest, _splice: text around binaries; _libc: the memory it brings; _shim,
+                     _shim_hosted, _owning: one guest, for values in bulk and what the host serves; _fuse,
+                     _fusable, _tap: several guests, for fused nodes
     bulk values      _chosen: which functions; _direct: which of them need no shim; _flat, _leaves: how values lie;
-                     _written, _store, _load, _block_sizes, _layouts: functions written for types; _reflat; _arena
+                     _written, _store, _load, _block_sizes, _layouts: functions written for types; _reflat; _arena;
+                     _numbered: handles among them; _lanes, _lane_sites, _lay: bytes past the adapters
     C values         _native, _memory: the C API; _kinds, _values, _sizes, _plan: values of it; _numbers: plain ones
-    calls            _calls, _bulk_call, _direct_call: into an instance; _serve, _serve_bulk, _serve_host: out of one;
-                     _resources
+    calls            _calls, _bulk_call, _direct_call: into an instance; _serve, _serve_bulk: out of one, over an edge;
+                     _serve_host, _serve_hosted, _serve_lane: to the host, by each way; _resources
     memories         _memories, _posix: mapped and recycled; _image_file: what they hold at first; _tables: how large
                      tables may get
     the rest         _live, _ticker: callbacks, and the clock of running guests; _failure, _last_words: why one ended;
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.frame import Stop as Stop
     from orchestrator.engine.fused import FusedComponent as FusedComponent
     from orchestrator.engine.fused import Link as Link
+    from orchestrator.engine.host import Guarded as Guarded
     from orchestrator.engine.host import Host as Host
     from orchestrator.engine.host import HostResource as HostResource
     from orchestrator.engine.host import Refused as Refused
@@ -72,7 +75,7 @@ __all__, __getattr__, __dir__ = lazily(
         "engine": ["Engine"],
         "frame": ["Frame", "Stop"],
         "fused": ["FusedComponent", "Link"],
-        "host": ["Host", "HostResource", "Refused"],
+        "host": ["Guarded", "Host", "HostResource", "Refused"],
         "instance": ["Instance"],
         "linker": ["Linker"],
         "settings": ["InstanceSettings"],

@@ -22,8 +22,8 @@ EXPORTS = Name.parse("orchestrator:shim/exports")
 """The instance that a wrapped component exports: `f0`, `f1`, …, its exported functions in plain numbers."""
 IMPORTS = Name.parse("orchestrator:shim/imports")
 """The instance that it imports, where any of its imports is served through memory."""
-DROP = "drop"
-"""The function of it that says which of the host's resources a guest has dropped, by its number."""
+DROP, PUT = "drop", "put"
+"""Functions of it: which of the host's resources a guest has dropped, by its number; for `put` see `_lanes`."""
 
 Chosen = Sequence[tuple[Name | None, Function]]
 """Functions, each with its interface; None where it is the world's own."""
@@ -35,22 +35,25 @@ class Shim:
 
     Arguments:
         hosted: those imports whose resources are the shim's own: see `hosted`.
+        lanes: those of them that have lanes, in the order of their numbers, each with the memory that its bytes are in.
     """
 
     exports: Mapping[str, int]
     imports: Mapping[str, int]
     hosted: frozenset[str]
+    lanes: Mapping[str, int]
 
 
-def shim_of(world: World, bulk: Bulk, direct: Container[str] = ()) -> Shim:
+def shim_of(world: World, bulk: Bulk, direct: Container[str], lanes: Mapping[str, int]) -> Shim:
     """The numbers of the functions of a component that was wrapped.
 
     Arguments:
         direct: exported functions that need no shim, by `function_key`.
+        lanes: see `Component.lanes`.
     """
     exports, imports = chosen(world, bulk)
     ours = tuple(_of(hosted(world, bulk)))
-    return Shim(_numbers(without(exports, direct)), _numbers([*imports, *ours]), frozenset(_numbers(ours)))
+    return Shim(_numbers(without(exports, direct)), _numbers([*imports, *ours]), frozenset(_numbers(ours)), lanes)
 
 
 def _numbers(functions: Chosen) -> dict[str, int]:

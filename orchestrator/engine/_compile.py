@@ -21,6 +21,7 @@ from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.engine._direct import Direct, expose, qualifies
 from orchestrator.engine._image_file import Image
 from orchestrator.engine._images import strip
+from orchestrator.engine._lay import lay
 from orchestrator.engine._reflect import reflect
 from orchestrator.engine._shim import wrap
 from orchestrator.engine._skeleton import skeleton
@@ -46,12 +47,14 @@ class Prepared:
             page or more; None for one that is made empty, () where all are.
         shimmed: whether a shim was written around it, whose memory is then the first.
         direct: how functions that need no shim are called, by `function_key`.
+        lanes: see `_lay.Laid`.
     """
 
     binary: bytes
     images: tuple[Image | None, ...] = ()
     shimmed: bool = False
     direct: Mapping[str, Direct] = field(default_factory=dict)
+    lanes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,11 @@ def prepare(engine: Engine, binary: bytes, world: World, bulk: Bulk) -> Prepared
     exports, served = without(exports, direct), hosted(world, bulk)
     if not exports and not imports and not served:
         return Prepared(exposed, images, direct=direct)
+    laid = lay(exposed, served)
+    wrapped = wrap(laid.binary, world, exports, imports, served, list(laid.lanes))
     behind = {key: one._replace(memory=one.memory + 1) for key, one in direct.items()}
-    wrapped = wrap(exposed, world, exports, imports, served)
-    return Prepared(wrapped, (None, *images) if images else (), shimmed=True, direct=behind)
+    lanes = {key: memory + 1 for key, memory in laid.lanes.items()}
+    return Prepared(wrapped, (None, *images) if images else (), shimmed=True, direct=behind, lanes=lanes)
 
 
 def _exposed(binary: bytes, exports: Chosen) -> tuple[bytes, dict[str, Direct]]:
@@ -131,6 +136,7 @@ def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto") -> Compil
         "images": _image_file.places(prepared.images),
         "shimmed": prepared.shimmed,
         "direct": prepared.direct,
+        "lanes": prepared.lanes,
         "refused": refused,
         "world": world_to_data(world),
     }

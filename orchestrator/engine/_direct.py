@@ -158,7 +158,7 @@ class _Added:
         name = f"{PREFIX}{kind}{core}"
         if name not in self._names:
             self._names.add(name)
-            self._export(name, core, _function_type(params, result))
+            self._export(name, core, function_type(params, result))
         return name
 
     def _export(self, name: str, core: int, type_: bytes) -> None:
@@ -177,7 +177,8 @@ class _Added:
         return b"".join(section(kind, vector(each)) for kind, each in entries)
 
 
-def _function_type(params: Sequence[tuple[str, str]], result: str) -> bytes:
+def function_type(params: Sequence[tuple[str, str]], result: str) -> bytes:
+    """The type of a function of plain numbers, which have names and core types, as the binary has it."""
     shown = vector([text(name) + _number(core) for name, core in params])
     return _FUNCTION_TYPE + shown + (b"\0" + _number(result) if result else b"\1\0")
 

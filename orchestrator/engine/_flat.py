@@ -6,7 +6,7 @@ https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -76,6 +76,12 @@ def signature(function: Function) -> Signature:
     return Signature(
         ("i32",) if spilled else params, "" if by_pointer or not result else result[0], spilled, by_pointer
     )
+
+
+def numbers(params: Sequence[str], result: str) -> str:
+    """A function of plain numbers of those core types as the text of a component has its type; empty for no result."""
+    shown = [f'(param "p{n}" {CROSSES_AS[core]})' for n, core in enumerate(params)]
+    return " ".join(shown + ([f"(result {CROSSES_AS[result]})"] if result else []))
 
 
 def flat(types: Iterable[Type]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ are read from the binary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.engine._config import new_engine
@@ -33,8 +33,11 @@ class Guest:
     exposed: Sequence[str] = ()
 
 
-def guest(binary: bytes, world: World) -> Guest:
+def guest(binary: bytes, world: World, added: Container[str] = ()) -> Guest:
     """The component in `binary`, whose reflected world is `world`.
+
+    Arguments:
+        added: names of imports that it was given when its world was known: they are not among its own.
 
     Raises:
         ComponentError: it has what the world does not say: another's world, or something that is not carried.
@@ -45,7 +48,7 @@ def guest(binary: bytes, world: World) -> Guest:
     exports = [one for one in found.exports if one.name not in exposed]
     return Guest(
         binary,
-        _ordered(found.imports, world.imports, imported),
+        _ordered([one for one in found.imports if one.name not in added], world.imports, imported),
         _ordered(exports, world.exports, world.types),
         exposed,
     )

@@ -117,6 +117,7 @@ class Lifts:
     core_instances: list[_Memories] = field(default_factory=list)
     memories: list[Place | None] = field(default_factory=list)
     core_functions: int = 0
+    tables: int = 0
     types: int = 0
     exports: dict[str, Lift | Instance | None] = field(default_factory=dict)
     shown: dict[str, bytes] = field(default_factory=dict)
@@ -152,6 +153,8 @@ class Lifts:
             self.types += 1
         elif sort == s.CORE_FUNCTION:
             self.core_functions += 1
+        elif sort == s.CORE_TABLE:
+            self.tables += 1
         else:
             self.space(sort).append(item)
 

@@ -76,11 +76,11 @@ class Owning:
         """Lines of the component around for what the functions call; they come before the module's instance."""
         return self._canons
 
-    def more(self) -> More:
-        """What the module has besides."""
+    def more(self, function: str) -> More:
+        """What the module has besides, a function as text among it."""
         imports = [f'(import "" "{name}" (func ${name} {type_}))' for name, (_, type_) in self._imports.items()]
         given = [f'(export "{name}" (func {core}))' for name, (core, _) in self._imports.items()]
-        return More("\n".join(imports), "\n".join(self._functions), " ".join(given))
+        return More("\n".join(imports), "\n".join([*self._functions, function]), " ".join(given))
 
 
 def _type(params: Sequence[str], result: str) -> str:

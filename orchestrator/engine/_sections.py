@@ -45,6 +45,7 @@ class CoreSection(IntEnum):
     TABLES = 4
     MEMORIES = 5
     EXPORTS = 7
+    ELEMENTS = 9
     CODE = 10
     DATA = 11
     DATA_COUNT = 12
@@ -54,7 +55,7 @@ class CoreSection(IntEnum):
 Sort = tuple[int, int]
 """What an index is of: (1, a sort of core things) or (0, a sort of a component's)."""
 FUNCTION, VALUE, TYPE, COMPONENT, INSTANCE = (0, 1), (0, 2), (0, 3), (0, 4), (0, 5)
-CORE_FUNCTION, CORE_MEMORY, CORE_MODULE = (1, 0), (1, 2), (1, 0x11)
+CORE_FUNCTION, CORE_TABLE, CORE_MEMORY, CORE_MODULE = (1, 0), (1, 1), (1, 2), (1, 0x11)
 
 
 class Alias(NamedTuple):
@@ -104,6 +105,10 @@ class Reader:
 
     def __init__(self, data: bytes, at: int, end: int) -> None:
         self._data, self.at, self.end = data, at, end
+
+    def copy(self) -> Reader:
+        """Another reader that stands where this one does."""
+        return Reader(self._data, self.at, self.end)
 
     def byte(self) -> int:
         """The next byte."""

@@ -19,7 +19,7 @@ from orchestrator.engine._kinds import KIND, NUMBERS
 from orchestrator.engine._live import LIVE
 from orchestrator.engine._memory import MEMORY, word
 from orchestrator.engine._plan import plan
-from orchestrator.engine._serve_hosted import written
+from orchestrator.engine._serve_hosted import catching
 from orchestrator.engine._values import boxed, lifter, lowerer
 from orchestrator.engine.host import Refused
 from orchestrator.interface.numbers import number_code
@@ -57,8 +57,7 @@ _LOWERED = (
 )
 _FALLIBLE = """try:
             value = function(caller.host, {arguments})
-        except Refused as refused:
-            value = refused.error
+        {catching}
             put_result(memory, results, result, 0, {error})
         else:
             put_result(memory, results, result, 1, {ok})"""
@@ -72,14 +71,13 @@ def served(
     return _ANSWERS[number](context, arguments, results)
 
 
-@cache
-def served_number(wanted: Function, function: Served, hosted: bool) -> int:
-    """The number of a function as an import wants it.
+Write = Callable[["Function", "Served"], Answer]
+"""What writes the answer for a function as an import wants it: one for each way that a call comes."""
 
-    Arguments:
-        hosted: whether it is called through the guest's shim.
-    """
-    write = written if hosted else _written
+
+@cache
+def served_number(wanted: Function, function: Served, write: Write) -> int:
+    """The number of a function as an import wants it, whose answer is written when it is first called."""
 
     def first(context: int, arguments: int, results: int) -> int | None:
         try:
@@ -102,14 +100,15 @@ _ANSWERS.append(_nothing)
 _ADDING = threading.Lock()
 
 
-def _written(wanted: Function, function: Served) -> Answer:
-    """What answers a call of the function."""
+def by_value(wanted: Function, function: Served) -> Answer:
+    """What answers a call whose values come as C values."""
     calling = plan(wanted)
-    names: dict[str, Any] = _NAMES | {"function": function}
+    names = dict(_NAMES)
+    caught = "\n        ".join(catching(names, function))
     arguments = ", ".join(_argument(names, field.type, n * c.VALUE) for n, field in enumerate(wanted.params))
     if isinstance(wanted.result, Result):
         sides = {side: _payload(names, f"lower_{side}", type_) for side, type_ in _sides(wanted.result)}
-        body = _FALLIBLE.format(arguments=arguments, **sides)
+        body = _FALLIBLE.format(arguments=arguments, catching=caught, **sides)
     else:
         names["lower"] = calling.lower_result
         body = (_PLAIN if wanted.result is None else _LOWERED).format(arguments=arguments)
@@ -123,7 +122,6 @@ _NAMES: dict[str, Any] = {
     "memory": MEMORY,
     "word": word,
     "boxed": boxed,
-    "Refused": Refused,
     "put_result": struct.Struct("<B7xB7xQ8x").pack_into,
     "result": KIND["result"],
 }

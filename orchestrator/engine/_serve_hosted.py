@@ -57,7 +57,7 @@ from orchestrator.engine._numbered import numbered, to_numbers, to_resources
 from orchestrator.engine._numbers import kind, reader, writer
 from orchestrator.engine._store import Storing
 from orchestrator.engine._written import tuple_of
-from orchestrator.engine.host import Refused
+from orchestrator.engine.host import Guarded, Refused
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Borrow, Function, Own, Result, Type
 
@@ -73,17 +73,34 @@ _NAMES: dict[str, Any] = {
     "live": LIVE,
     "memoryview": memoryview,
     "put": WORD.pack_into,
-    "Refused": Refused,
     "word": WORD.unpack_from,
 }
 
 
 def written(wanted: Function, function: Served) -> Answer:
     """What answers a call of a function as an import wants it."""
-    return _Writing(wanted, function).answer()
+    return Writing(wanted, function).answer()
 
 
-class _Writing:
+def written_beside(wanted: Function, function: Served) -> Answer:
+    """The same for one that has a lane, which may have made the call already: see `_serve_lane`."""
+    return _Beside(wanted, function).answer()
+
+
+def catching(names: dict[str, Any], function: Served) -> list[str]:
+    """Lines that catch what a call of `function` raises and is an error of its result: the error is then `value`.
+
+    No name is left for what was raised, since that knows the frame it was caught in.
+    """
+    names |= {"Refused": Refused}
+    if not isinstance(function, Guarded):
+        names |= {"function": function}
+        return ["except Refused as refused:", "    value = refused.error"]
+    names |= {"function": function.function, "meant": function.refused}
+    return ["except Exception as problem:", "    value = meant(problem).error"]
+
+
+class Writing:
     """The text of an answer."""
 
     def __init__(self, wanted: Function, function: Served) -> None:
@@ -91,48 +108,51 @@ class _Writing:
         assert not self._flats.spilled, f"{wanted.name} takes more than {MAX_PARAMS} numbers, as nothing of WASI does"
         self._loading = Loading(arrays=False)
         self._code = self._loading.code
-        self._code.names |= _NAMES | {"function": function}
+        self._code.names |= _NAMES
+        self._catching = catching(self._code.names, function)
 
     def answer(self) -> Answer:
         """The function."""
-        lines, arguments = self._read(), self._arguments()
-        call, result = f"function({', '.join(['caller.host', *arguments])})", self._wanted.result
+        lines, result = self.reading(), self._wanted.result
+        call = self.call(f"function({', '.join(['caller.host', *self._arguments()])})")
         if isinstance(result, Result):
-            error = ["value = refused.error", *self._stored(result, "err")]
-            lines += ["try:", f"    value = {call}", "except Refused as refused:", *_indented(error)]
-            lines += ["else:", *_indented(self._stored(result, "ok"))]
+            lines += ["try:", f"    value = {call}"]
+            lines += [*self._catching, *_indented(self.refused(result))]
+            lines += ["else:", *_indented(self.done(result))]
         else:
-            lines += [f"value = {call}", *([] if result is None else self._stored(result))]
+            lines += [f"value = {call}", *([] if result is None else self.done(result))]
         return self._function(lines)
 
     def _function(self, lines: list[str]) -> Answer:
         code = self._code
         code.add("caller = live[context]", "try:")
-        code.add("caller.host_left -= 1", "if caller.host_left < 0:", "    raise caller.spent()", *lines, depth=2)
+        code.add(*self.counting(), *lines, depth=2)
         code.add("except BaseException as problem:", "    return caller.raise_in_guest(problem)", "return None")
         found: Answer = code.function("answer(context, arguments, results)")
         return found
 
+    def counting(self) -> list[str]:
+        """Lines that count the call."""
+        return ["caller.host_left -= 1", "if caller.host_left < 0:", "    raise caller.spent()"]
+
     # What it is called with
 
-    def _read(self) -> list[str]:
+    def reading(self) -> list[str]:
         """Lines that read the numbers, and look at how much what they point to takes."""
-        lines = []
-        if self._flats.params:
-            self._code.names["read"] = reader(self._flats.params).unpack_from
-            lines = [f"{tuple_of(list(self._names()))} = read(everything, arguments)"]
-        lines += ["memory = caller.arena.memory", "handles = caller.handles"]
+        lines = [*self.numbers(self._flats.params), "memory = caller.arena.memory", "handles = caller.handles"]
         if any(points(field.type) for field in self._wanted.params):
             lines += ["end = len(memory)", "(free,) = word(memory, 0)", *_SWOLLEN]
         return lines
 
-    def _names(self) -> tuple[str, ...]:
-        return tuple(f"p{number}" for number in range(len(self._flats.params)))
+    def numbers(self, cores: tuple[str, ...]) -> list[str]:
+        """The line that reads the numbers of some core types, if there are any: they are then `p0`, `p1`, …."""
+        self._code.names["read"] = reader(cores).unpack_from
+        return [f"{tuple_of(_names(len(cores)))} = read(everything, arguments)"] if cores else []
 
     def _arguments(self) -> list[str]:
         """Expressions for the arguments."""
         types = tuple(field.type for field in self._wanted.params)
-        slots = Slots(self._flats.params, self._names())
+        slots = Slots(self._flats.params, tuple(_names(len(self._flats.params))))
         return [self._argument(type_, slots, place) for type_, place in slots.inside(types, 0)]
 
     def _argument(self, type_: Type, slots: Slots, place: int) -> str:
@@ -145,7 +165,19 @@ class _Writing:
             case _:
                 return value if change is None else f"{self._code.bind(change, 'resources')}({value}, handles)"
 
+    def call(self, expression: str) -> str:
+        """The expression that makes the call, or an expression for what it gave."""
+        return expression
+
     # What it gives
+
+    def done(self, result: Type) -> list[str]:
+        """Lines that store the result, or as one what stands in its `ok`: it is `value`."""
+        return self._stored(result, "ok" if isinstance(result, Result) else "")
+
+    def refused(self, result: Result) -> list[str]:
+        """Lines that store the result of a call that was refused with the error `value`."""
+        return self._stored(result, "err")
 
     def _stored(self, result: Type, side: str = "") -> list[str]:
         """Lines that store the result `value`, or as one that is what stands in a case of it."""
@@ -178,6 +210,22 @@ class _Writing:
         core = self._flats.returned
         self._code.names |= {"tell": writer((core,)).pack_into, "kind": kind(core)}
         return [f"tell(everything, results, kind, {number})"]
+
+
+class _Beside(Writing):
+    """An answer that gives what the lane was to give, where that is kept."""
+
+    def counting(self) -> list[str]:
+        """Nor is the call counted twice."""
+        return ["if caller.owed is None:", *_indented(super().counting())]
+
+    def call(self, expression: str) -> str:
+        """The call is not made twice."""
+        return f"{expression} if caller.owed is None else caller.recall()"
+
+
+def _names(count: int) -> list[str]:
+    return [f"p{number}" for number in range(count)]
 
 
 def _in_room(storing: Storing) -> list[str]:

@@ -23,8 +23,9 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.engine import _component_text as ct
 from orchestrator.engine._chosen import EXPORTS, IMPORTS, Chosen
-from orchestrator.engine._flat import CROSSES_AS, Signature, signature
+from orchestrator.engine._flat import Signature, numbers, signature
 from orchestrator.engine._guest import Guest, guest
+from orchestrator.engine._lanes import LANES
 from orchestrator.engine._libc import MOST_PAGES, OPTIONS, instance, post_return
 from orchestrator.engine._shim_hosted import Hosted
 from orchestrator.engine._splice import assemble
@@ -34,7 +35,14 @@ PAGES = MOST_PAGES
 """The memory's size, which does not change: pages cost when they are touched."""
 
 
-def wrap(binary: bytes, world: World, exports: Chosen, imports: Chosen, hosted: Sequence[Interface] = ()) -> bytes:
+def wrap(
+    binary: bytes,
+    world: World,
+    exports: Chosen,
+    imports: Chosen,
+    hosted: Sequence[Interface] = (),
+    lanes: Sequence[str] = (),
+) -> bytes:
     """The component around a guest.
 
     Arguments:
@@ -43,11 +51,13 @@ def wrap(binary: bytes, world: World, exports: Chosen, imports: Chosen, hosted: 
         exports: functions that it exports, to be called through the memory; none may have a handle.
         imports: functions that it imports, to be served through the memory; none may have a handle.
         hosted: interfaces that it imports, all of whose functions are to be served so.
+        lanes: which of their functions it was given lanes for, by `function_key`.
 
     Raises:
         ComponentError: the binary has what the world does not say, or a type that cannot cross.
     """
-    return assemble(_Wrapper(guest(binary, world)).text(exports, imports, hosted), [binary])
+    inner = guest(binary, world, (str(LANES),) if lanes else ())
+    return assemble(_Wrapper(inner).text(exports, imports, hosted, lanes), [binary])
 
 
 class _Wrapper:
@@ -59,9 +69,11 @@ class _Wrapper:
         self._lifted = ct.Structural(self._text)
         self._arguments: dict[str, str] = {}
 
-    def text(self, exports: Chosen, imports: Chosen, hosted: Sequence[Interface]) -> str:
+    def text(
+        self, exports: Chosen, imports: Chosen, hosted: Sequence[Interface] = (), lanes: Sequence[str] = ()
+    ) -> str:
         """The whole text."""
-        ours = Hosted(self._text, hosted, len(imports))
+        ours = Hosted(self._text, hosted, len(imports), lanes)
         given = self._imports(ours)
         self._import_host(imports, ours)
         self._text.add(instance(PAGES, ours.prepare()))
@@ -140,15 +152,10 @@ class _Wrapper:
 
 def _served(flat: Signature) -> str:
     """The signature in plain numbers of a function that answers an import."""
-    return _numbers(flat.params, flat.returned)
+    return numbers(flat.params, flat.returned)
 
 
 def _offered(flat: Signature) -> str:
     """The signature in plain numbers of an exported function, as its callers see it."""
     ret = '(param "ret" u32)' if flat.by_pointer else ""
-    return f"{_numbers(flat.params, '')} {ret}" if ret else _numbers(flat.params, flat.result)
-
-
-def _numbers(params: tuple[str, ...], result: str) -> str:
-    shown = [f'(param "p{n}" {CROSSES_AS[core]})' for n, core in enumerate(params)]
-    return " ".join(shown + ([f"(result {CROSSES_AS[result]})"] if result else []))
+    return f"{numbers(flat.params, '')} {ret}" if ret else numbers(flat.params, flat.result)

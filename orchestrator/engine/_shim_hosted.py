@@ -11,13 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.engine import _component_text as ct
-from orchestrator.engine._chosen import DROP
-from orchestrator.engine._flat import signature
+from orchestrator.engine._chosen import DROP, PUT, function_key
+from orchestrator.engine._flat import numbers, signature
 from orchestrator.engine._guest import Item
+from orchestrator.engine._lanes import LANES, Lane, lent, signature_of
 from orchestrator.engine._libc import NOTHING, OPTIONS, More, post_return
 from orchestrator.engine._owning import Owning, owns
 from orchestrator.engine.imports import is_wasi_resource
 from orchestrator.interface.types import Function, Interface, Name, Resource, Type, TypeDef
+
+_NUMBER = '(func (export "number") (param i32) (result i32) (local.get 0))'
+"""A handle that is lent reaches the core function as the number of its resource."""
 
 
 class Hosted:
@@ -25,12 +29,15 @@ class Hosted:
 
     Arguments:
         first: the number of the first of their functions among those of `$host`; the others follow.
+        lanes: which of their functions the guest has lanes for, by `function_key`, in the order of their numbers.
     """
 
-    def __init__(self, text: ct.Text, interfaces: Sequence[Interface], first: int) -> None:
+    def __init__(self, text: ct.Text, interfaces: Sequence[Interface], first: int, lanes: Sequence[str] = ()) -> None:
         self._text, self._interfaces = text, interfaces
         self._scope = ct.Structural(text)
         self._functions = list(enumerate(_functions(interfaces), start=first))
+        known = {function_key(i.name, f.name): Lane(i, f) for _, (i, f) in self._functions}
+        self._lanes = [known[key] for key in lanes]
         self._cores: dict[tuple[Name, str], str] = {}
         """The core function of each function, by its interface and name."""
 
@@ -46,7 +53,12 @@ class Hosted:
 
     def besides(self) -> Sequence[str]:
         """What else it is called for, as exports of an instance's type."""
-        return [f'(export "{DROP}" (func (param "p0" u32)))'] if self._interfaces else []
+        if not self._interfaces:
+            return []
+        found = {DROP: numbers(("i32",), "")}
+        found |= {f"h{number}": numbers(signature_of(lane.function), "i32") for number, lane in enumerate(self._lanes)}
+        found |= {PUT: numbers(("i32", "i32"), "")} if self._lanes else {}
+        return [f'(export "{name}" (func {type_}))' for name, type_ in found.items()]
 
     def prepare(self) -> More:
         """Writes their resources and core functions, `$host` being there; what `$libc` has for them."""
@@ -60,7 +72,7 @@ class Hosted:
             )
         for line in owning.built_ins():
             self._text.add(line)
-        return owning.more()
+        return owning.more(_NUMBER if self._lanes else "")
 
     def _resources(self) -> dict[Resource, str]:
         """Writes them; what their types are called."""
@@ -77,7 +89,18 @@ class Hosted:
         """Writes their instances, `$libc` being there; what answers the guest's imports, by their names."""
         found = {str(item.name): f"(instance {self._instance(item)})" for item in self._interfaces}
         types = {name: item.type for name, item in imports.items() if isinstance(item, TypeDef) and self.answers(item)}
-        return found | {name: f"(type {self._type(type_)})" for name, type_ in types.items()}
+        found |= {name: f"(type {self._type(type_)})" for name, type_ in types.items()}
+        return found | ({str(LANES): f"(instance {self._lanes_instance()})"} if self._lanes else {})
+
+    def _lanes_instance(self) -> str:
+        """What the guest's lanes call."""
+        functions = {name: f'(func $host "{name}")' for name in (PUT, *(f"h{n}" for n in range(len(self._lanes))))}
+        for number, (_, resource) in enumerate(lent(self._lanes)):
+            handle = f'(param "self" (borrow {self._scope.resource(resource)}))'
+            core = '(canon lift (core func $libc "number"))'
+            functions[f"n{number}"] = f"(func {self._text.named('f', f'(func {{}} {handle} (result u32) {core})')})"
+        exports = " ".join(f'(export "{name}" {function})' for name, function in functions.items())
+        return self._text.named("i", f"(instance {{}} {exports})")
 
     def _instance(self, interface: Interface) -> str:
         types = {definition.name: self._type(definition.type) for definition in interface.types}

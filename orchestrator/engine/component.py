@@ -67,6 +67,7 @@ class Component:
         tables: how large each of their tables is.
         shimmed: whether a shim was written around it for that: off Linux, and where nothing needs one, none was.
         direct: how exported functions are called that need none, by `function_key`.
+        lanes: which imported functions have lanes, by `function_key`: see `_lay.Laid`.
         variant: how its machine code was made.
     """
 
@@ -80,4 +81,5 @@ class Component:
     tables: tuple[Size, ...] = ()
     shimmed: bool = False
     direct: Mapping[str, Direct] = field(default_factory=dict, hash=False)
+    lanes: Mapping[str, int] = field(default_factory=dict, hash=False)
     variant: Variant = Variant()

@@ -267,10 +267,10 @@ class Engine:
             found = _reflected(self._compile(digest, variant, name, size, read))
         if found is None:
             raise ComponentError(f"what was compiled of {name} cannot be read back; empty {self.cache.folder}")
-        world, parts, tables, shimmed, direct = found
+        world, parts, tables, shimmed, direct, lanes = found
         with self._lock:
             self._binaries[digest] = read
-        return Component(name, digest, size, origin, world, None, parts, tables, shimmed, direct, variant)
+        return Component(name, digest, size, origin, world, None, parts, tables, shimmed, direct, lanes, variant)
 
     def _compile(
         self, digest: str, variant: Variant, name: str, size: int, read: Callable[[], bytes]
@@ -316,7 +316,7 @@ class Engine:
 
         digest, variant = component.digest, component.variant
         key, native = cache_key(*variant), self.native(metered=variant.metered)
-        shim = shim_of(component.world, variant.bulk, component.direct) if component.shimmed else None
+        shim = shim_of(component.world, variant.bulk, component.direct, component.lanes) if component.shimmed else None
         for _ in range(_TRIES):
             known = self.cache.known(digest, key)
             if known is None or _reflected(known) is None:
@@ -387,7 +387,7 @@ def _text(path: Path) -> str:
 
 def _reflected(
     known: dict[str, Any] | None,
-) -> tuple[World, Parts, tuple[Size, ...], bool, dict[str, Direct]] | None:
+) -> tuple[World, Parts, tuple[Size, ...], bool, dict[str, Direct], dict[str, int]] | None:
     """What the cache or the compiler says of a component; None where that is not what this engine writes."""
     from orchestrator.engine._direct import from_data
     from orchestrator.engine._image_file import check
@@ -400,6 +400,7 @@ def _reflected(
         tables = tuple((int(least), None if most is None else int(most)) for least, most in known["tables"])
         parts = Parts(int(known["memories"]), len(tables), int(known["instances"]))
         world = replace(world, refused=tuple(map(str, known["refused"])))
-        return world, parts, tables, known["shimmed"] is True, from_data(known["direct"])
+        lanes = {str(key): int(memory) for key, memory in known["lanes"].items()}
+        return world, parts, tables, known["shimmed"] is True, from_data(known["direct"]), lanes
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -42,6 +42,34 @@ class HostResource:
         """
 
 
+class Guarded:
+    """A served function of which some other exceptions are errors of its result, too.
+
+    Arguments:
+        function: what is served.
+        meaning: what an exception stands for; None for one that ends the guest.
+    """
+
+    __slots__ = ("function", "meaning")
+
+    def __init__(self, function: Served, meaning: Callable[[Exception], Refused | None]) -> None:
+        self.function, self.meaning = function, meaning
+
+    def __call__(self, *values: Any) -> Any:
+        """Calls it."""
+        try:
+            return self.function(*values)
+        except Exception as problem:
+            raise self.refused(problem) from None
+
+    def refused(self, problem: Exception) -> Refused:
+        """The refusal that an exception is; raises one that is none."""
+        found = problem if isinstance(problem, Refused) else self.meaning(problem)
+        if found is None:
+            raise problem
+        return found
+
+
 class Refused(Exception):
     """The error case of a served function's result.
 

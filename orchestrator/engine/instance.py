@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._arena import Arena, bound
@@ -26,6 +26,7 @@ from orchestrator.engine._resources import Handles
 from orchestrator.engine._tables import each_table
 from orchestrator.engine.carried import python_of
 from orchestrator.engine.frame import Frame
+from orchestrator.engine.host import Refused
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, ComponentError, LimitExceeded, RunError, Trapped
 from orchestrator.interface.convert import check
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _Pair, _Place = ctypes.c_uint64 * 2, ctypes.c_uint64 * 4
 """A `wasmtime_component_instance_t`, and a `wasmtime_component_func_t` with room to spare."""
 _OVER = "the instance answers no further call: "
+_CONFUSED = "the guest read or wrote while it was taking room for what it read"
 _ENDLESS = (1 << 64) - 1
 """Fuel that nothing uses up."""
 _NO_END = (1 << 63) - 1
@@ -84,6 +86,8 @@ class Instance:
         self.host = settings.host
         self.host_left: float = 0 if settings.ahead else settings.most_calls
         """Calls of what the host serves that are left to it."""
+        self.owed: Any = None
+        """What a lane of the guest has to give, as long as that is not done: see `_serve_lane`."""
         self.payer: object | None = None
         """Whose fuel and calls of the host it uses, for whoever gives it some."""
         self._told = 0
@@ -423,6 +427,27 @@ class Instance:
         """What a guest gets that called the host more often than it may."""
         message = f"the guest called the host more than the {self.settings.host_calls} times it may"
         return LimitExceeded(message, limit="host-calls")
+
+    def recall(self) -> NoReturn:
+        """Raises the error that a lane is to give.
+
+        Raises:
+            Refused: it is that.
+            Trapped: it has something else to give.
+        """
+        owed, self.owed = self.owed, None
+        raise owed if isinstance(owed, Refused) else Trapped(_CONFUSED)
+
+    def kept(self) -> Any:
+        """What a lane is to give where all went well.
+
+        Raises:
+            Trapped: there is nothing.
+        """
+        owed, self.owed = self.owed, None
+        if not isinstance(owed, tuple):
+            raise Trapped(_CONFUSED)
+        return owed
 
     def say(self, stream: str, data: bytes) -> None:
         """Takes what the guest prints.

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.engine import _native as c
-from orchestrator.engine._chosen import DROP, IMPORTS, function_key
+from orchestrator.engine._chosen import DROP, IMPORTS, PUT, function_key
 from orchestrator.engine._live import dropped, let_go
 from orchestrator.engine._serve import Gate, forward, serve, unused
 from orchestrator.engine.imports import is_wasi, resource_numbers
@@ -22,6 +23,7 @@ from orchestrator.errors import ComponentError
 from orchestrator.interface.types import Function, Interface, Name, Resource
 
 if TYPE_CHECKING:
+    from orchestrator.engine._serve_host import Write
     from orchestrator.engine.component import Component
     from orchestrator.engine.engine import Engine
     from orchestrator.engine.frame import Frame
@@ -45,6 +47,8 @@ class Linker:
         self.resources: dict[Resource, int] = resource_numbers(component.world)
         self._callbacks: dict[tuple[Name | None, str], tuple[Any, int | None]] = {}
         """By import the callback, and the number that it is given."""
+        self._lanes: dict[str, tuple[Any, int | None]] = {}
+        """The same for lanes, by `function_key`."""
         self._native: _Native | None = None
 
     def forward(
@@ -84,11 +88,19 @@ class Linker:
         Arguments:
             function: takes what `wanted` says; nothing checks that.
         """
-        from orchestrator.engine._serve_host import as_host_function, served, served_number
+        from orchestrator.engine._serve_host import as_host_function, by_value, served, served_number
 
-        hosted = self._is_hosted(interface, wanted)
-        if hosted or self._number(interface, wanted) is None:
-            self._answer(interface, wanted, served, served_number(wanted, function, hosted))
+        shim, key = self.code.shim, function_key(interface, wanted.name)
+        if shim is not None and key in shim.hosted:
+            from orchestrator.engine._serve_hosted import written, written_beside
+
+            lane = shim.lanes.get(key)
+            if lane is not None:
+                self._lanes[key] = served, served_number(wanted, function, _lane(lane))
+            write = written if lane is None else written_beside
+            self._answer(interface, wanted, served, served_number(wanted, function, write))
+        elif self._number(interface, wanted) is None:
+            self._answer(interface, wanted, served, served_number(wanted, function, by_value))
         else:
             self.define(interface, wanted, as_host_function(wanted, function))
 
@@ -101,11 +113,6 @@ class Linker:
     def _hosts(self) -> bool:
         """Whether what the component imports of WASI is all answered through its shim."""
         return self.code.shim is not None and bool(self.code.shim.hosted)
-
-    def _is_hosted(self, interface: Name | None, wanted: Function) -> bool:
-        """Whether an import's resources are the shim's own."""
-        shim = self.code.shim
-        return shim is not None and function_key(interface, wanted.name) in shim.hosted
 
     def _answer(self, interface: Name | None, wanted: Function, callback: Any, number: int | None = None) -> None:
         """Notes a callback; it is kept for good, since the native linker holds its address."""
@@ -185,11 +192,22 @@ class Linker:
         _check(c.linker_add_instance(root, name, len(name), ctypes.addressof(inner)))
         answers = {function_key(*key): answer for key, answer in self._callbacks.items()}
         functions = {f"f{number}": answers.get(key) or self._unanswered(key) for key, number in numbers.items()}
+        functions |= {DROP: (let_go, None), **self._lane_functions()}
         try:
-            for text, answer in [*functions.items(), (DROP, (let_go, None))]:
+            for text, answer in functions.items():
                 _check(c.linker_add_function(inner.value or 0, text.encode(), len(text), *answer, None))
         finally:
             c.linker_instance_delete(inner)
+
+    def _lane_functions(self) -> dict[str, tuple[Any, int | None]]:
+        """What the lanes of the guest call."""
+        lanes = {} if self.code.shim is None else self.code.shim.lanes
+        if not lanes:
+            return {}
+        from orchestrator.engine._serve_lane import elsewhere, put
+
+        found = {f"h{number}": self._lanes.get(key, (elsewhere, None)) for number, key in enumerate(lanes)}
+        return found | {PUT: (put, None)}
 
     def _add(self, place: int, interface: Name | None, function: Function) -> None:
         answer = self._callbacks.get((interface, function.name))
@@ -228,6 +246,14 @@ class _Native:
 
     def __del__(self, delete: Callable[[int], None] = c.linker_delete) -> None:
         delete(self.address)
+
+
+@cache
+def _lane(memory: int) -> Write:
+    """What writes the answers of lanes whose bytes are in that memory."""
+    from orchestrator.engine._serve_lane import written_lane
+
+    return lambda wanted, function: written_lane(wanted, function, memory)
 
 
 def _path(interface: Name | None, function: Function) -> str:

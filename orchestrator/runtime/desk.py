@@ -32,7 +32,7 @@ class _Desk:
         run.record(
             (
                 "access", run.epoch + time.perf_counter_ns(), 0, run.id, run.span(), frame.span, frame.node, "",
-                operation, -1, -1, "allowed" if allowed else "denied", rule, {"subject": subject},
+                operation, -1, -1, "allowed" if allowed else "denied", rule, subject,
             )
         )  # fmt: skip
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.host import HostResource, Refused
+from orchestrator.engine.host import Guarded, HostResource, Refused
 from orchestrator.errors import RunError
 from orchestrator.wasi._beneath import LONGEST, Denied, Place, find, open_folder
 from orchestrator.wasi._codes import code_of
@@ -198,21 +197,19 @@ class Descriptor(HostResource):
         raise self.root.deny(operation, shown, code, "it was not opened for writing")
 
 
-def system(function: Function) -> Function:
+def system(function: Function) -> Guarded:
     """The function, with errors of the system as the standard's."""
+    return Guarded(function, _meaning)
 
-    @wraps(function)
-    def guarded(session: Session, *values: Any) -> Any:
-        try:
-            return function(session, *values)
-        except OSError as problem:
-            raise Refused(code_of(problem)) from None
-        except OverflowError:
-            raise Refused("overflow") from None
-        except UnicodeEncodeError:  # a name that this system has no bytes for
-            raise Refused("illegal-byte-sequence") from None
 
-    return guarded
+def _meaning(problem: Exception) -> Refused | None:
+    if isinstance(problem, OSError):
+        return Refused(code_of(problem))
+    if isinstance(problem, OverflowError):
+        return Refused("overflow")
+    if isinstance(problem, UnicodeEncodeError):  # a name that this system has no bytes for
+        return Refused("illegal-byte-sequence")
+    return None
 
 
 def place(

@@ -160,11 +160,7 @@ class Reference:
             case t.Primitive(name):
                 self.put(_NUMBERS[name], at, value)
             case t.List(element):
-                size = element_size(element)
-                place = self.room(size * len(value), alignment(element))
-                for index, item in enumerate(value):
-                    self.store(element, item, place + index * size)
-                self.put("<I", at, place)
+                self.put("<I", at, self._placed_list(element, value))
                 self.put("<I", at + 4, len(value))
             case t.Record(fields):
                 for field in fields:
@@ -185,6 +181,16 @@ class Reference:
             case _:
                 raise AssertionError(type_)
 
+    def _placed_list(self, element: t.Type, value: Any) -> int:
+        size = element_size(element)
+        place = self.room(size * len(value), alignment(element))
+        if element == t.U8:
+            self.memory[place : place + len(value)] = value
+            return place
+        for index, item in enumerate(value):
+            self.store(element, item, place + index * size)
+        return place
+
     def load(self, type_: t.Type, at: int) -> Any:
         return gathered(type_, self._load(despecialized(type_), at))
 
@@ -202,8 +208,10 @@ class Reference:
             case t.List(element):
                 place, count = self.get("<I", at), self.get("<I", at + 4)
                 assert place % alignment(element) == 0
-                items = [self.load(element, place + index * element_size(element)) for index in range(count)]
-                return bytes(items) if element == t.U8 else items
+                if element == t.U8:
+                    assert place + count <= len(self.memory)
+                    return bytes(self.memory[place : place + count])
+                return [self.load(element, place + index * element_size(element)) for index in range(count)]
             case t.Record(fields):
                 found = {}
                 for field in fields:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from wasmtime import component as cm
 from orchestrator.engine import Engine as OwnEngine
 from orchestrator.engine._chosen import EXPORTS as EXPORTED
 from orchestrator.engine._chosen import IMPORTS as IMPORTED
-from orchestrator.engine._chosen import Chosen, chosen
+from orchestrator.engine._chosen import Chosen, chosen, hosted
 from orchestrator.engine._flat import signature
 from orchestrator.engine._libc import MARK, NEXT, ROOM
 from orchestrator.engine._shim import PAGES, wrap
@@ -26,6 +27,7 @@ from tests.support import parts, resource_guests
 from tests.support.composing import EXPORTER, RICH, VERSIONS, named, part, world
 from tests.support.host_memory import Guest, Memory, new_engine
 from tests.support.strategies import same, types, values
+from tests.support.wasi_guests import CLI
 from tests.support.wat import MEMORY, echo, relay, wide
 
 EXPORTS = str(EXPORTED)
@@ -330,6 +332,37 @@ def test_the_resources_of_an_interface_stay_the_hosts_beside_functions_that_are_
     )
     assert made.function("go")(11) == 12 + 30
     assert dropped == [12]
+
+
+def test_what_the_host_serves_of_wasi_is_called_in_plain_numbers(plain: Engine) -> None:
+    guest = part(plain, CLI)
+    ours = hosted(guest.world, "auto")
+    found = world(plain, wrap(guest.binary, guest.world, *chosen(guest.world, "auto"), ours))
+    served = named(found.imports, IMPORTS)
+    assert isinstance(served, t.Interface)
+    assert found.imports == (served,)
+    assert found.exports[1:] == guest.world.exports
+    assert {f.name: _signature(*(field.type for field in f.params), result=f.result) for f in served.functions} == {
+        "f0": _signature(t.U32, t.U32, t.U32, result=t.U32),
+        "f1": _signature(result=t.U32),
+        "f2": _signature(result=t.U32),
+        "f3": _signature(result=t.U32),
+        "f4": _signature(result=t.U32),
+        "f5": _signature(t.U32),
+        "drop": _signature(t.U32),
+    }
+
+
+def test_all_of_wasi_goes_through_a_shim_or_nothing(plain: Engine) -> None:
+    guest = part(plain, CLI).world
+    assert [str(item.name) for item in hosted(guest, "auto")] == [str(item.name) for item in guest.imports]
+    assert hosted(guest, "auto") == hosted(guest, "always")
+    assert hosted(guest, "never") == ()
+    without = replace(guest, imports=tuple(item for item in guest.imports if "streams" not in str(item.name)))
+    assert hosted(without, "auto") == (), "nothing of it passes bytes"
+    shows = t.Interface(t.Name.parse("a:b/c"), (t.TypeDef("error", t.Resource("error", "wasi:io/error", True)),))
+    for others in ({"imports": (*guest.imports, shows)}, {"exports": (shows,)}, {"types": shows.types}):
+        assert hosted(replace(guest, **others), "auto") == (), "its resources stay those that others know too"
 
 
 def test_what_the_bulk_path_takes(plain: Engine) -> None:
