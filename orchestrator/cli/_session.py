@@ -116,7 +116,7 @@ def plan(linked: LinkedGraph) -> Plan:
 
 
 def drawing(
-    engine: Engine, path: str, env: Mapping[str, str] | None = None, *, allow_python: bool = False
+    engine: Engine, path: str, env: Mapping[str, str], operator: Operator, *, allow_python: bool = False
 ) -> tuple[Graph, InvalidPipeline | None]:
     """The pipeline as a graph to draw, with its types.
 
@@ -131,9 +131,9 @@ def drawing(
     from orchestrator.link import draw
     from orchestrator.pipeline import Pipeline
 
-    pipeline = Pipeline.load(path, env=env or {}, allow_python=allow_python)
+    pipeline = Pipeline.load(path, env=env, allow_python=allow_python)
     try:
-        return draw(pipeline.linked(engine)), None
+        return draw(pipeline.linked(engine, operator)), None
     except InvalidPipeline as problem:
         if any(found.severity == "error" and found.code != "flow" for found in problem.diagnostics):
             raise

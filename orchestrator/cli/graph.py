@@ -15,6 +15,7 @@ from orchestrator.cli import _failures as failures
 from orchestrator.cli import _session as session
 from orchestrator.cli import _terminal as terminal
 from orchestrator.cli._command import define
+from orchestrator.cli._operator import ceiling_option
 from orchestrator.diagnostics import printable
 from orchestrator.errors import OrchestratorError
 from orchestrator.graph import PICTURES, draw
@@ -34,12 +35,20 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write it there.")
 @click.option("--env", "names", multiple=True, metavar="NAME", help="Allow ${NAME} in the pipeline.")
 @click.option("--allow-python", is_flag=True, help="Allow Python nodes: they run without a sandbox.")
+@ceiling_option
 def command(
-    pipeline: str, picture: str | None, output: Path | None, names: tuple[str, ...], allow_python: bool, as_json: bool
+    pipeline: str,
+    picture: str | None,
+    output: Path | None,
+    names: tuple[str, ...],
+    allow_python: bool,
+    ceilings: tuple[str, ...],
+    as_json: bool,
 ) -> int:
     """Draws the pipeline."""
+    env, operator = session.allowed(names), session.operator(ceilings=ceilings)
     with session.engine(quiet=as_json) as engine:
-        graph, refused = session.drawing(engine, pipeline, session.allowed(names), allow_python=allow_python)
+        graph, refused = session.drawing(engine, pipeline, env, operator, allow_python=allow_python)
     chosen = "json" if as_json else picture or _by_ending(output)
     text = _draw(graph, cast("Picture", chosen), to_file=output is not None)
     if output is not None:

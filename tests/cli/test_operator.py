@@ -143,6 +143,7 @@ def test_a_ceiling_holds_for_a_run_and_a_check(command: Command, ceilings: Path)
     asks = ceilings / "asks.yaml"
     assert ran(command("run", asks, "-q", "--secret", "API_KEY", *wide))
     assert command("validate", asks, *wide).code == 0
+    assert command("graph", asks, *wide).code == 0
     for given in (tight, (*wide, *tight)):
         done = command("run", asks, "-q", "--secret", "API_KEY", *given)
         assert (done.code, done.out) == (1, "")
@@ -150,9 +151,10 @@ def test_a_ceiling_holds_for_a_run_and_a_check(command: Command, ceilings: Path)
         assert f"\n  = the ceiling `tight` allows nothing ({ceilings}/tight.yaml:2:9)\n" in done.err.replace(
             "   =", "  ="
         )
-        checked = command("validate", asks, *given)
-        assert checked.code == 1
-        assert TOO_MUCH in checked.err
+        for looks in ("validate", "graph"):
+            checked = command(looks, asks, *given)
+            assert checked.code == 1
+            assert TOO_MUCH in checked.err
     assert ran(command("run", ceilings / "may.yaml", "-q", *tight))
 
 
