@@ -99,6 +99,10 @@ class Bound:
         rows: dict[str, object] = {"storage": self.folders, "http": self.rules}
         return bool(rows.get(power, getattr(self, power, None))) and getattr(self, power, "") != "none"
 
+    def depends(self, key: str) -> bool:
+        """Whether what it allows of a power depends on which folder, or which address, that is for."""
+        return key != "storage" or any(folder is not None for folder, _ in self.folders)
+
     def shown(self, key: str) -> str:
         """What it allows of a power or a limit, in words; of many things the first ones."""
         field = key.removeprefix("limits.").replace("-", "_")

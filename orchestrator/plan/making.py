@@ -26,7 +26,9 @@ _INSTEAD = {
     "stdio": "goes nowhere",
 }
 """What a component has of a power that it is not given; of the others nothing, but an error."""
-NOT_GRANTED = "nothing grants it"
+_ROWS = ("storage", "http", "secrets")
+"""The grants that are lists of places."""
+NOT_GRANTED, NOT_CLAIMED = "nothing grants it", "its manifest does not claim it"
 _NOTHING = Grants(stdio="none")
 
 
@@ -86,8 +88,8 @@ def _node(graph: LinkedGraph, node: LinkedNode, asked: Node) -> NodePlan:
         store=tuple(other for group in graph.groups if node.name in group for other in group if other != node.name),
         grants=node.grants,
         limits=_limits(node),
-        places={key: tuple(_places(node, key)) for key in ("storage", "http", "secrets")},
-        each_run=tuple(bound.name for bound in node.bounds),
+        places={key: tuple(_places(node, key)) for key in _ROWS},
+        each_run={key: tuple(one.name for one in node.bounds if one.depends(key)) for key in _ROWS},
         sources=_sources(node, _stated(graph, node)) if node.component else {},
         labels={held.label: held.seed.why for held in reversed(node.labels)},
         sends=node.sends,
@@ -146,9 +148,8 @@ def _refused(node: LinkedNode) -> Iterator[Refused]:
 
 
 def _why(node: LinkedNode, power: str) -> str:
-    for bound in node.bounds if power != "sockets" else ():
-        if bound.party == "manifest" and not bound.allows_any(power):
-            return f"{bound.name} does not claim it"
+    if any(bound.party == "manifest" and not bound.allows_any(power) for bound in node.bounds):
+        return NOT_CLAIMED
     for cut in node.cuts:
         if uses(cut.key, [power]) and cut.left in ("", "`none`"):
             return f"{cut.bound.name} does not allow it"

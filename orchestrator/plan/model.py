@@ -89,7 +89,7 @@ class NodePlan:
         store: the other nodes that share its memory and its limits.
         grants, limits: what it has; the limits with the engine's own where nobody says one.
         places: by key, for each grant of a row, where it stands in the pipeline.
-        each_run: who else is asked in each run of a grant with an input in it.
+        each_run: by key, who else is asked in each run of a grant with an input in it.
         sources: who says a limit, by its field: "pipeline", "the ceiling `ops`", "default".
         labels: what its data is labelled with, each with where that began.
         sends: why it can send, for a person; empty where it cannot.
@@ -107,7 +107,7 @@ class NodePlan:
     grants: Grants = Grants()
     limits: Limits = Limits()
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    each_run: tuple[str, ...] = ()
+    each_run: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     sends: str = ""
@@ -154,7 +154,7 @@ class NodePlan:
     def _row(self, key: str, items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         places = self.places.get(key, ())
         return [
-            item | {"place": place, "each-run": list(self.each_run) if _has_input(item) else []}
+            item | {"place": place, "each-run": list(self.each_run.get(key, ())) if _has_input(item) else []}
             for item, place in zip(items, places, strict=True)
         ]
 

@@ -11,7 +11,7 @@ from orchestrator.capability.limits import SHOWN, key_of
 from orchestrator.diagnostics import Paint, plain, printable
 from orchestrator.plan import words
 from orchestrator.plan.comparing import Change
-from orchestrator.plan.making import NOT_GRANTED
+from orchestrator.plan.making import NOT_CLAIMED, NOT_GRANTED
 from orchestrator.plan.model import Plan
 from orchestrator.wording import counted
 
@@ -150,6 +150,9 @@ def _taken(node: Item) -> Iterator[_Line]:
         yield _Line("taken", f"{one['key']}: asks {one['asked']}{left}", one["by"])
 
 
+_BRIEFLY = {NOT_GRANTED: "", NOT_CLAIMED: "unclaimed"}
+
+
 def _refused(node: Item) -> Iterator[_Line]:
     """What is imported in vain, a line for each reason."""
     by_reason: dict[str, list[str]] = {}
@@ -157,7 +160,7 @@ def _refused(node: Item) -> Iterator[_Line]:
         text = one["power"] + (f" ({one['instead']})" if one["instead"] else "")
         by_reason.setdefault(one["why"], []).append(text)
     for why, texts in by_reason.items():
-        yield _Line("will be refused", ", ".join(texts), "" if why == NOT_GRANTED else why)
+        yield _Line("will be refused", ", ".join(texts), _BRIEFLY.get(why, why))
 
 
 def _edges(name: str, edges: Sequence[Item]) -> Iterator[_Line]:

@@ -103,10 +103,10 @@ def test_a_component_that_claims_less_than_it_imports_is_refused_the_rest(tmp_pa
     read = reading(text, "p.yaml", tmp_path).result()
     plan = planned(linking(read, claims={"a": Claims(clock="wall", random="secure")}))
     assert {one["power"]: one["why"] for one in node(plan, "a")["refused"]} == {
-        "storage": "the manifest of `step-all` does not claim it",
-        "http": "the manifest of `step-all` does not claim it",
-        "sockets": "nothing grants it",
-        "environment": "the manifest of `step-all` does not claim it",
+        "storage": "its manifest does not claim it",
+        "http": "its manifest does not claim it",
+        "sockets": "its manifest does not claim it",
+        "environment": "its manifest does not claim it",
         "random": "nothing grants it",
     }
     assert node(plan, "a")["refused"][1]["imports"] == ["wasi:http/types", "wasi:http/outgoing-handler"]
