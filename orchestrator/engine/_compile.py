@@ -21,12 +21,14 @@ from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.engine._direct import Direct, expose, qualifies
 from orchestrator.engine._image_file import Image
 from orchestrator.engine._images import strip
+from orchestrator.engine._keep import Kept, keep, way_of
 from orchestrator.engine._lay import lay
 from orchestrator.engine._reflect import reflect
 from orchestrator.engine._shim import wrap
 from orchestrator.engine._skeleton import skeleton
 from orchestrator.engine._wasi_check import wasi_problems
 from orchestrator.engine.cache import images_of
+from orchestrator.engine.component import NOT_OURS, Way
 from orchestrator.engine.imports import unserved
 from orchestrator.errors import ComponentError
 from orchestrator.interface.serial import world_to_data
@@ -48,6 +50,7 @@ class Prepared:
         shimmed: whether a shim was written around it, whose memory is then the first.
         direct: how functions that need no shim are called, by `function_key`.
         lanes: see `_lay.Laid`.
+        keeper: bytes of the keeper's memory, the last of all; 0 where it has none.
     """
 
     binary: bytes
@@ -55,6 +58,7 @@ class Prepared:
     shimmed: bool = False
     direct: Mapping[str, Direct] = field(default_factory=dict)
     lanes: Mapping[str, int] = field(default_factory=dict)
+    keeper: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,12 @@ class Compiled:
         code.write_bytes(self.component.serialize())
 
 
-def prepare(engine: Engine, binary: bytes, world: World, bulk: Bulk) -> Prepared:
+def prepare(engine: Engine, binary: bytes, world: World, bulk: Bulk, *, kept: bool = False) -> Prepared:
     """What is compiled of a component whose imports and exports are known.
 
     Arguments:
         bulk: which of its functions go through memory.
+        kept: whether it gets a keeper.
 
     Raises:
         ComponentError: the binary uses a form that is not known here.
@@ -87,13 +92,16 @@ def prepare(engine: Engine, binary: bytes, world: World, bulk: Bulk) -> Prepared
     exports, imports = chosen(world, bulk)
     exposed, direct = _exposed(stripped, exports)
     exports, served = without(exports, direct), hosted(world, bulk)
-    if not exports and not imports and not served:
-        return Prepared(exposed, images, direct=direct)
     laid = lay(exposed, served)
-    wrapped = wrap(laid.binary, world, exports, imports, served, list(laid.lanes))
+    inner = keep(laid.binary) if kept else Kept(laid.binary, 0)
+    images = (*images, None) if images and inner.memory else images
+    if not exports and not imports and not served:
+        return Prepared(inner.binary, images, direct=direct, keeper=inner.memory)
+    wrapped = wrap(inner.binary, world, exports, imports, served, list(laid.lanes))
     behind = {key: one._replace(memory=one.memory + 1) for key, one in direct.items()}
     lanes = {key: memory + 1 for key, memory in laid.lanes.items()}
-    return Prepared(wrapped, (None, *images) if images else (), shimmed=True, direct=behind, lanes=lanes)
+    images = (None, *images) if images else ()
+    return Prepared(wrapped, images, shimmed=True, direct=behind, lanes=lanes, keeper=inner.memory)
 
 
 def _exposed(binary: bytes, exports: Chosen) -> tuple[bytes, dict[str, Direct]]:
@@ -112,11 +120,12 @@ def _is_valid(engine: Engine, module: bytes) -> bool:
     return True
 
 
-def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto") -> Compiled:
+def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto", *, kept: bool = False) -> Compiled:
     """Compiles a component and says what is known of it.
 
     Arguments:
         bulk: which of its functions go through memory.
+        kept: whether it gets a keeper, if it can have one.
 
     Raises:
         ComponentError: the binary is no component, or not one that this engine takes.
@@ -126,7 +135,8 @@ def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto") -> Compil
     _refuse_bomb(binary)
     world, problems = _described(engine, binary)
     refused = [*world.refused, *problems]
-    prepared = prepare(engine, binary, world, "never" if refused else bulk)
+    way = way_of(binary) if HOST_MEMORY else Way("fresh", NOT_OURS)
+    prepared = prepare(engine, binary, world, "never" if refused else bulk, kept=kept and way.name != "fresh")
     component = _component(engine, prepared.binary)
     found = made(binary)
     known = {
@@ -137,6 +147,8 @@ def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto") -> Compil
         "shimmed": prepared.shimmed,
         "direct": prepared.direct,
         "lanes": prepared.lanes,
+        "way": way,
+        "keeper": prepared.keeper,
         "refused": refused,
         "world": world_to_data(world),
     }

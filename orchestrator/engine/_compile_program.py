@@ -60,7 +60,8 @@ def _answer(wanted: Mapping[str, Any], engines: dict[bool, Engine]) -> dict[str,
         metered = wanted["metered"]
         if metered not in engines:
             engines[metered] = new_engine(metered)
-        compiled = compile_binary(engines[metered], Path(wanted["source"]).read_bytes(), wanted["bulk"])
+        binary = Path(wanted["source"]).read_bytes()
+        compiled = compile_binary(engines[metered], binary, wanted["bulk"], kept=wanted["kept"])
         compiled.write(Path(wanted["target"]))
     except (ComponentError, OSError) as problem:
         return {"error": str(problem)}

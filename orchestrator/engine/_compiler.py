@@ -48,7 +48,7 @@ def compiled(binary: bytes, target: Path, name: str, variant: Variant, bounds: B
     with _workspace(target) as made:
         source = made.with_suffix(".wasm")
         source.write_bytes(binary)
-        wanted = {"source": str(source), "target": str(made), "bulk": variant.bulk, "metered": variant.metered}
+        wanted = {"source": str(source), "target": str(made), **variant._asdict()}
         answer = _answered(wanted, name, bounds)
         if "error" in answer:
             raise ComponentError(f"{name}: {answer['error']}")

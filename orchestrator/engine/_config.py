@@ -14,21 +14,22 @@ MAX_WASM_STACK = 512 << 10
 """Bytes of stack that one store's guest may use; each store that a chain of calls enters has its own allowance."""
 WASMTIME = "50.0.1"
 """The version this engine is written against: the one that pyproject.toml pins."""
-_FORMAT = "10"
+_FORMAT = "11"
 """Changes when what is kept beside the machine code changes."""
 HOST_MEMORY = sys.platform == "linux"
 """Whether this engine owns the guests' memories (see `_memories`); elsewhere wasmtime does."""
 _SETTINGS = f"epoch;no-concurrency;stack={MAX_WASM_STACK};{'host-memory' if HOST_MEMORY else 'cow'};cranelift"
 
 
-def cache_key(bulk: str, metered: bool = False) -> str:
+def cache_key(bulk: str, metered: bool = False, kept: bool = False) -> str:
     """What machine code depends on besides the component: kept code of another key is never loaded.
 
     Arguments:
         bulk: which functions go through memory (see `_chosen`).
         metered: whether it counts what it executes.
+        kept: whether it has a keeper (see `_keep`).
     """
-    settings = f"{_SETTINGS};fuel" if metered else _SETTINGS
+    settings = _SETTINGS + ";fuel" * metered + ";kept" * kept
     text = ";".join((WASMTIME, _FORMAT, settings, bulk, platform.machine(), platform.system()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -59,10 +59,12 @@ class Memory:
         kept: bytes from its start that are there from the beginning, and stay when its mapping is made new.
     """
 
-    __slots__ = ("bank", "base", "kept", "shape", "size")
+    __slots__ = ("bank", "base", "kept", "mapped", "shape", "size")
 
     def __init__(self, bank: Bank, shape: Shape, base: int, size: int, kept: int = 0) -> None:
         self.bank, self.shape, self.base, self.size, self.kept = bank, shape, base, size, kept
+        self.mapped = 0
+        """Bytes from its start that are another file's than its image's: its mapping cannot be made new."""
 
     def view(self) -> memoryview:
         """Its bytes as they are now: when it has grown there are more. Good as long as its instance lives."""
@@ -83,11 +85,35 @@ class Memory:
         self.bank.left -= more
         self.size = size
 
+    def resize(self, size: int) -> None:
+        """Makes it as large as it was at another time; what is added is zero.
+
+        Raises:
+            Refused, OSError: see `grow`; or the process has too many mappings.
+        """
+        if size >= self.size:
+            self.grow(size)
+            return
+        if not _posix.forget(self.base + size, self.size - size):
+            raise Refused("the system does not take memory back")
+        _posix.forbid(self.base + size, self.size - size)
+        self.bank.left += self.size - size
+        self.size = size
+
+    def map(self, descriptor: int, offset: int, size: int) -> None:
+        """Has it begin with what a file holds there, whole pages; it is at least as large.
+
+        Raises:
+            OSError: the file cannot be mapped.
+        """
+        self.mapped = max(self.mapped, size)
+        _posix.map_file(self.base, size, descriptor, offset)
+
     def free(self) -> None:
         """Gives its mapping back."""
         shape, base, size = self.shape, self.base, self.size
         self.base = self.size = 0
-        if _cleaned(base, size, shape[0], self.kept):
+        if not self.mapped and _cleaned(base, size, shape[0], self.kept):
             spare.put(shape, base)
         else:
             _posix.release(base, addresses(shape))
@@ -115,6 +141,11 @@ class Bank:
         self.refused = False
         self._images, self._next, self._shim = images, 0, shim
         self._outer: Bank | None = None
+
+    @property
+    def own(self) -> Sequence[Memory]:
+        """The memories of the guest itself, and of its keeper where it has one: all but the shim's."""
+        return self.memories[1:] if self._shim else self.memories
 
     def __enter__(self) -> Bank:
         """Has this thread's instantiations make their memories here."""

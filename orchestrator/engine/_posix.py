@@ -1,5 +1,9 @@
 """The system calls that map memory, with addresses as plain integers. Linux only; imported when a component runs.
 
+`changed` needs `PAGEMAP_SCAN`, which Linux has since 6.7; where it is not, nobody can tell which pages were written to.
+
+Source: Linux, `include/uapi/linux/fs.h` and `Documentation/admin-guide/mm/pagemap.rst`.
+
 Misused, each can end the process: only `_memories` calls them, for addresses that it got here.
 """
 
@@ -7,9 +11,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
+import threading
+from collections.abc import Callable
+from functools import cache
+from mmap import PAGESIZE
 
-_READ_WRITE, _NONE = 3, 0
-_PRIVATE, _FIXED, _ANONYMOUS, _NORESERVE = 0x02, 0x10, 0x20, 0x4000
+_READ, _READ_WRITE, _NONE = 1, 3, 0
+_SHARED, _PRIVATE, _FIXED, _ANONYMOUS, _NORESERVE = 0x01, 0x02, 0x10, 0x20, 0x4000
 _DONTNEED = 4
 _FAILED = ctypes.c_void_p(-1).value
 """What mmap gives when it fails."""
@@ -24,6 +33,8 @@ _mprotect = _libc.mprotect
 _mprotect.argtypes = [_PTR, _SIZE, _INT]
 _madvise = _libc.madvise
 _madvise.argtypes = [_PTR, _SIZE, _INT]
+_ioctl = _libc.ioctl
+_ioctl.argtypes = [_INT, ctypes.c_ulong, _PTR]
 
 
 def reserve(size: int) -> int:
@@ -46,6 +57,18 @@ def map_file(at: int, size: int, descriptor: int, offset: int) -> None:
     """
     if _mmap(at, size, _READ_WRITE, _PRIVATE | _FIXED, descriptor, offset) == _FAILED:
         raise _error()
+
+
+def map_to_read(descriptor: int, size: int) -> int:
+    """The address of a file's first bytes, which nothing can write to there.
+
+    Raises:
+        OSError: the file cannot be mapped.
+    """
+    at = _mmap(None, size, _READ, _SHARED, descriptor, 0)
+    if at == _FAILED:
+        raise _error()
+    return int(at)
 
 
 def allow(at: int, size: int) -> None:
@@ -76,6 +99,69 @@ def forget(at: int, size: int) -> bool:
 def release(at: int, size: int) -> None:
     """Gives addresses back, with what they hold."""
     _munmap(at, size)
+
+
+def copy(target: int, source: int, size: int) -> None:
+    """Copies memory to where other memory is."""
+    ctypes.memmove(target, source, size)
+
+
+_SCAN = struct.Struct("<12Q")
+"""A `struct pm_scan_arg`: its size, flags, start, end, where it got to, the regions' place and number, the most pages,
+the categories of which the opposite is asked, those that all, and of which some, are asked, those that are told."""
+_REGIONS = 512
+_FILE, _PRESENT, _SWAPPED = 1 << 2, 1 << 3, 1 << 4
+_PAGEMAP_SCAN = (3 << 30) | (_SCAN.size << 16) | (ord("f") << 8) | 16
+
+
+class _Buffers(threading.local):
+    """What a scan is asked with, and where it tells what it found; each thread has its own."""
+
+    def __init__(self) -> None:
+        self.descriptor = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+        self.found, self.asked = (ctypes.c_uint64 * (3 * _REGIONS))(), (ctypes.c_uint64 * 12)()
+        self.at, self.asked_at = ctypes.addressof(self.found), ctypes.addressof(self.asked)
+
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        if "descriptor" in self.__dict__:
+            close(self.descriptor)
+
+
+def changed(start: int, end: int) -> list[tuple[int, int]]:
+    """The regions of a private mapping of a file that were written to, each from where to where, in their order.
+
+    Raises:
+        OSError: the system does not tell.
+    """
+    buffers, regions = _buffers(), list[tuple[int, int]]()
+    found, asked = buffers.found, buffers.asked
+    while start < end:
+        _SCAN.pack_into(
+            asked, 0, _SCAN.size, 0, start, end, 0, buffers.at, _REGIONS, 0, _FILE, _FILE, _PRESENT | _SWAPPED, 0
+        )
+        count = _ioctl(buffers.descriptor, _PAGEMAP_SCAN, buffers.asked_at)
+        if count < 0:
+            raise _error()
+        regions += [(found[number], found[number + 1]) for number in range(0, 3 * count, 3)]
+        start = asked[4] if count == _REGIONS else end
+    return regions
+
+
+@cache
+def _buffers() -> _Buffers:
+    return _Buffers()
+
+
+@cache
+def tells_changes() -> bool:
+    """Whether the system tells which pages were written to."""
+    at = reserve(PAGESIZE)
+    try:
+        return not changed(at, at + PAGESIZE)
+    except OSError:
+        return False
+    finally:
+        release(at, PAGESIZE)
 
 
 def _error() -> OSError:

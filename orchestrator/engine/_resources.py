@@ -8,10 +8,10 @@ number of edges without any store meeting a pointer of another.
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
-from orchestrator.engine.host import HostResource
+from orchestrator.engine.host import CannotKeep, HostResource
 from orchestrator.errors import LimitExceeded, ValueMismatch
 
 if TYPE_CHECKING:
@@ -59,10 +59,41 @@ class Handle:
         if any_:
             self.owner.drop(any_, frame)
 
+    def state(self) -> Any:
+        """See `HostResource.state`: what another component's resource is like, nobody knows."""
+        raise CannotKeep(f"the guest holds a {self.resource.name} of another component")
+
+    def restore(self, state: Any) -> None:
+        """See `HostResource.restore`; there is no state of it."""
+
     def __del__(self) -> None:
         """Runs wherever Python collects it, so the guest's destructor has to wait."""
         if self._any:
             self.owner.abandon(self.give())
+
+
+class _Ordered(dict[int, Any]):
+    """A table of handles that knows the order of those that are held."""
+
+    __slots__ = ("mixed", "order")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: list[int] = []
+        self.mixed = False
+
+    def __setitem__(self, number: int, handle: Handle | HostResource) -> None:
+        self.order.append(number)
+        super().__setitem__(number, handle)
+
+    def pop(self, number: int, *otherwise: Any) -> Any:
+        """Takes one out."""
+        if number in self:
+            if self.order and self.order[-1] == number:
+                self.order.pop()
+            else:
+                self.mixed = True
+        return super().pop(number, *otherwise)
 
 
 class Handles:
@@ -79,6 +110,8 @@ class Handles:
         self._instance, self._numbers = instance, numbers
         self.table: dict[int, Handle | HostResource] = {}
         """What they stand for, by the guest's numbers."""
+        if instance.linker.component.variant.kept:
+            self.table = _Ordered()
         self._lent: list[int] = []
         self._last = 0
         self._cell = ctypes.c_void_p()
@@ -149,6 +182,20 @@ class Handles:
         table[number] = handle
         self._last = number
         return number
+
+    def held(self) -> tuple[int, ...]:
+        """What the guest holds, in the order in which it got it, if its own table tells nothing but that.
+
+        wasmtime gives a guest the number that it had last given back. So where handles are given back in the order
+        opposite to that in which they came, the numbers that come next are those that came next before.
+
+        Raises:
+            CannotKeep: they were given back in another order.
+        """
+        table = self.table
+        if not isinstance(table, _Ordered) or table.mixed:
+            raise CannotKeep("the guest gave handles back in another order than the opposite of how it got them")
+        return tuple(table.order)
 
     def end_of_call(self) -> None:
         """Forgets what was lent for the call that ended."""

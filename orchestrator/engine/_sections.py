@@ -8,6 +8,7 @@ https://webassembly.github.io/spec/core/binary/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple
@@ -44,6 +45,7 @@ class CoreSection(IntEnum):
     IMPORTS = 2
     TABLES = 4
     MEMORIES = 5
+    GLOBALS = 6
     EXPORTS = 7
     ELEMENTS = 9
     CODE = 10
@@ -96,8 +98,8 @@ _OPERANDS = (WITH_MEMORY, WITH_REALLOC, WITH_POST_RETURN, WITH_CALLBACK)
 _RESOURCE_KINDS = (2, 3, 4)
 _FILLED = b"\x40\0"
 """What stands before a table that is filled by an expression."""
-IMPORTED_MEMORY = 2
-"""The kind of a core module's import that is a memory."""
+IMPORTED_MEMORY, IMPORTED_GLOBAL = 2, 3
+"""The kinds of a core module's import that are a memory and a global; exports have the same."""
 
 
 class Reader:
@@ -109,6 +111,19 @@ class Reader:
     def copy(self) -> Reader:
         """Another reader that stands where this one does."""
         return Reader(self._data, self.at, self.end)
+
+    def within(self, size: int) -> Reader:
+        """A reader of the next `size` bytes alone; this one goes on behind them."""
+        if size > self.end - self.at:
+            raise ValueError("a section ends too early")
+        self.at += size
+        return Reader(self._data, self.at - size, self.at)
+
+    def skip(self, pattern: re.Pattern[bytes]) -> int:
+        """Skips what a pattern matches from here on; where it stands then."""
+        found = pattern.match(self._data, self.at, self.end)
+        self.at = self.at if found is None else found.end()
+        return self.at
 
     def byte(self) -> int:
         """The next byte."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 from orchestrator.interface.types import World
 from orchestrator.manifest.model import Bulk, ComponentManifest
@@ -40,16 +40,50 @@ Size = tuple[int, int | None]
 """Elements that a table has at first, and at most; None where nothing bounds it."""
 
 
+NOT_OURS = "on this system the engine does not own the memories of guests"
+"""Why nothing is taken back in place where that is so."""
+
+
 class Variant(NamedTuple):
     """How a component's machine code was made.
 
     Arguments:
         bulk: which of its functions pass their values through memory that the host owns.
         metered: whether it counts what it executes, so that its instances can have a limit of fuel.
+        kept: whether it has a keeper, where it can, so that its instances can be taken back: see `_keep`.
     """
 
     bulk: Bulk = "auto"
     metered: bool = False
+    kept: bool = False
+
+
+WayName = Literal["proven", "instrumented", "fresh"]
+
+
+class Way(NamedTuple):
+    """How an instance of a component is taken back to an earlier state.
+
+    Arguments:
+        name: `proven` where nothing but memories can change, `instrumented` where globals can, which a keeper saves;
+            `fresh` where only a fresh instance is certain to be clean.
+        reason: why it is `fresh`; empty for the others.
+    """
+
+    name: WayName
+    reason: str = ""
+
+
+def way_from(data: Sequence[str]) -> Way:
+    """What the cache keeps of one.
+
+    Raises:
+        TypeError, ValueError: it is not that.
+    """
+    name, reason = map(str, data)
+    if name not in get_args(WayName):
+        raise ValueError(f"there is no way `{name}`")
+    return Way(cast("WayName", name), reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +102,8 @@ class Component:
         shimmed: whether a shim was written around it for that: off Linux, and where nothing needs one, none was.
         direct: how exported functions are called that need none, by `function_key`.
         lanes: which imported functions have lanes, by `function_key`: see `_lay.Laid`.
+        way: how an instance is taken back to an earlier state.
+        keeper: bytes of its keeper's memory; 0 where it has none.
         variant: how its machine code was made.
     """
 
@@ -82,4 +118,6 @@ class Component:
     shimmed: bool = False
     direct: Mapping[str, Direct] = field(default_factory=dict, hash=False)
     lanes: Mapping[str, int] = field(default_factory=dict, hash=False)
+    way: Way = Way("fresh", NOT_OURS)
+    keeper: int = 0
     variant: Variant = Variant()

@@ -21,18 +21,16 @@ from orchestrator.diagnostics import printable
 from orchestrator.engine._bounds import bounds
 from orchestrator.engine._config import HOST_MEMORY, cache_key
 from orchestrator.engine.cache import Cache, noted, write
-from orchestrator.engine.component import Component, Parts, Size, Variant
+from orchestrator.engine.component import Component, Parts, Variant, way_from
 from orchestrator.errors import ClosedError, ComponentError
 from orchestrator.interface.serial import world_from_data
 
 if TYPE_CHECKING:
     from orchestrator.engine._code import Code
-    from orchestrator.engine._direct import Direct
     from orchestrator.engine._fuse import Fused
     from orchestrator.engine._ticker import Ticker
     from orchestrator.engine.fused import FusedComponent, Link
     from orchestrator.engine.linker import Linker
-    from orchestrator.interface.types import World
     from orchestrator.manifest.model import Bulk
 
 MAX_BINARY = 256 << 20
@@ -199,18 +197,19 @@ class Engine:
         digest, size = self.cache.digest(built, MAX_BINARY)
         return replace(self._known(digest, size, name, folder, built.read_bytes), manifest=manifest)
 
-    def variant(self, component: Component, bulk: Bulk, *, metered: bool = False) -> Component:
+    def variant(self, component: Component, bulk: Bulk, *, metered: bool = False, kept: bool = False) -> Component:
         """The component compiled in another way; the component itself where it is so.
 
         Arguments:
             bulk: which functions of it go through memory.
             metered: whether it counts what it executes, for a limit of fuel; that makes it slower.
+            kept: whether its instances can be taken back to an earlier state, if any can (`Component.way`).
 
         Raises:
             ComponentError: it cannot be compiled, or its binary is not there any more.
         """
         self._open()
-        variant = Variant(bulk, metered)
+        variant = Variant(bulk, metered, kept and component.way.name != "fresh")
         if component.variant == variant:
             return component
         read = self._binaries[component.digest]
@@ -267,10 +266,9 @@ class Engine:
             found = _reflected(self._compile(digest, variant, name, size, read))
         if found is None:
             raise ComponentError(f"what was compiled of {name} cannot be read back; empty {self.cache.folder}")
-        world, parts, tables, shimmed, direct, lanes = found
         with self._lock:
             self._binaries[digest] = read
-        return Component(name, digest, size, origin, world, None, parts, tables, shimmed, direct, lanes, variant)
+        return Component(name, digest, size, origin, variant=variant, **found)
 
     def _compile(
         self, digest: str, variant: Variant, name: str, size: int, read: Callable[[], bytes]
@@ -385,10 +383,8 @@ def _text(path: Path) -> str:
         raise ComponentError(f"cannot read {printable(str(path))}: {problem}") from problem
 
 
-def _reflected(
-    known: dict[str, Any] | None,
-) -> tuple[World, Parts, tuple[Size, ...], bool, dict[str, Direct], dict[str, int]] | None:
-    """What the cache or the compiler says of a component; None where that is not what this engine writes."""
+def _reflected(known: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the cache or the compiler says of a component, as fields of one; None where that is not what is written."""
     from orchestrator.engine._direct import from_data
     from orchestrator.engine._image_file import check
 
@@ -398,9 +394,15 @@ def _reflected(
         check(known["images"])
         world = world_from_data(known["world"])
         tables = tuple((int(least), None if most is None else int(most)) for least, most in known["tables"])
-        parts = Parts(int(known["memories"]), len(tables), int(known["instances"]))
-        world = replace(world, refused=tuple(map(str, known["refused"])))
-        lanes = {str(key): int(memory) for key, memory in known["lanes"].items()}
-        return world, parts, tables, known["shimmed"] is True, from_data(known["direct"]), lanes
+        return {
+            "world": replace(world, refused=tuple(map(str, known["refused"]))),
+            "parts": Parts(int(known["memories"]), len(tables), int(known["instances"])),
+            "tables": tables,
+            "shimmed": known["shimmed"] is True,
+            "direct": from_data(known["direct"]),
+            "lanes": {str(key): int(memory) for key, memory in known["lanes"].items()},
+            "way": way_from(known["way"]),
+            "keeper": int(known["keeper"]),
+        }
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -28,6 +28,20 @@ class Host(Protocol):
     def close(self) -> None:
         """The instance has ended, and its resources were dropped; called once."""
 
+    def state(self) -> Any:
+        """What its guest could tell two times apart by, besides the resources that it holds.
+
+        Raises:
+            CannotKeep: there is something that nobody can bring back.
+        """
+
+    def restore(self, state: Any) -> None:
+        """All is as it was when `state` gave this; what went on since by itself has ended."""
+
+
+class CannotKeep(Exception):
+    """Something is in a state that nobody can bring back later; the text says what."""
+
 
 class HostResource:
     """What the host made and a guest knows by a handle. A subclass says what becomes of it when the handle is gone."""
@@ -40,6 +54,17 @@ class HostResource:
         Arguments:
             frame: the stay in which that happened; None after the last one.
         """
+
+    def state(self) -> Any:
+        """What its guest could tell two times apart by.
+
+        Raises:
+            CannotKeep: nobody can bring that back, or it is not known.
+        """
+        raise CannotKeep(f"the guest holds a {type(self).__name__.strip('_').lower()}")
+
+    def restore(self, state: Any) -> None:
+        """It is as it was when `state` gave this."""
 
 
 class Guarded:

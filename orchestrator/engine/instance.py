@@ -36,6 +36,7 @@ if HOST_MEMORY:
     from orchestrator.engine._memories import Bank
 
 if TYPE_CHECKING:
+    from orchestrator.engine._base import Base
     from orchestrator.engine.linker import Linker
     from orchestrator.engine.settings import InstanceSettings
     from orchestrator.interface.types import Function, Name
@@ -94,6 +95,8 @@ class Instance:
         """The fuel that was left when it was told how much was used."""
         self.bank: Bank | None = None
         """Its memories, where this engine owns them."""
+        self.base: Base | None = None
+        """What its memories are mapped from since it was first kept or taken back: see `snapshot`."""
         self._arena: Arena | None = None
         self.swollen = False
         """Whether values that its guest passed have filled more of its shim's memory than stays."""
@@ -164,10 +167,10 @@ class Instance:
         shim = False
         if HOST_MEMORY:
             shim = self.linker.code.shim is not None
-            self.bank = Bank(limits.memory, self.linker.code.images, shim)
+            self.bank = Bank(limits.memory + component.keeper, self.linker.code.images, shim)
             if not code.tables:
                 return
-        memories, tables = (code.memories or 1) + shim, code.tables or 1
+        memories, tables = (code.memories or 1) + shim + bool(component.keeper), code.tables or 1
         each = -1 if HOST_MEMORY else limits.memory // memories
         most = each_table(component.tables, limits.table_elements)
         c.store_limiter(self._store, each, min(most, _NO_END), -1, tables, memories)

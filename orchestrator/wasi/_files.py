@@ -58,6 +58,15 @@ class Files:
             root.opened.release()
         self.roots = []
 
+    def state(self) -> int:
+        """How many files have numbers."""
+        return len(self._numbers)
+
+    def restore(self, state: int) -> None:
+        """Forgets the numbers of files that were seen since `state` gave this."""
+        while len(self._numbers) > state:
+            self._numbers.popitem()
+
     def number(self, found: os.stat_result) -> int:
         """A number for a file that says nothing of the host: by the order in which the guest saw it."""
         key = found.st_dev, found.st_ino
@@ -179,6 +188,10 @@ class Descriptor(HostResource):
     def drop(self, frame: Frame | None = None) -> None:
         """Closes it, unless a stream of it is still there."""
         self.opened.release()
+
+    def state(self) -> Any:
+        """See `HostResource.state`: positions are those of streams, and what is in it is not the guest's alone."""
+        return None
 
     def below(self, path: str) -> str:
         """A path beneath it, for events: cut, for a guest may write it as long as it likes."""

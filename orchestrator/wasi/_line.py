@@ -30,6 +30,12 @@ class Line:
         """Those of which the guest has something left: the handle of an answer, a body."""
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing is on its way, and the guest has nothing of an answer left."""
+        with self._lock:
+            return not (self._talking or self._waiting or self._kept)
+
+    @property
     def is_full(self) -> bool:
         """Whether there may be no more."""
         with self._lock:

@@ -32,6 +32,10 @@ class _Nothing(InputStream):
 
     __slots__ = ()
 
+    def state(self) -> Any:
+        """See `HostResource.state`: there is none."""
+        return None
+
     def read(self, session: Session, size: int) -> bytes:
         raise closed()
 
@@ -76,6 +80,14 @@ class _Output(OutputStream):
     def __init__(self, stream: str) -> None:
         super().__init__()
         self._stream = stream
+
+    def state(self) -> Any:
+        """See `HostResource.state`."""
+        return self.permitted, self.flushing
+
+    def restore(self, state: Any) -> None:
+        """See `HostResource.restore`."""
+        self.permitted, self.flushing = state
 
 
 class _Captured(_Output):

@@ -46,6 +46,15 @@ class Clock:
         """Moves a virtual clock on."""
         self._offset = min(_MOST, self._offset + nanoseconds)
 
+    def state(self) -> int:
+        """How far a virtual clock has moved, nanoseconds; the host's own goes on whatever happens."""
+        return self._offset if self.is_virtual else 0
+
+    def restore(self, state: int, base: int) -> None:
+        """Sets a virtual clock back to where `state` gave this, from a time of day on."""
+        if self.is_virtual:
+            self._offset, self._base = state, base
+
     def pass_while(self, wait: Callable[[], Any]) -> None:
         """Waits; a virtual clock moves on by what that took."""
         before = time.monotonic_ns()

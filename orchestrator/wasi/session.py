@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from orchestrator.engine.host import CannotKeep
 from orchestrator.wasi.clocks import Clock
 from orchestrator.wasi.random import Numbers
 from orchestrator.wasi.waiting import Waiting
@@ -115,6 +116,22 @@ class Session:
         if self.authority.preopens:
             self.files.close()
 
+    def state(self) -> Any:
+        """See `engine.host.Host`. What was written into folders is no part of it: it is not the guest's alone."""
+        if self.authority.http and not self.line.is_idle:
+            raise CannotKeep("a request of the guest is on its way")
+        return self.clock.state(), self.random.state(), self.files.state() if self.authority.preopens else None
+
+    def restore(self, state: Any) -> None:
+        """See `engine.host.Host`. A clock that shows when the run began shows that of the run that is on now."""
+        clock, random, files = state
+        self.clock.restore(clock, self._base())
+        self.random.restore(random)
+        if self.authority.preopens:
+            self.files.restore(files)
+        if self.authority.http:
+            self.line.end(lambda _frame: True)
+
     def end_run(self, is_of: Callable[[Frame | None], bool]) -> None:
         """Ends what goes on by itself of a run that is over, from any thread: nothing of it is seen any more.
 
@@ -127,12 +144,15 @@ class Session:
     @cached_property
     def clock(self) -> Clock:
         """The guest's clock."""
+        return Clock(self.authority.clock.mode, self._base())
+
+    def _base(self) -> int:
+        """The time of day from which a virtual clock starts, nanoseconds since the epoch."""
         time = self.authority.clock
         if time.mode != "fixed":
-            return Clock(time.mode, 0)
+            return 0
         # A float has microseconds of today's seconds, and no nanoseconds.
-        at = self.desk.began(self.frame) if time.at is None else round(time.at * 1e6) * 1000
-        return Clock(time.mode, at)
+        return self.desk.began(self.frame) if time.at is None else round(time.at * 1e6) * 1000
 
     @cached_property
     def random(self) -> Numbers:

@@ -1,0 +1,128 @@
+"""What the memories of an instance held, in a file in memory that instances map.
+
+A page that a guest does not write to is there once, however many instances map the file. A page that it writes to is
+its own from then on, and the system can tell which those are (`_posix.changed`): taking an instance back copies these
+few from the file, so that nothing faults afterwards. Where the system cannot tell, or many pages are to be copied, the
+instance forgets all that it wrote, and each page is mapped anew when it is next touched.
+
+Nothing here knows of globals, handles or the host: see `snapshot`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from mmap import PAGESIZE
+
+from orchestrator.engine import _posix
+from orchestrator.engine._memories import Memory
+from orchestrator.engine._memory import MEMORY
+
+MANY = 1024
+"""Pages from which on copying them takes longer than faulting those in again that are touched next."""
+_BLOCK = 1 << 20
+_ZERO = bytes(PAGESIZE)
+
+Changes = Mapping[int, bytes]
+"""Pages by their numbers in a memory."""
+
+
+class Base:
+    """A file of what some memories hold, one behind the other.
+
+    Arguments:
+        contents: of each memory; whole pages.
+
+    Raises:
+        OSError: the system has no room for it.
+    """
+
+    def __init__(self, contents: Sequence[memoryview]) -> None:
+        self._at = self._length = 0
+        self.sizes = [len(content) for content in contents]
+        self.offsets = [sum(self.sizes[:number]) for number in range(len(self.sizes))]
+        self._descriptor = os.memfd_create("orchestrator-snapshot", os.MFD_CLOEXEC)
+        self._length = sum(self.sizes)
+        os.ftruncate(self._descriptor, self._length)
+        for offset, content in zip(self.offsets, contents, strict=True):
+            _write(self._descriptor, offset, content)
+        if self._length:
+            self._at = _posix.map_to_read(self._descriptor, self._length)
+
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        if self._at:
+            _posix.release(self._at, self._length)
+        if hasattr(self, "_descriptor"):
+            close(self._descriptor)
+
+    def content(self, number: int) -> memoryview:
+        """What a memory held, by its number."""
+        start = self._at + self.offsets[number]
+        return MEMORY[start : start + self.sizes[number]]
+
+    def give(self, memories: Sequence[Memory]) -> None:
+        """Has memories, which are as large or larger, hold what they held.
+
+        Raises:
+            OSError: the file cannot be mapped.
+        """
+        for memory, offset, size in zip(memories, self.offsets, self.sizes, strict=True):
+            if size:
+                memory.map(self._descriptor, offset, size)
+            if memory.size > size:
+                _posix.forget(memory.base + size, memory.size - size)
+
+    def changes(self, number: int, memory: Memory) -> Iterator[tuple[int, int]]:
+        """The regions of a memory that may hold something else than in the file, from where to where in it."""
+        size = min(self.sizes[number], memory.size)
+        base = memory.base
+        found = _posix.changed(base, base + size) if _posix.tells_changes() else [(base, base + size)]
+        yield from ((start - base, end - base) for start, end in found if start < end)
+        if memory.size > size:
+            yield size, memory.size
+
+    def clean(self, number: int, memory: Memory) -> int:
+        """Has a memory hold what it held, as far as the file goes, and nothing behind it.
+
+        Returns:
+            The pages that it had changed; all of it where the system cannot tell.
+        """
+        base, size = memory.base, min(self.sizes[number], memory.size)
+        if memory.size > size:
+            _posix.forget(base + size, memory.size - size)
+        if not _posix.tells_changes():
+            _posix.forget(base, size)
+            return size // PAGESIZE
+        regions = _posix.changed(base, base + size)
+        count = sum(end - start for start, end in regions) // PAGESIZE
+        if count > MANY:
+            _posix.forget(base, size)
+            return count
+        shift = self._at + self.offsets[number] - base
+        for start, end in regions:
+            MEMORY[start:end] = MEMORY[start + shift : end + shift]
+        return count
+
+
+def _write(descriptor: int, offset: int, content: memoryview) -> None:
+    """Writes what is not zero, so that the file takes no room for the rest."""
+    for block in range(0, len(content), _BLOCK):
+        data = bytes(content[block : block + _BLOCK])
+        if data.count(0) == len(data):
+            continue
+        for at, end in _filled(data):
+            os.pwrite(descriptor, data[at:end], offset + block + at)
+
+
+def _filled(data: bytes) -> Iterator[tuple[int, int]]:
+    """The regions of whole pages that are not zero."""
+    start = None
+    for at in range(0, len(data), PAGESIZE):
+        zero = data[at : at + PAGESIZE] == _ZERO
+        if zero and start is not None:
+            yield start, at
+            start = None
+        elif not zero and start is None:
+            start = at
+    if start is not None:
+        yield start, len(data)

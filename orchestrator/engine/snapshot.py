@@ -1,0 +1,203 @@
+"""States of instances, to which they, or other instances of the same component, are taken back.
+
+Between two calls the state of a guest is in its memories, and in those globals that its keeper saves in its own (see
+`_keep`, and `Component.way` for which components that is so); in the order of the handles that it holds; and in what
+the host knows of it. `take` keeps all of these, `put` brings all of them back. What cannot be brought back for certain
+is refused by `CannotKeep`: then only a fresh instance is clean.
+
+The first state of an instance goes into a file that its memories are mapped from (see `_base`). A further one keeps
+only the pages that are not as in that file. On a fresh instance a state is put by mapping the file. Not for when that
+is done: the runtime decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from mmap import PAGESIZE
+from typing import Any
+
+from orchestrator.engine import _native as c
+from orchestrator.engine._base import Base, Changes
+from orchestrator.engine._keep import BACK, KEEP
+from orchestrator.engine._memories import Memory, Refused
+from orchestrator.engine.component import Variant
+from orchestrator.engine.host import CannotKeep
+from orchestrator.engine.instance import Instance
+from orchestrator.errors import ClosedError
+
+_ENDLESS = 1 << 62
+"""Fuel for the keeper, which is not the guest's."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """A state of an instance.
+
+    Arguments:
+        digest, variant: of the component, and of how its machine code was made: it fits no other.
+        base: the file that memories are mapped from.
+        sizes: bytes of each memory.
+        pages: of each memory those that are not as in the file.
+        handles: what the guest held, by number, each with its state.
+        host: the state of the host's side.
+    """
+
+    digest: str
+    variant: Variant
+    base: Base
+    sizes: tuple[int, ...]
+    pages: tuple[Changes, ...]
+    handles: Mapping[int, Any]
+    host: Any
+
+    @property
+    def portable(self) -> bool:
+        """Whether it can be put on another instance: one in which the guest held nothing of others."""
+        return not self.handles
+
+    @property
+    def kept(self) -> int:
+        """Bytes of the pages that it keeps beside the file."""
+        return sum(map(len, self.pages)) * PAGESIZE
+
+    def page(self, memory: int, number: int) -> bytes:
+        """What a page of a memory held."""
+        found = self.pages[memory].get(number)
+        if found is not None:
+            return found
+        at = number * PAGESIZE
+        return bytes(self.base.content(memory)[at : at + PAGESIZE]).ljust(PAGESIZE, b"\0")
+
+
+def can_keep(instance: Instance) -> bool:
+    """Whether states of an instance can be kept at all."""
+    return instance.linker.component.variant.kept
+
+
+def take(instance: Instance, before: Snapshot | None = None) -> Snapshot:
+    """The present state of an entered instance, in which no call is going on.
+
+    Arguments:
+        before: an earlier state of the same instance: what did not change since is shared with it.
+
+    Raises:
+        CannotKeep: there is something in it that nobody could bring back.
+        ClosedError: the instance has ended.
+        OSError: the system has no room for it.
+    """
+    _refuse(instance)
+    held = {number: instance.handles.table[number] for number in instance.handles.held()}
+    handles = {number: resource.state() for number, resource in held.items()}
+    host = None if instance.host is None else instance.host.state()
+    _call(instance, KEEP)
+    memories = _memories(instance)
+    if instance.base is None:
+        base = Base([memory.view() for memory in memories])
+        base.give(memories)
+        instance.base = base
+    pages = tuple(
+        _changed(instance.base, number, memory, None if before is None else before.pages[number])
+        for number, memory in enumerate(memories)
+    )
+    component = instance.linker.component
+    sizes = tuple(memory.size for memory in memories)
+    return Snapshot(component.digest, component.variant, instance.base, sizes, pages, handles, host)
+
+
+def _changed(base: Base, number: int, memory: Memory, before: Changes | None) -> Changes:
+    """The pages that are not as in the file; those that are as in an earlier state are that state's."""
+    view, clean, found = memory.view(), base.content(number), dict[int, bytes]()
+    for start, end in base.changes(number, memory):
+        for at in range(start, end, PAGESIZE):
+            data = bytes(view[at : at + PAGESIZE])
+            if data == (clean[at : at + PAGESIZE] or _ZERO):
+                continue
+            page = at // PAGESIZE
+            known = None if before is None else before.get(page)
+            found[page] = known if known == data and known is not None else data
+    return found
+
+
+_ZERO = bytes(PAGESIZE)
+
+
+def put(instance: Instance, snapshot: Snapshot) -> int:
+    """Takes an entered instance, in which no call is going on, back to a state; or a fresh one forth to it.
+
+    Returns:
+        How many pages of its memories had changed since the file was made, or were given to it now.
+
+    Raises:
+        CannotKeep: it cannot be for certain; the instance is as it was, and is to be closed.
+        ClosedError: it has ended.
+        OSError: the system has no room; the instance has ended.
+    """
+    _refuse(instance)
+    if (instance.linker.component.digest, instance.linker.component.variant) != (snapshot.digest, snapshot.variant):
+        raise CannotKeep("the state is another component's")
+    if instance.handles.held() != tuple(snapshot.handles):
+        raise CannotKeep("the guest does not hold what it held then")
+    try:
+        count = _filled(instance, snapshot)
+    except (OSError, Refused) as problem:
+        instance.end(problem)
+        raise
+    _call(instance, BACK)
+    for number, state in snapshot.handles.items():
+        instance.handles.table[number].restore(state)
+    if instance.host is not None:
+        instance.host.restore(snapshot.host)
+    return count
+
+
+def _filled(instance: Instance, snapshot: Snapshot) -> int:
+    """Has the memories hold what they held."""
+    base, count, mapped = snapshot.base, 0, instance.base is snapshot.base
+    memories = _memories(instance)
+    for memory, size in zip(memories, snapshot.sizes, strict=True):
+        if memory.size != size:
+            memory.resize(size)
+    if not mapped:
+        base.give(memories)
+        instance.base = base
+    for number, memory in enumerate(memories):
+        count += base.clean(number, memory) if mapped else 0
+        _write(memory, snapshot.pages[number])
+        count += len(snapshot.pages[number])
+    return count
+
+
+def _write(memory: Memory, pages: Changes) -> None:
+    if pages:
+        view = memory.view()
+        for page, data in pages.items():
+            view[page * PAGESIZE : (page + 1) * PAGESIZE] = data
+
+
+def _memories(instance: Instance) -> Sequence[Memory]:
+    assert instance.bank is not None
+    return instance.bank.own
+
+
+def _refuse(instance: Instance) -> None:
+    """Refuses an instance of which no state can be kept now."""
+    if instance.gone:
+        raise ClosedError("the instance has ended")
+    if not can_keep(instance):
+        reason = instance.linker.component.way.reason or "it was linked without `kept`"
+        raise CannotKeep(f"{instance.linker.component.name}: {reason}")
+    if instance.owed is not None:
+        raise CannotKeep("the guest took no room for what it read")
+
+
+def _call(instance: Instance, name: str) -> None:
+    """Calls a function of the keeper, at nobody's expense; a component with nothing to keep has none."""
+    if not instance.linker.component.keeper:
+        return
+    fuel = instance.fuel
+    if fuel is not None:
+        instance.refuel(_ENDLESS)
+    instance.run(c.call, instance.function(None, name), instance.context, None, 0, None, 0)
+    if fuel is not None:
+        instance.refuel(fuel)
