@@ -108,6 +108,12 @@ class _Nobody:
     def close(self) -> None:
         """Has nothing open."""
 
+    def state(self) -> None:
+        """Has none."""
+
+    def restore(self, state: None) -> None:
+        """Needs nothing."""
+
 
 def _bare(engine: Engine, folder: Path, stack: ExitStack) -> Way:
     """The same engine, the function served without policy and event."""

@@ -25,6 +25,8 @@ Inside, by what they are about:
     C values         _native, _memory: the C API; _kinds, _values, _sizes, _plan: values of it; _numbers: plain ones
     calls            _calls, _bulk_call, _direct_call: into an instance; _serve, _serve_bulk: out of one, over an edge;
                      _serve_host, _serve_hosted, _serve_lane: to the host, by each way; _resources
+    taking back      snapshot: states of instances; _base: what their memories are mapped from; _keep, _steady: what is
+                     added to a component for it, and which components can have it
     memories         _memories, _posix: mapped and recycled; _image_file: what they hold at first; _tables: how large
                      tables may get
     the rest         _live, _ticker: callbacks, and the clock of running guests; _failure, _last_words: why one ended;
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.frame import Stop as Stop
     from orchestrator.engine.fused import FusedComponent as FusedComponent
     from orchestrator.engine.fused import Link as Link
+    from orchestrator.engine.host import CannotKeep as CannotKeep
     from orchestrator.engine.host import Guarded as Guarded
     from orchestrator.engine.host import Host as Host
     from orchestrator.engine.host import HostResource as HostResource
@@ -62,6 +65,9 @@ if TYPE_CHECKING:
     from orchestrator.engine.instance import Instance as Instance
     from orchestrator.engine.linker import Linker as Linker
     from orchestrator.engine.settings import InstanceSettings as InstanceSettings
+    from orchestrator.engine.snapshot import Snapshot as Snapshot
+    from orchestrator.engine.snapshot import put as put
+    from orchestrator.engine.snapshot import take as take
 
 __all__, __getattr__, __dir__ = lazily(
     __name__,
@@ -75,9 +81,10 @@ __all__, __getattr__, __dir__ = lazily(
         "engine": ["Engine"],
         "frame": ["Frame", "Stop"],
         "fused": ["FusedComponent", "Link"],
-        "host": ["Guarded", "Host", "HostResource", "Refused"],
+        "host": ["CannotKeep", "Guarded", "Host", "HostResource", "Refused"],
         "instance": ["Instance"],
         "linker": ["Linker"],
         "settings": ["InstanceSettings"],
+        "snapshot": ["Snapshot", "put", "take"],
     },
 )
