@@ -19,7 +19,6 @@ from orchestrator.contract.rate import rate
 from orchestrator.contract.reject import reject
 from orchestrator.contract.require import require_args, require_value
 from orchestrator.diagnostics import Diagnostic
-from orchestrator.interface.compare import title
 from orchestrator.interface.convert import has_json
 from orchestrator.interface.types import Function, Record, Result, Type
 from orchestrator.manifest.model import Contract, FieldStep, Reject, Where
@@ -199,17 +198,12 @@ class _Compiler:
             self._path("redact", text, roots, self.where.at("redact", index))
 
     def _detects(self, function: Function) -> None:
-        """Has all that a call passes be seen, which must have a JSON form."""
-        result = [] if function.result is None else [function.result]
-        if all(map(has_json, [*(field.type for field in function.params), *result])):
-            self.detects = bool(function.params or result)
-            self.needs_result = self.needs_result or bool(result)
-            if function.params:
-                self._sees(None)
-            return
-        message = f"`detect` shows what crosses as JSON, and {title(function.name)} passes what has no JSON form"
-        help_ = ("name in `functions` what may be called: only that is judged",)
-        self.diagnostics.append(refuse("contract-rule", message, self.where.at("detect"), self.edge, help=help_))
+        """Has all that a call passes be seen; what has no JSON form is refused where the edge is linked."""
+        result = function.result
+        self.detects = all(map(has_json, [*(f.type for f in function.params), *([result] if result else [])]))
+        if self.detects and function.params:
+            self._sees(None)
+        self.needs_result = self.needs_result or (self.detects and result is not None)
 
 
 def _of(root: str, rule: Rule) -> Rule:
