@@ -104,7 +104,8 @@ class LinkedCall:
         id: the edge as the manifest writes it, with the interface: `answerer -> model (agent:llm/chat)`; unique.
         wanted: the interface or function as the caller imports it.
         offered: the same as the callee exports it (its version may be newer, it may have more functions).
-        checks: the compiled contract for each function, by the function's name; a function without rules is absent.
+        checks: the compiled contract for each function, by its name as the caller imports it; one without rules is
+            absent.
         fused: caller and callee are in one group: calls stay in the store that they share.
         detectors: those that judge what is passed and what is answered.
     """

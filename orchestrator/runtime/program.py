@@ -135,17 +135,17 @@ class Program:
         interface, functions = _functions(store.imported(edge.caller, edge.wanted))
         target, _ = _functions(edge.offered)
         for wanted, named in zip(functions, _functions(edge.wanted)[1], strict=True):
-            offered = _offered(edge, named)
+            offered, checks = _offered(edge, named), edge.checks.get(named.name)
             crossing = Crossing(
                 edge.id,
                 edge.caller,
                 edge.callee,
                 f"{target or callee.name}.{offered.name}",
                 denied_by(named),
-                edge.checks.get(offered.name),
+                checks,
                 callee.limits.timeout,
                 declassify=edge.declassify,
-                judges=self._judges_of(edge, edge.caller, edge.checks.get(offered.name), shown_of(named)),
+                judges=self._judges_of(edge, edge.caller, checks, shown_of(named)),
             )
             if callee.python is not None:
                 linker.define(interface, wanted, python_host(crossing, wanted, callee.python), arrays=True)
