@@ -291,18 +291,34 @@ def _sharing(groups: Groups, name: str) -> str:
 
 
 def _depths(work: Work, groups: Groups, calls: list[Arrow]) -> dict[str, int]:
-    stores = list(dict.fromkeys(map(groups.store, work.drafts)))
-    entered = _entered(groups, calls)
-    found = depths(stores, entered)
+    entered, judged = _entered(groups, calls), _judging(groups, calls)
+    stores = [*dict.fromkeys(map(groups.store, work.drafts)), *judged.values()]
+    pairs = [pair for pair in entered if pair not in judged]
+    pairs += [step for (source, target), way in judged.items() for step in ((source, way), (way, target))]
+    found = depths(stores, pairs)
     if stores and max(found.values()) > work.stack_budget:
-        chain = longest_chain(stores, entered)
-        first = entered[chain[0], chain[1]]
-        what = "stores" if groups.members else "nodes"
-        message = f"a chain of calls enters {len(chain)} {what}, one within the other; at most {work.stack_budget} fit"
-        way = " -> ".join(" + ".join(f"`{one}`" for one in groups.around(name)) for name in chain)
-        help_ = ("pass values over data edges where a call is not needed",)
-        work.report.error("deep-chain", f"{message} on the stack", first.where, first.place, causes=(way,), help=help_)
+        _too_deep(work, groups, entered, longest_chain(stores, pairs))
     return {name: found[groups.store(name)] for name in work.drafts}
+
+
+def _judging(groups: Groups, calls: list[Arrow]) -> dict[tuple[str, str], str]:
+    """By the stores that it leaves and enters, each call of a detector out of a store, as a name that none has.
+
+    It counts as a store: between such a call and its caller's lies twice as much of the interpreter as between others.
+    """
+    found = [(groups.store(a.source), groups.store(a.target)) for a in calls if a.kind == "detect"]
+    return {(source, target): f"{source} -> {target}" for source, target in found}
+
+
+def _too_deep(work: Work, groups: Groups, entered: dict[tuple[str, str], Arrow], counted: tuple[str, ...]) -> None:
+    chain = [name for name in counted if " -> " not in name]
+    first = entered[chain[0], chain[1]]
+    what = "stores" if groups.members else "nodes"
+    what += " (a detector counts twice)" if len(chain) < len(counted) else ""
+    message = f"a chain of calls enters {len(counted)} {what}, one within the other; at most {work.stack_budget} fit"
+    way = " -> ".join(" + ".join(f"`{one}`" for one in groups.around(name)) for name in chain)
+    help_ = ("pass values over data edges where a call is not needed",)
+    work.report.error("deep-chain", f"{message} on the stack", first.where, first.place, causes=(way,), help=help_)
 
 
 def _unreachable(work: Work, calls: list[Arrow]) -> None:

@@ -75,6 +75,9 @@ class Judge:
             crossing.failed(visit, problem)
             raise
         crossing.end(visit, response, result)
+        late = around.problem()
+        if late is not None:
+            raise late
         if "err" in result:
             raise self._refused(result["err"])
         verdict = result["ok"]
