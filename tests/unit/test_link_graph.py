@@ -331,7 +331,8 @@ edges:
     assert found.order == ("guard", "a", "alone")
     assert found.nodes["plain"].run is None
     assert found.warnings == ()
-    detectors = {edge.id: [str(each.export) for each in edge.detectors] for edge in (*found.data, *found.calls)}
+    detectors = {edge.id: [str(each.export) for each in edge.detectors] for edge in found.data}
+    detectors |= {edge.id: [str(each.export) for each in edge.detectors] for edge in found.calls}
     ours = "agent:core/detector@0.1.0.detect"
     assert detectors == {
         "inputs.text -> alone.text": ["judge", ours],
