@@ -515,6 +515,39 @@ def test_one_detector_judges_what_crosses_several_edges(engine: Engine, texts: C
     assert sorted(map(str, watching.shown)) == sorted(map(str, [{"s": "x"}, "x", 4, {"n": 4}, 8]))
 
 
+def test_a_detector_may_call_others_over_edges_that_are_judged_too(
+    engine: Engine, texts: Component, detector: Component, numbers: Component
+) -> None:
+    asking = DETECTOR.replace(
+        "(component\n",
+        f"""(component
+          (import "{NUM}" (instance $in (export "double" (func (param "n" u32) (result u32)))))
+          (core func $double (canon lower (func $in "double")))\n""",
+        1,
+    )
+    asking = asking.replace(
+        "(core module $m ", '(core module $m (import "in" "double" (func $f (param i32) (result i32)))', 1
+    )
+    asking = asking.replace("(global.set $asked ", "(drop (call $f (local.get 1))) (global.set $asked ", 1).replace(
+        "(instantiate $m)", '(instantiate $m (with "in" (instance (export "double" (func $double)))))', 1
+    )
+    watching = Watching()
+    pipeline = talking(engine, texts, engine.from_text(asking, "asking")).node("numbers", numbers)
+    pipeline.node("second", python=watching, signature=SIGNATURE)
+    pipeline.call("guard", "numbers", contract=Contract(detect=("second",)))
+    went = play(pipeline, engine, s="hello")
+    assert went.outputs == {"out": "hello", "error": "hello"}
+    assert watching.shown == [{"n": 14}, 28, {"n": 7}, 14]
+    inner = "guard -> numbers (test:num/num)"
+    assert went.story[3:8] == [
+        f"    call {EDGE} echo",
+        f"      {ASKED}",
+        f"        call {inner} double",
+        f"          call detect: {inner} -> second run",
+        f"          call detect: {inner} -> second run",
+    ]
+
+
 # What is shown, and what is not
 
 
