@@ -69,8 +69,7 @@ class Base:
         for memory, offset, size in zip(memories, self.offsets, self.sizes, strict=True):
             if size:
                 memory.map(self._descriptor, offset, size)
-            if memory.size > size:
-                _posix.forget(memory.base + size, memory.size - size)
+            memory.blank(size)
 
     def changes(self, number: int, memory: Memory) -> Iterator[tuple[int, int]]:
         """The regions of a memory that may hold something else than in the file, from where to where in it."""
@@ -88,8 +87,7 @@ class Base:
             The pages that it had changed; all of it where the system cannot tell.
         """
         base, size = memory.base, min(self.sizes[number], memory.size)
-        if memory.size > size:
-            _posix.forget(base + size, memory.size - size)
+        memory.blank(size)
         if not _posix.tells_changes():
             _posix.forget(base, size)
             return size // PAGESIZE

@@ -14,7 +14,7 @@ MAX_WASM_STACK = 512 << 10
 """Bytes of stack that one store's guest may use; each store that a chain of calls enters has its own allowance."""
 WASMTIME = "50.0.1"
 """The version this engine is written against: the one that pyproject.toml pins."""
-_FORMAT = "11"
+_FORMAT = "12"
 """Changes when what is kept beside the machine code changes."""
 HOST_MEMORY = sys.platform == "linux"
 """Whether this engine owns the guests' memories (see `_memories`); elsewhere wasmtime does."""

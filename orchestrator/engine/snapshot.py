@@ -21,13 +21,11 @@ from orchestrator.engine import _native as c
 from orchestrator.engine._base import Base, Changes
 from orchestrator.engine._keep import BACK, KEEP
 from orchestrator.engine._memories import Memory, Refused
+from orchestrator.engine._resources import Handle
 from orchestrator.engine.component import Variant
-from orchestrator.engine.host import CannotKeep
+from orchestrator.engine.host import CannotKeep, HostResource
 from orchestrator.engine.instance import Instance
-from orchestrator.errors import ClosedError
-
-_ENDLESS = 1 << 62
-"""Fuel for the keeper, which is not the guest's."""
+from orchestrator.errors import LimitExceeded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +46,7 @@ class Snapshot:
     base: Base
     sizes: tuple[int, ...]
     pages: tuple[Changes, ...]
-    handles: Mapping[int, Any]
+    handles: Mapping[int, tuple[Handle | HostResource, Any]]
     host: Any
 
     @property
@@ -88,7 +86,7 @@ def take(instance: Instance, before: Snapshot | None = None) -> Snapshot:
     """
     _refuse(instance)
     held = {number: instance.handles.table[number] for number in instance.handles.held()}
-    handles = {number: resource.state() for number, resource in held.items()}
+    handles = {number: (resource, resource.state()) for number, resource in held.items()}
     host = None if instance.host is None else instance.host.state()
     _call(instance, KEEP)
     memories = _memories(instance)
@@ -131,31 +129,44 @@ def put(instance: Instance, snapshot: Snapshot) -> int:
     Raises:
         CannotKeep: it cannot be for certain; the instance is as it was, and is to be closed.
         ClosedError: it has ended.
+        LimitExceeded: its memories may not be as large as they were; the instance has ended.
         OSError: the system has no room; the instance has ended.
     """
     _refuse(instance)
-    if (instance.linker.component.digest, instance.linker.component.variant) != (snapshot.digest, snapshot.variant):
-        raise CannotKeep("the state is another component's")
-    if instance.handles.held() != tuple(snapshot.handles):
-        raise CannotKeep("the guest does not hold what it held then")
+    _refuse_other(instance, snapshot)
     try:
         count = _filled(instance, snapshot)
-    except (OSError, Refused) as problem:
+        _call(instance, BACK)
+        for resource, state in snapshot.handles.values():
+            resource.restore(state)
+        if instance.host is not None:
+            instance.host.restore(snapshot.host)
+    except Refused as problem:
+        instance.end(problem)
+        raise LimitExceeded(f"the state does not fit the instance: {problem}", limit="memory") from None
+    except BaseException as problem:
         instance.end(problem)
         raise
-    _call(instance, BACK)
-    for number, state in snapshot.handles.items():
-        instance.handles.table[number].restore(state)
-    if instance.host is not None:
-        instance.host.restore(snapshot.host)
+    instance.forget_words()
     return count
+
+
+def _refuse_other(instance: Instance, snapshot: Snapshot) -> None:
+    """Refuses a state that the instance was never in and cannot get into."""
+    if (instance.linker.component.digest, instance.linker.component.variant) != (snapshot.digest, snapshot.variant):
+        raise CannotKeep("the state is another component's")
+    held, table = instance.handles.held(), instance.handles.table
+    same = held == tuple(snapshot.handles)
+    if not same or any(table[number] is not resource for number, (resource, _) in snapshot.handles.items()):
+        raise CannotKeep("the guest does not hold what it held then")
 
 
 def _filled(instance: Instance, snapshot: Snapshot) -> int:
     """Has the memories hold what they held."""
     base, count, mapped = snapshot.base, 0, instance.base is snapshot.base
     memories = _memories(instance)
-    for memory, size in zip(memories, snapshot.sizes, strict=True):
+    sizes = sorted(zip(memories, snapshot.sizes, strict=True), key=lambda one: one[1] - one[0].size)
+    for memory, size in sizes:  # those first that give back room, which others may need
         if memory.size != size:
             memory.resize(size)
     if not mapped:
@@ -182,8 +193,7 @@ def _memories(instance: Instance) -> Sequence[Memory]:
 
 def _refuse(instance: Instance) -> None:
     """Refuses an instance of which no state can be kept now."""
-    if instance.gone:
-        raise ClosedError("the instance has ended")
+    instance.rest()
     if not can_keep(instance):
         reason = instance.linker.component.way.reason or "it was linked without `kept`"
         raise CannotKeep(f"{instance.linker.component.name}: {reason}")
@@ -195,9 +205,5 @@ def _call(instance: Instance, name: str) -> None:
     """Calls a function of the keeper, at nobody's expense; a component with nothing to keep has none."""
     if not instance.linker.component.keeper:
         return
-    fuel = instance.fuel
-    if fuel is not None:
-        instance.refuel(_ENDLESS)
-    instance.run(c.call, instance.function(None, name), instance.context, None, 0, None, 0)
-    if fuel is not None:
-        instance.refuel(fuel)
+    with instance.at_nobodys_expense():
+        instance.run(c.call, instance.function(None, name), instance.context, None, 0, None, 0)
