@@ -25,20 +25,18 @@ from orchestrator.engine._resources import Handle
 from orchestrator.engine.component import Variant
 from orchestrator.engine.host import CannotKeep, HostResource
 from orchestrator.engine.instance import Instance
-from orchestrator.errors import LimitExceeded
+from orchestrator.errors import ClosedError, LimitExceeded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Snapshot:
-    """A state of an instance.
+class Contents:
+    """What the memories of an instance held: to be looked at, and nothing that one can be taken back to.
 
     Arguments:
         digest, variant: of the component, and of how its machine code was made: it fits no other.
         base: the file that memories are mapped from.
         sizes: bytes of each memory.
         pages: of each memory those that are not as in the file.
-        handles: what the guest held, by number, each with its state.
-        host: the state of the host's side.
     """
 
     digest: str
@@ -46,13 +44,6 @@ class Snapshot:
     base: Base
     sizes: tuple[int, ...]
     pages: tuple[Changes, ...]
-    handles: Mapping[int, tuple[Handle | HostResource, Any]]
-    host: Any
-
-    @property
-    def portable(self) -> bool:
-        """Whether it can be put on another instance: one in which the guest held nothing of others."""
-        return not self.handles
 
     @property
     def kept(self) -> int:
@@ -66,6 +57,24 @@ class Snapshot:
             return found
         at = number * PAGESIZE
         return bytes(self.base.content(memory)[at : at + PAGESIZE]).ljust(PAGESIZE, b"\0")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot(Contents):
+    """A state of an instance.
+
+    Arguments:
+        handles: what the guest held, by number, each with its state.
+        host: the state of the host's side.
+    """
+
+    handles: Mapping[int, tuple[Handle | HostResource, Any]]
+    host: Any
+
+    @property
+    def portable(self) -> bool:
+        """Whether it can be put on another instance: one in which the guest held nothing of others."""
+        return not self.handles
 
 
 def can_keep(instance: Instance) -> bool:
@@ -94,13 +103,34 @@ def take(instance: Instance, before: Snapshot | None = None) -> Snapshot:
         base = Base([memory.view() for memory in memories])
         base.give(memories)
         instance.base = base
-    pages = tuple(
-        _changed(instance.base, number, memory, None if before is None else before.pages[number])
-        for number, memory in enumerate(memories)
-    )
+    pages = _all_changed(instance.base, memories, before)
     component = instance.linker.component
     sizes = tuple(memory.size for memory in memories)
     return Snapshot(component.digest, component.variant, instance.base, sizes, pages, handles, host)
+
+
+def capture(instance: Instance) -> Contents:
+    """What the memories of an instance hold, whatever it is, and even where it ended; not where it was closed.
+
+    It is entered, or has ended: nobody is about to close it. Nothing of it changes.
+
+    Raises:
+        ClosedError: it was closed, or the engine does not own its memories.
+        OSError: the system has no room.
+    """
+    if instance.bank is None or instance.closing:
+        raise ClosedError("the instance has no memory any more that could be looked at")
+    memories, component = _memories(instance), instance.linker.component
+    base = instance.base or Base([memoryview(b"")] * len(memories))
+    sizes = tuple(memory.size for memory in memories)
+    return Contents(component.digest, component.variant, base, sizes, _all_changed(base, memories, None))
+
+
+def _all_changed(base: Base, memories: Sequence[Memory], before: Contents | None) -> tuple[Changes, ...]:
+    return tuple(
+        _changed(base, number, memory, None if before is None else before.pages[number])
+        for number, memory in enumerate(memories)
+    )
 
 
 def _changed(base: Base, number: int, memory: Memory, before: Changes | None) -> Changes:
@@ -155,6 +185,10 @@ def _refuse_other(instance: Instance, snapshot: Snapshot) -> None:
     """Refuses a state that the instance was never in and cannot get into."""
     if (instance.linker.component.digest, instance.linker.component.variant) != (snapshot.digest, snapshot.variant):
         raise CannotKeep("the state is another component's")
+    memories = _memories(instance)
+    least = [memory.shape[0] for memory in memories]
+    if len(least) != len(snapshot.sizes) or any(map(int.__gt__, least, snapshot.sizes)):
+        raise CannotKeep("the state has not the memories of the instance")
     held, table = instance.handles.held(), instance.handles.table
     same = held == tuple(snapshot.handles)
     if not same or any(table[number] is not resource for number, (resource, _) in snapshot.handles.items()):

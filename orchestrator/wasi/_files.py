@@ -63,9 +63,16 @@ class Files:
         return tuple(self._numbers)
 
     def restore(self, state: Any) -> None:
-        """Gives those files their numbers, and no other."""
+        """Gives those files their numbers, and no other.
+
+        Raises:
+            TypeError, ValueError: it is no list of files.
+        """
         if len(self._numbers) != len(state) or tuple(self._numbers) != state:
-            self._numbers = {(device, file): number for number, (device, file) in enumerate(state, start=1)}
+            known = {(device, file): number for number, (device, file) in enumerate(state, start=1)}
+            if len(known) > _MOST_NUMBERED:
+                raise ValueError("files")
+            self._numbers = known
 
     def number(self, found: os.stat_result) -> int:
         """A number for a file that says nothing of the host: by the order in which the guest saw it."""

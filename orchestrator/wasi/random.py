@@ -48,10 +48,16 @@ class Numbers:
         return self._stands, self._seed
 
     def restore(self, state: Any) -> None:
-        """Sets a stream that repeats back to where `state` gave this."""
-        stream, self._seed = state
+        """Sets a stream that repeats back to where `state` gave this.
+
+        Raises:
+            TypeError, ValueError, OverflowError: it never gave this.
+        """
+        stream, seed = state
+        self._seed = None if seed is None else _two_words(*seed)
         if self._stream is not None and self._stands is not stream:
-            self._stream.setstate(stream)
+            version, words, gauss = stream
+            self._stream.setstate((version, tuple(words), gauss))
             self._stands = stream
 
     def word(self) -> int:
@@ -63,6 +69,12 @@ class Numbers:
         if self._seed is None:
             self._seed = self.word(), self.word()
         return self._seed
+
+
+def _two_words(low: int, high: int) -> tuple[int, int]:
+    if not (0 <= low < 1 << 64 and 0 <= high < 1 << 64):
+        raise ValueError("a seed")
+    return low, high
 
 
 def _bytes(session: Session, size: int) -> bytes:

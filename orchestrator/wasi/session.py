@@ -124,11 +124,14 @@ class Session:
 
     def restore(self, state: Any) -> None:
         """See `engine.host.Host`. A clock that shows when the run began shows that of the run that is on now."""
-        clock, random, files = state
-        self.clock.restore(clock, self._base())
-        self.random.restore(random)
-        if self.authority.preopens:
-            self.files.restore(files)
+        try:
+            clock, random, files = state
+            self.clock.restore(clock, self._base())
+            self.random.restore(random)
+            if self.authority.preopens:
+                self.files.restore(files or ())
+        except (TypeError, ValueError, OverflowError):
+            raise CannotKeep("the state of the host's side has another form") from None
         if self.authority.http:
             self._hang_up()
 
