@@ -334,6 +334,40 @@ def _refuse_more(unpacker: Any, file: IO[bytes], rest: bytes) -> None:
         raise ValueError("something behind its pages")
 
 
+def whole(saved: Saved, bases: Path | None) -> dict[tuple[int, int], bytes]:
+    """All its pages that are not zero, those of its base among them, by memory and number.
+
+    Raises:
+        SnapshotError: it or its base cannot be read.
+    """
+    found: dict[tuple[int, int], bytes] = {}
+    for one in ([_base_of(saved, bases)] if saved.base else []) + [saved]:
+        found |= {(memory, page): data for memory, page, data in one.pages() if page * PAGESIZE < saved.sizes[memory]}
+    return {place: found[place] for place in sorted(found) if any(found[place])}
+
+
+def copy(saved: Saved, path: Path, bases: Path | None) -> None:
+    """Writes it as a full state, which needs no base, into another file.
+
+    Raises:
+        SnapshotError: it cannot be read or written.
+    """
+    pages = [(memory, page, data) for (memory, page), data in whole(saved, bases).items()]
+    header = {
+        "component": saved.component,
+        "bulk": saved.bulk,
+        "metered": saved.metered,
+        "form": saved.form,
+        "sizes": saved.sizes,
+        "runs": _runs(pages, len(saved.sizes)),
+        "base": "",
+        "restorable": saved.restorable,
+        "host": saved.host,
+        "about": saved.about,
+    }
+    _write(path, header, pages)
+
+
 # Loading
 
 

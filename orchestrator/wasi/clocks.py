@@ -50,7 +50,7 @@ class Clock:
         """How far a virtual clock has moved, nanoseconds; the host's own goes on whatever happens."""
         return self._offset if self.is_virtual else 0
 
-    def restore(self, state: int, base: int) -> None:
+    def restore(self, state: Any, base: int) -> None:
         """Sets a virtual clock back to where `state` gave this, from a time of day on.
 
         Raises:

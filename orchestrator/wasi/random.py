@@ -55,7 +55,7 @@ class Numbers:
         """
         stream, seed = state
         self._seed = None if seed is None else _two_words(*seed)
-        if self._stream is not None and self._stands is not stream:
+        if self._stream is not None and (stream is None or self._stands is not stream):
             version, words, gauss = stream
             self._stream.setstate((version, tuple(words), gauss))
             self._stands = stream

@@ -47,6 +47,7 @@ PUBLIC = [
     "Retry",
     "RunError",
     "Secret",
+    "SnapshotError",
     "Storage",
     "TimedOut",
     "TooLargeToDraw",
