@@ -1,7 +1,7 @@
 """What can be seen of a kept state: which pages changed, where, and what can be read there.
 
-Addresses are those of the guest: of a memory, by its number in the order in which an instance makes them. The memory of
-the keeper, which has the guest's globals, is told apart. Not for printing any of it: see `cli`.
+Addresses are those of the guest: of a memory, by its number in the order in which an instance makes them. The last is
+that of the keeper, where there is one: the guest's globals as they were saved. Not for printing any of it: see `cli`.
 """
 
 from __future__ import annotations

@@ -101,12 +101,13 @@ class Store:
         """
         moment = about.time or time.time()
         shown = {**asdict(about), "time": moment, "calls": about.calls[-MAX_CALLS:]}
-        name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(moment))}-{secrets.token_hex(3)}"
+        thousandth = int(moment * 1000) % 1000
+        name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(moment))}-{thousandth:03}-{secrets.token_hex(3)}"
         apart = any(state.base.sizes)
         path = self.folder / (f"{name}.{state.base.name}{_STATE}" if apart else f"{name}{_STATE}")
         with self._locked():
             saved.save(state, path, shown, bases=self.folder if apart else None)
-            self._tidy()
+            self._tidy(path)
         if not path.exists():
             raise SnapshotError(
                 f"the state of `{printable(about.node)}` is larger than all that may be kept: {self._size} bytes"
@@ -180,9 +181,13 @@ class Store:
         why = problem.strerror or problem
         return SnapshotError(f"cannot use the folder of snapshots {printable(str(self.folder))}: {why}")
 
-    def _tidy(self) -> None:
-        """Removes the oldest states where there are too many, bases that none has, and what was left half-written."""
-        states = self._states()
+    def _tidy(self, new: Path | None = None) -> None:
+        """Removes the oldest states where there are too many, bases that none has, and what was left half-written.
+
+        Arguments:
+            new: what was added just now: it is the newest, whatever its name says.
+        """
+        states = sorted(self._states(), key=lambda path: path == new)
         while len(states) > self._most or (states and self._taken(states) > self._size):
             states.pop(0).unlink(missing_ok=True)
         used = {_base_of(path) for path in states}

@@ -16,7 +16,7 @@ import pytest
 
 from orchestrator.capability import Authority
 from orchestrator.capability.random import Numbers
-from orchestrator.engine import CannotKeep, Engine, capture, saved
+from orchestrator.engine import CannotKeep, Engine, capture
 from orchestrator.engine.saved import MAGIC, load, read, save
 from orchestrator.errors import ClosedError, SnapshotError, Trapped
 from tests.support.keeping import Keeping, Kept, keeping, one_module
@@ -360,7 +360,7 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(
     def full(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(saved.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(SnapshotError) as caught:
         save(state, path, {"number": 2})
     assert str(caught.value) == f"cannot save a state as {path}: No space left on device"
