@@ -52,8 +52,11 @@ if TYPE_CHECKING:
         Reject,
         Repeat,
         Retry,
+        RevertOn,
         Secret,
+        Snapshots,
         Storage,
+        WarmUp,
     )
     from orchestrator.pipeline import Execution, LinkedPipeline, Pipeline, Result
     from orchestrator.plan import Plan
@@ -93,8 +96,10 @@ __all__ = [
     "Repeat",
     "Result",
     "Retry",
+    "RevertOn",
     "RunError",
     "Secret",
+    "Snapshots",
     "Storage",
     "TimedOut",
     "TooLargeToDraw",
@@ -102,6 +107,7 @@ __all__ = [
     "UnsupportedType",
     "ValueMismatch",
     "Variant",
+    "WarmUp",
     "WitError",
     "__version__",
 ]
@@ -123,8 +129,11 @@ _HOMES = {
         "Reject",
         "Repeat",
         "Retry",
+        "RevertOn",
         "Secret",
+        "Snapshots",
         "Storage",
+        "WarmUp",
     ],
     "plan": ["Plan"],
     "pipeline": ["Execution", "LinkedPipeline", "Pipeline", "Result"],

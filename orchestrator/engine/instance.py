@@ -75,6 +75,8 @@ class Instance:
         self._found: list[Any] = []
         self.calls: dict[str, Call] = {}
         """What calls its exported functions, by `function_key`; made when they are first called."""
+        self.heir: Callable[[Instance, Frame | None], None] | None = None
+        """Takes it when it is dismissed, in place of its end."""
         self.left: Callable[[], None] | None = None
         """Called, if it is set, each time the instance is about to be left."""
         self.drops: list[int] = []
@@ -514,6 +516,17 @@ class Instance:
                 self.ended = f"a destructor failed: {self.ended}"
             finally:
                 c.resource_delete(any_)
+
+    def dismiss(self, frame: Frame | None = None) -> None:
+        """Whoever it was made for needs it no more: it ends, unless it has an heir. It is not entered.
+
+        Arguments:
+            frame: the last stay in it.
+        """
+        if self.heir is None or self.gone:
+            self.close()
+        else:
+            self.heir(self, frame)
 
     def close(self) -> None:
         """Ends the instance and frees its store: at once if it is idle, else when it is left."""

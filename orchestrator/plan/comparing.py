@@ -21,7 +21,7 @@ from orchestrator.plan.saved import checked
 Kind = Literal["widened", "narrowed", "changed"]
 Item = Mapping[str, Any]
 _LIFETIMES = ("call", "run", "session")
-_VIOLATIONS = ("fail", "deny")
+_VIOLATIONS = ("fail", "revert", "deny")
 
 
 @dataclass(frozen=True, slots=True)

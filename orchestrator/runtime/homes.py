@@ -9,18 +9,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.capability import Authority, Operator, prepare, prepare_once
+from orchestrator.engine import CannotKeep
+from orchestrator.engine.frame import Frame
 from orchestrator.engine.settings import InstanceSettings
 from orchestrator.engine.turn import Turn
-from orchestrator.errors import ClosedError, Trapped
+from orchestrator.errors import ClosedError, RunError, Trapped
+from orchestrator.runtime.clean import Clean, told
 from orchestrator.runtime.desk import DESK
 from orchestrator.runtime.labels import Memory
 from orchestrator.runtime.output import Printed
 from orchestrator.runtime.pool import Pool
-from orchestrator.runtime.visit import Visit
+from orchestrator.runtime.visit import RUN_SPAN, Visit
 from orchestrator.wasi import Session, is_served
 
 if TYPE_CHECKING:
-    from orchestrator.engine import Frame, Instance, Linker
+    from orchestrator.engine import Instance, Linker
     from orchestrator.manifest.model import Limits
     from orchestrator.runtime.pool import Filler
     from orchestrator.runtime.program import Program
@@ -49,7 +52,10 @@ class Home:
         self._names = [node.name for node in store.nodes]
         # An instance that a run could tell apart, or that uses the terminal before there is a run, is not made ahead.
         alike = self.lifetime != "session" and self.authority is not None and self.authority.stdio != "inherit"
-        self._pool = Pool(filler) if alike else None
+        rules = next((one.reverts for one in store.nodes if one.reverts is not None), None)
+        self.clean = None if rules is None else Clean(store, rules, limits.timeout)
+        """Those of its instances that are taken back, where some are."""
+        self._pool = Pool(filler) if alike and rules is None else None
         self._settings = partial(InstanceSettings, **_bounds(limits))
         uses_host = any(map(is_served, store.component.world.imports))
         self._silent = None if uses_host else self._settings()
@@ -65,7 +71,9 @@ class Home:
         self._maker: Run | None = None
 
     def fresh(self, visit: Visit, authority: Authority) -> Instance:
-        """An instance that was never entered, made ahead if there is one; whoever asked closes it."""
+        """An instance that nobody used, or that is as if nobody had; whoever asked dismisses it."""
+        if self.clean is not None:
+            return self._settled(self.clean, visit, authority)
         pool = self._pool
         ready = None if pool is None else pool.take()
         if ready is not None:
@@ -77,6 +85,19 @@ class Home:
             pool.missed(time.perf_counter() - begun, ahead)
             if pool.off:
                 self._pool = None
+        return made
+
+    def _settled(self, clean: Clean, visit: Visit, authority: Authority) -> Instance:
+        """One that is as it was after its init."""
+        idle = clean.idle() if authority is self.authority else None
+        if idle is not None:
+            return idle
+        made = self._made(visit, visit.run, authority, visit.run.program.hushed.isdisjoint(self._names))
+        try:
+            clean.settle(made, visit, serves_on=clean.rules.after != "never" and authority is self.authority)
+        except BaseException:
+            made.close()
+            raise
         return made
 
     def _made(self, frame: Frame, run: Run | None, authority: Authority, quotes: bool) -> Instance:
@@ -162,6 +183,8 @@ class Home:
             kept.close()
         if self._pool is not None:
             self._pool.close()
+        if self.clean is not None:
+            self.clean.close()
         self.linker.close()
 
 
@@ -222,7 +245,7 @@ class Rooms:
         self._budgets: dict[Home, Budget] = {}
         self._making: dict[Home, Turn] = {}
         self._lock = threading.Lock()
-        self._all: list[Instance] = []
+        self._all: list[tuple[str, Instance]] = []
         self._closed = False
 
     def entered(self, visit: Visit, *, nested: bool = False) -> Instance:
@@ -263,7 +286,7 @@ class Rooms:
     @staticmethod
     def _refused(visit: Visit, instance: Instance) -> None:
         if visit.fresh:
-            instance.close()
+            instance.dismiss()
 
     def outlives(self, node: str) -> bool:
         """Whether the node's instance serves every run, until it is gone."""
@@ -311,27 +334,62 @@ class Rooms:
             turn = self._making.setdefault(home, Turn())
         turn.acquire(visit)
         try:
-            found = self.instances.get(home)
-            if found is not None and not found.gone:
-                return found
+            before = self.instances.get(home)
+            if before is not None and not before.gone:
+                return before
             if self._closed:
                 raise ClosedError("the run has ended")
+            began = time.perf_counter_ns()
             if home.lifetime == "session":
                 found = home.session(visit, self._authority(home, visit))
             else:
                 found = home.fresh(visit, self._authority(home, visit))
-                self._keep(found)
+                self._keep(visit.node, found)
+            if home.clean is not None and before is not None and before.ended:
+                told(visit.run, visit, visit.node, "the instance ended", -1, began)
             self.instances[home] = found
             return found
         finally:
             turn.release()
 
-    def _keep(self, instance: Instance) -> None:
+    def _keep(self, node: str, instance: Instance) -> None:
         with self._lock:
-            self._all.append(instance)
+            self._all.append((node, instance))
             closed = self._closed
         if closed:
             instance.close()
+
+    def take_back(self, node: str, rule: str, visit: Visit) -> None:
+        """Takes the instance that serves a node in this run back to how it was after its init.
+
+        It is not entered by this thread. Where it cannot be taken back it is ended, and the next call has a fresh one.
+
+        Arguments:
+            rule: what has it taken back.
+            visit: the stay in which that happened.
+        """
+        home = self._program.homes.get(node)
+        instance = None if home is None else self.at_hand(node)
+        if home is None or home.clean is None or instance is None:
+            return  # nothing of it is left that could be taken back
+        began, frame, pages = time.perf_counter_ns(), Frame(visit.stop, visit.deadline, visit.limit), -1
+        try:
+            with instance.entered(frame):
+                pages = home.clean.back(instance)
+        except (CannotKeep, RunError, OSError):
+            instance.close()
+        told(visit.run, visit, node, rule, pages, began)
+
+    def taint(self, node: str, rule: str, visit: Visit) -> None:
+        """Has the instance that serves a node be taken back as soon as it is left, or now where nobody is in it."""
+        home = self._program.homes.get(node)
+        instance = None if home is None else self.instances.get(home)
+        if home is None or home.clean is None or instance is None or instance.gone:
+            return
+        if instance.turn.mine():
+            instance.left = partial(_cleanse, instance, home.clean, rule, visit)
+        else:
+            self.take_back(node, rule, visit)
 
     def close(self, run: Run) -> None:
         """Ends every instance of the run; one in which a guest still runs, when that guest returns.
@@ -341,8 +399,21 @@ class Rooms:
         with self._lock:
             self._closed = True
             every, self._all = self._all, []
-        for instance in every:
-            instance.close()
+        for node, instance in every:
+            last = Visit(run, node, run.frame)
+            last.span = last.parent = RUN_SPAN
+            instance.dismiss(last)
         for home, instance in list(self.instances.items()):
             if home.lifetime == "session" and isinstance(instance.host, Session):
                 instance.host.end_run(lambda frame: isinstance(frame, Visit) and frame.run is run)
+
+
+def _cleanse(instance: Instance, clean: Clean, rule: str, visit: Visit) -> None:
+    """Takes an instance back that is about to be left."""
+    instance.left = None
+    began, pages = time.perf_counter_ns(), -1
+    try:
+        pages = clean.back(instance)
+    except (CannotKeep, RunError, OSError):
+        instance.closing = instance.gone = True  # it is closed as soon as it is left
+    told(visit.run, visit, visit.node, rule, pages, began)

@@ -40,9 +40,9 @@ class Own:
         return kept
 
     def close(self) -> None:
-        """Ends it."""
+        """It is needed no more."""
         if self._instance is not None:
-            self._instance.close()
+            self._instance.dismiss()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _called(
                 detail["fuel"] = instance.used()
             instance.leave()
             if visit.fresh:
-                instance.close()
+                instance.dismiss(visit)
     if step.timeout and visit.remaining() <= 0:
         raise TimedOut(visit.limit, deadline=visit.deadline)
     return found

@@ -85,6 +85,10 @@ class Program:
         """How many nodes each of them waits for."""
         self.hushed = _hushed(graph)
         """Nodes that are given or give what an edge redacts: what they say of a failure is not shown."""
+        rules = {name: node.reverts for name, node in graph.nodes.items() if node.reverts is not None}
+        self.most_violations = {name: one.violations for name, one in rules.items() if one.violations is not None}
+        self.most_denials = {name: one.denials for name, one in rules.items() if one.denials is not None}
+        """Of nodes that are taken back for that: after how many violations of contracts, and denials, in a run."""
         self._unblocked = all(
             node.component is not None and node.grants.stdio != "inherit" for node in graph.nodes.values()
         )
@@ -360,7 +364,8 @@ def _identity(program: Program, name: str) -> tuple[Any, ...]:
     callees = {edge.callee for edge in node.calls} | {edge.callee for edge in node.tools}
     called = sorted((callee, graph.nodes[callee].limits.timeout or 0.0) for callee in callees)
     pythons = {item.name: item.python for item in graph.manifest.nodes if item.name in callees}
-    own = (node.component, node.bulk, node.grants, node.limits, node.lifetime, dict(node.config), graph.operator)
+    kept = (node.lifetime, node.reverts)
+    own = (node.component, node.bulk, node.grants, node.limits, *kept, dict(node.config), graph.operator)
     return (*own, node.calls, node.tools, called, _answers(program, node), pythons, graph.manifest.folder)
 
 
