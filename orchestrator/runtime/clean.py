@@ -11,14 +11,16 @@ Who is taken back when, `homes` and `crossing` decide.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.diagnostics import printable
 from orchestrator.engine import CannotKeep, Frame, put, take
-from orchestrator.errors import RunError
+from orchestrator.errors import OrchestratorError, RunError
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
@@ -31,7 +33,10 @@ MOST_IDLE = 16
 """Clean instances of a home that are kept while nobody needs them."""
 WARM_UP = 10.0
 """Seconds that a warm-up may take, where its node has no timeout."""
+MOST_NAMED = 128
+"""States of a node that are kept by name."""
 AFTER_INIT = "after-init"
+_STEP = "step-"
 
 
 class Warming(Visit):
@@ -60,6 +65,8 @@ class Clean:
         self.after_init: Snapshot | None = None
         self.named: dict[str, Snapshot] = {}
         """States that were kept beside it, by name; of an instance that outlives runs, and of steps of the last run."""
+        self.next: Snapshot | None = None
+        """What the next instance begins with, where that is another state."""
         self._warm_up = None if rules.warm_up is None else _call(store, rules.warm_up)
         self._seconds = min(WARM_UP, math.inf if timeout is None else timeout)
         self._idle: list[Instance] = []
@@ -88,6 +95,9 @@ class Clean:
                 self._put(instance)
             if self.after_init is None:
                 self._keep(instance)
+            begins, self.next = self.next, None
+            if begins is not None:
+                put(instance, begins)
             _renew(instance)
         if serves_on:
             instance.heir = self.inherit
@@ -114,6 +124,48 @@ class Clean:
         if not first:  # others made one meanwhile: all share it
             assert self.after_init is not None
             put(instance, self.after_init)
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the states that are kept."""
+        return (*([AFTER_INIT] if self.after_init is not None else ()), *self.named)
+
+    def state(self, name: str) -> Snapshot:
+        """The state of a name.
+
+        Raises:
+            OrchestratorError: there is none.
+        """
+        found = self.after_init if name == AFTER_INIT else self.named.get(name)
+        if found is None:
+            known = ", ".join(f"`{one}`" for one in self.names()) or "none"
+            raise OrchestratorError(f"no state `{printable(name)}` is kept; there are: {known}")
+        return found
+
+    def keep(self, instance: Instance, name: str) -> None:
+        """Keeps the present state of an entered instance.
+
+        Raises:
+            CannotKeep, ClosedError, OSError: see `engine.take`.
+            OrchestratorError: too many states are kept, or the name is that of the first.
+        """
+        if name == AFTER_INIT:
+            raise OrchestratorError(f"`{AFTER_INIT}` is the state that the engine keeps itself: choose another name")
+        if name not in self.named and len(self.named) >= MOST_NAMED:
+            raise OrchestratorError(f"{MOST_NAMED} states of the node are kept, as many as may be: forget one")
+        before = next(reversed(self.named.values()), self.after_init)
+        self.named[name] = take(instance, before)
+
+    def step(self, instance: Instance, number: int) -> None:
+        """Keeps the state after an execution of the node, the last few of a run; what cannot be kept is left out.
+
+        Arguments:
+            number: of the execution in its run, from 1.
+        """
+        steps = [name for name in self.named if name.startswith(_STEP)]
+        for name in steps if number == 1 else steps[: max(0, len(steps) + 1 - self.rules.steps)]:
+            del self.named[name]
+        with contextlib.suppress(CannotKeep, OSError, OrchestratorError):
+            self.keep(instance, f"{_STEP}{number}")
 
     def back(self, instance: Instance, to: Snapshot | None = None) -> int:
         """Takes an entered instance back.

@@ -13,8 +13,8 @@ from orchestrator.engine import CannotKeep
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.settings import InstanceSettings
 from orchestrator.engine.turn import Turn
-from orchestrator.errors import ClosedError, RunError, Trapped
-from orchestrator.runtime.clean import Clean, told
+from orchestrator.errors import ClosedError, OrchestratorError, RunError, Trapped
+from orchestrator.runtime.clean import AFTER_INIT, Clean, told
 from orchestrator.runtime.desk import DESK
 from orchestrator.runtime.labels import Memory
 from orchestrator.runtime.output import Printed
@@ -151,6 +151,67 @@ class Home:
             made.close()
         return made
 
+    def keep(self, name: str, seconds: float) -> None:
+        """Keeps the state of the instance that outlives runs.
+
+        Arguments:
+            seconds: that a run which is in it is waited for.
+
+        Raises:
+            OrchestratorError: there is no such instance, or no state of it can be kept.
+            TimedOut: a run was in it for longer.
+        """
+        clean, kept = self._kept_states(), self._alive()
+        if kept is None:
+            raise OrchestratorError(f"node `{self.node.name}` has no instance: it gets one when it is first used")
+        try:
+            with kept.entered(_waiting(self.node.name, seconds)):
+                clean.keep(kept, name)
+        except (CannotKeep, OSError) as problem:
+            raise OrchestratorError(f"the state of node `{self.node.name}` cannot be kept: {problem}") from None
+
+    def revert(self, name: str, seconds: float) -> int | None:
+        """Takes the instance that outlives runs back to a state, or has the next one begin with it.
+
+        Returns:
+            How many pages had changed; None where a fresh instance takes its place.
+
+        Raises:
+            OrchestratorError: there is no such state, or it can be put on no other instance.
+        """
+        clean, kept = self._kept_states(), self._alive()
+        state = clean.state(name)
+        if kept is not None:
+            try:
+                with kept.entered(_waiting(self.node.name, seconds)):
+                    pages = clean.back(kept, state)
+            except (CannotKeep, RunError, OSError):
+                kept.close()
+            else:
+                self.memory = None if self.memory is None else Memory()
+                return pages
+        if name != AFTER_INIT and not state.portable:
+            message = (
+                f"the state `{name}` of node `{self.node.name}` holds handles, and the instance that had them is gone"
+            )
+            raise OrchestratorError(message)
+        clean.next = None if name == AFTER_INIT else state
+        return None
+
+    def _kept_states(self) -> Clean:
+        name = self.node.name
+        if self.lifetime != "session":
+            raise OrchestratorError(f"node `{name}` has no instance between runs: give it `lifetime: session`")
+        if self.clean is None:
+            raise OrchestratorError(f"no state of node `{name}` is kept: give it `snapshot: {{}}`")
+        return self.clean
+
+    def _alive(self) -> Instance | None:
+        with self._lock:
+            if not self._users:
+                raise ClosedError("the linked pipeline was closed")
+            return None if self._session is None or self._session.gone else self._session
+
     def shared(self) -> Home | None:
         """This home, for one more program: it closes with the last of them. None when it is closed."""
         with self._lock:
@@ -186,6 +247,11 @@ class Home:
         if self.clean is not None:
             self.clean.close()
         self.linker.close()
+
+
+def _waiting(node: str, seconds: float) -> Frame:
+    """A stay in a node's instance that waits so long for its turn."""
+    return Frame(deadline=time.monotonic() + seconds, limit=f"a run was in node `{node}` for more than {seconds:g} s")
 
 
 def _bounds(limits: Limits) -> dict[str, Any]:
@@ -246,6 +312,7 @@ class Rooms:
         self._making: dict[Home, Turn] = {}
         self._lock = threading.Lock()
         self._all: list[tuple[str, Instance]] = []
+        self._steps: dict[str, int] = {}
         self._closed = False
 
     def entered(self, visit: Visit, *, nested: bool = False) -> Instance:
@@ -358,6 +425,14 @@ class Rooms:
             closed = self._closed
         if closed:
             instance.close()
+
+    def step(self, node: str, instance: Instance) -> None:
+        """An execution of a node in an entered instance is over: its state is kept, where that is asked for."""
+        clean = self._program.homes[node].clean
+        if clean is not None and clean.rules.steps:
+            with self._lock:
+                number = self._steps[node] = self._steps.get(node, 0) + 1
+            clean.step(instance, number)
 
     def take_back(self, node: str, rule: str, visit: Visit) -> None:
         """Takes the instance that serves a node in this run back to how it was after its init.

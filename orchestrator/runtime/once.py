@@ -114,6 +114,7 @@ def _called(
         instance = rooms.entered(visit) if own is None else own.entered(rooms, visit)
         try:
             found = instance.call_carried(target, arguments)
+            rooms.step(step.name, instance)
         finally:
             if step.metered:
                 detail["fuel"] = instance.used()
