@@ -458,8 +458,8 @@ class Rooms:
     def taint(self, node: str, rule: str, visit: Visit) -> None:
         """Has the instance that serves a node be taken back as soon as it is left, or now where nobody is in it."""
         home = self._program.homes.get(node)
-        instance = None if home is None else self.instances.get(home)
-        if home is None or home.clean is None or instance is None or instance.gone:
+        instance = None if home is None else self.at_hand(node)
+        if home is None or home.clean is None or instance is None:
             return
         if instance.turn.mine():
             instance.left = partial(_cleanse, instance, home.clean, rule, visit)
