@@ -132,11 +132,13 @@ def test_without_it_a_session_keeps_what_it_has(engine: Engine, keeper: Componen
 def test_one_instance_serves_on(engine: Engine, keeper: Component, monkeypatch: pytest.MonkeyPatch) -> None:
     from orchestrator.engine.linker import Linker
 
-    made: list[str] = []
-    instantiate = Linker.instantiate
-    monkeypatch.setattr(
-        Linker, "instantiate", lambda self, *given: (made.append(self.component.name), instantiate(self, *given))[1]
-    )
+    made, instantiate = list[str](), Linker.instantiate
+
+    def noted(linker: Linker, *given: Any) -> Any:
+        made.append(linker.component.name)
+        return instantiate(linker, *given)
+
+    monkeypatch.setattr(Linker, "instantiate", noted)
     with staged(running(keeper, revert_after="run"), engine) as stage:
         for _ in range(5):
             assert stage.run(n=1).outputs == {"sum": 1001}
@@ -329,9 +331,10 @@ def test_what_a_node_asks_and_may_not_counts_against_it_alone(engine: Engine, ke
 
 def test_a_guest_that_is_denied_too_often_ends_and_a_clean_one_takes_its_place(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "kept.txt").write_text("kept")
+    grants = Grants(storage=(Storage(str(tmp_path), "/d"),))
     pipeline = (
         Pipeline("denied").input("path", "string")
-        .node("it", engine.from_text(FILES, "files"), run="unlink", grants=Grants(storage=(Storage(str(tmp_path), "/d"),)),
+        .node("it", engine.from_text(FILES, "files"), run="unlink", grants=grants,
               revert_on=RevertOn(denials=3), repeat=Repeat("value == 0u", max=5, at_max="accept"),
               retry=Retry(1))
         .data("inputs.path", "it").output("said", "it")
@@ -422,9 +425,11 @@ def test_a_node_of_which_no_state_is_kept_says_what_to_do(
 ) -> None:
     with staged(running(keeper, **node), engine) as stage:
         stage.run(n=1)
-        for act in (lambda: stage.linked.node("it").snapshot("x"), lambda: stage.linked.node("it").revert()):
-            with pytest.raises(OrchestratorError) as refused:
-                act()
-            assert str(refused.value) == said
+        with pytest.raises(OrchestratorError) as refused:
+            stage.linked.node("it").snapshot("x")
+        assert str(refused.value) == said
+        with pytest.raises(OrchestratorError) as refused:
+            stage.linked.node("it").revert()
+        assert str(refused.value) == said
         with pytest.raises(OrchestratorError, match="there is no node `no` with instances; those with some: it"):
             stage.linked.node("no")

@@ -45,8 +45,10 @@ PUBLIC = [
     "Repeat",
     "Result",
     "Retry",
+    "RevertOn",
     "RunError",
     "Secret",
+    "Snapshots",
     "Storage",
     "TimedOut",
     "TooLargeToDraw",
@@ -54,6 +56,7 @@ PUBLIC = [
     "UnsupportedType",
     "ValueMismatch",
     "Variant",
+    "WarmUp",
     "WitError",
     "__version__",
 ]
