@@ -129,10 +129,10 @@ class Instance:
 
     @property
     def arena(self) -> Arena:
-        """The memory of its shim, which it must have: the first that its instantiation makes."""
+        """The memory of its shim, which it must have: the first that its instantiation makes with a page or more."""
         if self._arena is None:
             assert self.bank is not None
-            memory = self.bank.memories[0]
+            memory = self.bank.begun[0]
             self._arena = Arena(memory.base, memory.size, bound(self.settings.memory))
         return self._arena
 
@@ -259,7 +259,7 @@ class Instance:
     def _shrink(self) -> None:
         """Gives back what values took of the shim's memory; one that ended may be kept for long without a call."""
         self.swollen = False
-        memories = self.bank.memories if self.bank is not None and self.linker.code.shim is not None else ()
+        memories = self.bank.begun if self.bank is not None and self.linker.code.shim is not None else ()
         if memories and memories[0].base:
             self.arena.wipe()
 
