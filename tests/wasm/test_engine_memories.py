@@ -348,7 +348,7 @@ def test_the_shim_s_memory_is_not_the_guest_s(engine: Engine, no_spare: None, mo
 
 
 def test_a_heap_of_objects_that_is_made_first_is_not_the_shim_s_memory(engine: Engine) -> None:
-    """wasmtime makes it before all memories, with no page: what is written there ends the process."""
+    """The first of all, it has no page: what is written there ends the process."""
     text = """(component (core module $m (type $box (struct (field i32))) (memory (export "memory") 1)
         (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64))
         (func (export "size") (param i32 i32) (result i32)
@@ -359,6 +359,7 @@ def test_a_heap_of_objects_that_is_made_first_is_not_the_shim_s_memory(engine: E
     for _ in range(2):
         with instance(engine, text) as made:
             assert made.linker.code.shim is not None
+            assert made.bank is not None
             assert [memory.size for memory in made.bank.memories] == [0, GIB4, PAGE]
             assert call(made, "size", ["one", "two"]) == 2
 
