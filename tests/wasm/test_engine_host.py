@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from wasmtime import wat2wasm
 
-from orchestrator.engine import Engine, Frame, Refused
+from orchestrator.engine import Engine, Frame, Refused, _lane_sites, _lay
+from orchestrator.engine._sections import Reader
 from orchestrator.engine.fused import Link
 from orchestrator.errors import ComponentError, LimitExceeded, RunError, Trapped
 from orchestrator.interface import types as t
@@ -494,6 +496,10 @@ def _lanes(engine: Engine, bulk: Bulk, by_table: bool, change: tuple[str, str] =
     return sorted(key.partition("#")[2] for key in engine.variant(engine.from_text(guest), bulk).lanes)
 
 
+_FILL = "(core instance (instantiate $Fill"
+_OTHER = '(core instance (instantiate $Other (with "" (instance (export "$imports" (table $imports))))))'
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -502,10 +508,64 @@ def _lanes(engine: Engine, bulk: Bulk, by_table: bool, change: tuple[str, str] =
         pytest.param(
             ('"wasi:io/error', '"orchestrator:shim/lanes" (instance)) (import "wasi:io/error'), id="taken name"
         ),
+        pytest.param(
+            ("(elem (i32.const 0)", "(func $also) (start $also) (elem (i32.const 0)"), id="and something else"
+        ),
+        pytest.param(
+            (_FILL, f'(core module $Other (import "" "$imports" (table 1 funcref))) {_OTHER} {_FILL}'), id="by another"
+        ),
+        pytest.param(
+            (
+                "(core module $Table (",
+                '(core module $Table (func (export "") (table.set 0 (i32.const 0) (ref.null func))) (',
+            ),
+            id="its maker",
+        ),
+        pytest.param(
+            ("(core module $Table (", "(core module $Table (func $first) (start $first) ("), id="its maker at its start"
+        ),
     ],
 )
 def test_a_table_that_is_filled_in_another_way_has_no_lanes(engine: Engine, change: tuple[str, str]) -> None:
     assert _lanes(engine, "auto", True, change) == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "(alias outer 0 $Fill (core module $Again))",
+        '(component $Nest (core module $Inner) (export "m" (core module $Inner))) (instance $nest (instantiate $Nest)) '
+        '(alias export $nest "m" (core module $Inner))',
+        "(component $Nest (core module $Inner (memory 1)) (core instance (instantiate $Inner))) "
+        "(instance (instantiate $Nest))",
+    ],
+    ids=["again", "out of an instance", "nested"],
+)
+def test_modules_from_elsewhere_are_counted(engine: Engine, more: str) -> None:
+    assert len(_lanes(engine, "auto", True, (_FILL, f"{more} {_FILL}"))) == 8
+
+
+def test_a_table_of_very_many_places_has_no_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is a function more, which takes as long to compile as a guest's own."""
+    guest = bytes(wat2wasm(text(INTERFACES, by_table=True)))
+    assert len(_lay.lay(guest, INTERFACES).lanes) == 8
+    monkeypatch.setattr(_lay, "MOST_SITES", 7)
+    assert _lay.lay(guest, INTERFACES) == _lay.Laid(guest, {})
+
+
+def test_a_module_is_looked_at_once_however_often_it_is_instantiated(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, str, int]] = []
+    imported = _lane_sites._imported
+
+    def look(section: Reader) -> tuple[str, str, int]:
+        seen.append(imported(section))
+        return seen[-1]
+
+    monkeypatch.setattr(_lane_sites, "_imported", look)
+    many = '(core module $Many (import "" "f" (func))) (core module $F (func (export "f"))) (core instance $f '
+    many += "(instantiate $F)) " + '(core instance (instantiate $Many (with "" (instance $f))))' * 50
+    _lane_sites.found_in(bytes(wat2wasm(f"(component {many})")))
+    assert seen == [("", "f", _lane_sites.A_FUNCTION)]
 
 
 # Many calls
