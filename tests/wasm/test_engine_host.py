@@ -530,6 +530,17 @@ def test_a_table_that_is_filled_in_another_way_has_no_lanes(engine: Engine, chan
     assert _lanes(engine, "auto", True, change) == []
 
 
+@pytest.mark.parametrize("name", ["lanes", "imports", "exports"])
+@pytest.mark.parametrize(
+    "item",
+    ['(import "{}" (instance))', '(import "{}" (func))', '(instance $none) (export "{}" (instance $none))'],
+    ids=["imported", "function", "exported"],
+)
+def test_a_guest_may_have_a_name_of_ours(engine: Engine, name: str, item: str) -> None:
+    own = item.format(f"orchestrator:shim/{name}")
+    assert _lanes(engine, "auto", True, ("(core module $Libc", f"{own} (core module $Libc")) == []
+
+
 @pytest.mark.parametrize(
     "more",
     [
