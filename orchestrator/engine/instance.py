@@ -87,7 +87,7 @@ class Instance:
         self.host_left: float = 0 if settings.ahead else settings.most_calls
         """Calls of what the host serves that are left to it."""
         self.owed: Any = None
-        """What a lane of the guest has to give, as long as that is not done: see `_serve_lane`."""
+        """What a lane of the guest has to give, as long as that is not done: see `_serve_lane`. It ends with a stay."""
         self.payer: object | None = None
         """Whose fuel and calls of the host it uses, for whoever gives it some."""
         self._told = 0
@@ -249,6 +249,7 @@ class Instance:
         """Does what has to be done before the instance is left; a destructor calls too."""
         if self.drops:
             self._drop_deferred()
+        self.owed = None
         if self.left is not None and not self.closed:
             self.left()
         if self.swollen or self.ended:
@@ -436,7 +437,9 @@ class Instance:
             Trapped: it has something else to give.
         """
         owed, self.owed = self.owed, None
-        raise owed if isinstance(owed, Refused) else Trapped(_CONFUSED)
+        raise (
+            Refused(owed.error) if isinstance(owed, Refused) else Trapped(_CONFUSED)
+        )  # what is raised has no name here
 
     def kept(self) -> Any:
         """What a lane is to give where all went well.

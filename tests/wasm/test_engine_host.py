@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import resource as process
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,9 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wasmtime import wat2wasm
 
-from orchestrator.engine import Engine, Frame, Refused, _lane_sites, _lay
+from orchestrator.engine import Engine, Frame, InstanceSettings, Refused, _lane_sites, _lay
 from orchestrator.engine._sections import Reader
 from orchestrator.engine.fused import Link
+from orchestrator.engine.instance import Instance
 from orchestrator.errors import ComponentError, LimitExceeded, RunError, Trapped
 from orchestrator.interface import types as t
 from orchestrator.interface.values import Variant
@@ -477,6 +481,90 @@ def test_a_guest_that_takes_room_twice_over_ends(play: Puppet) -> None:
         assert caught.value.message == "the guest read or wrote while it was taking room for what it read"
 
 
+_TAKER = """(component
+  (import "wasi:random/random@0.2.0" (instance $random
+    (export "get-random-bytes" (func (param "len" u64) (result (list u8))))))
+  (core module $Table (table (export "$imports") 1 funcref) (type $t (func (param i64 i32)))
+    (func (export "random") (type $t) (call_indirect (type $t) (local.get 0) (local.get 1) (i32.const 0))))
+  (core instance $table (instantiate $Table))
+  (core module $Main (import "" "random" (func $random (param i64 i32))) (memory (export "memory") 1) (tag $none)
+    (global $while (mut i32) (i32.const 0))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (local $while i32)
+      (local.set $while (global.get $while)) (global.set $while (i32.const 0))
+      (if (i32.eq (local.get $while) (i32.const 1)) (then (throw $none)))
+      (if (i32.eq (local.get $while) (i32.const 2)) (then (unreachable)))
+      (if (i32.eq (local.get $while) (i32.const 3)) (then (call $random (i64.const 3000) (i32.const 16))))
+      (if (i32.eq (local.get $while) (i32.const 4)) (then (call $random (i64.const 5) (i32.const 16))))
+      (if (i32.eq (local.get $while) (i32.const 5)) (then (loop $on (br $on))))
+      (i32.const 1024))
+    (func (export "go") (param i32 i64) (result i32)
+      (global.set $while (local.get 0))
+      (block $caught
+        (try_table (catch $none $caught) (call $random (local.get 1) (i32.const 0)))
+        (return (i32.load8_u (i32.load (i32.const 0)))))
+      (i32.const -1)))
+  (core instance $main (instantiate $Main (with "" (instance $table))))
+  (core func $lowered (canon lower (func $random "get-random-bytes")
+    (memory (core memory $main "memory")) (realloc (core func $main "realloc"))))
+  (core module $Fill (import "" "random" (func (param i64 i32))) (import "" "$imports" (table 1 funcref))
+    (elem (i32.const 0) func 0))
+  (alias core export $table "$imports" (core table $imports))
+  (core instance (instantiate $Fill (with "" (instance
+    (export "random" (func $lowered)) (export "$imports" (table $imports))))))
+  (func (export "go") (param "while" u32) (param "size" u64) (result s32) (canon lift (core func $main "go"))))"""
+"""A guest that does something else, of which it is told the number, while it takes room; it gives the first byte."""
+
+
+@contextmanager
+def _taker(engine: Engine) -> Iterator[tuple[Instance, Callable[..., Any]]]:
+    """It, and what calls it: the host gives a byte more often, and as another one, each time that it is asked."""
+    component, asked = engine.from_text(_TAKER, "taker"), itertools.count(1)
+    assert len(component.lanes) == 1
+    (random,), (go,), linker = component.world.imports, component.world.exports, engine.linker(component)
+    assert isinstance(random, t.Interface)
+    assert isinstance(go, t.Function)
+    linker.serve(random.name, random.functions[0], lambda _host, size: bytes([next(asked)]) * size)
+    made = linker.instantiate(Frame(), InstanceSettings(host_calls=9))
+
+    def call(*values: int, frame: Frame | None = None) -> Any:
+        with made.entered(frame or Frame()):
+            return made.call(None, go, values)
+
+    yield made, call
+    made.close()
+    linker.close()
+
+
+def test_what_a_guest_did_not_take_is_not_kept_for_the_next_call(engine: Engine) -> None:
+    with _taker(engine) as (made, call):
+        assert call(1, 5000) == -1
+        assert made.owed is None
+        assert [call(0, 5), call(0, 5000)] == [2, 3]
+        assert made.host_left == 6
+
+
+@pytest.mark.parametrize(
+    ("action", "message", "left"),
+    [
+        (2, "the guest trapped: wasm `unreachable` instruction executed", 8),
+        (3, "the guest read or wrote while it was taking room for what it read", 7),
+        (4, "the guest read or wrote while it was taking room for what it read", 8),
+        (5, "it takes too long", 8),
+    ],
+)
+def test_a_guest_that_ends_while_it_takes_room_leaves_nothing(
+    engine: Engine, action: int, message: str, left: int
+) -> None:
+    frame = Frame(deadline=time.monotonic() + 0.1, limit="it takes too long") if action == 5 else Frame()
+    with _taker(engine) as (made, call):
+        with pytest.raises(RunError) as caught:
+            call(action, 5000, frame=frame)
+        assert caught.value.message.startswith(message)
+        assert (made.owed, made.host_left) == (None, left)
+        with pytest.raises(Trapped, match=r"^the instance answers no further call: "):
+            call(0, 5)
+
+
 def test_only_what_calls_through_a_table_has_lanes(engine: Engine) -> None:
     lanes = {way: _lanes(engine, *choice) for way, choice in WAYS.items()}
     assert lanes == {
@@ -580,6 +668,25 @@ def test_a_module_is_looked_at_once_however_often_it_is_instantiated(monkeypatch
 
 
 # Many calls
+
+
+@pytest.mark.parametrize("asked", [5, 5000])
+def test_an_error_leaves_nothing_that_only_a_collection_finds(play: Puppet, asked: int) -> None:
+    stream = Player(play).obtain("input-stream")
+
+    def refuse(*_: Any) -> Any:
+        raise Refused(Variant("closed"))
+
+    play.answers[STREAMS, READ] = refuse
+    play.call(STREAMS, READ, stream, asked)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(50):
+            play.raw(STREAMS, READ, stream, asked, ARGUMENTS)
+        assert gc.collect() < 50
+    finally:
+        gc.enable()
 
 
 def test_very_many_calls_leave_nothing_behind(play: Puppet) -> None:
