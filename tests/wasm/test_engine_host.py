@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import re
 import resource as process
 import time
 from collections.abc import Callable, Iterator
@@ -627,6 +628,32 @@ def test_a_table_that_is_filled_in_another_way_has_no_lanes(engine: Engine, chan
 def test_a_guest_may_have_a_name_of_ours(engine: Engine, name: str, item: str) -> None:
     own = item.format(f"orchestrator:shim/{name}")
     assert _lanes(engine, "auto", True, ("(core module $Libc", f"{own} (core module $Libc")) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(("(core module $Libc", '(export "failure" (type {})) (core module $Libc'), id="a type of WASI's"),
+        pytest.param(('(import "wasi:io/poll@', '(import "wash:io/poll@'), id="a resource of others"),
+    ],
+)
+def test_a_guest_that_gives_away_or_takes_in_types_that_only_wasi_has_is_run(
+    engine: Engine, change: tuple[str, str]
+) -> None:
+    """Its resources are not the shim's then: what it exports would be others than what it imports."""
+    wanted = ("wasi:io/poll", "wasi:io/error", STREAMS)
+    kept = {STREAMS: "[method]input-stream.read"}
+    interfaces = [
+        replace(i, functions=tuple(f for f in i.functions if f.name == kept.get(i.name.base)))
+        for i in INTERFACES
+        if i.name.base in wanted
+    ]
+    guest = text(interfaces, by_table=True)
+    named = re.search(r'\(alias export \$i\d+ "stream-error" \(type (\$t\d+)\)\)', guest)
+    assert named is not None
+    old, new = change
+    component = engine.from_text(guest.replace(old, new.format(named[1]), 1), "giver")
+    assert (component.world.refused, component.lanes, component.shimmed) == ((), {}, False)
 
 
 @pytest.mark.parametrize(
