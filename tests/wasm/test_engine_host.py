@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
 import re
 import resource as process
 import time
@@ -19,9 +20,10 @@ from wasmtime import wat2wasm
 
 from orchestrator.engine import Engine, Frame, InstanceSettings, Refused, _lane_sites, _lay
 from orchestrator.engine._sections import Reader
+from orchestrator.engine.frame import Stop
 from orchestrator.engine.fused import Link
 from orchestrator.engine.instance import Instance
-from orchestrator.errors import ComponentError, LimitExceeded, RunError, Trapped
+from orchestrator.errors import Cancelled, ComponentError, LimitExceeded, RunError, Trapped
 from orchestrator.interface import types as t
 from orchestrator.interface.values import Variant
 from orchestrator.manifest.model import Bulk
@@ -344,6 +346,30 @@ def test_a_guest_that_keeps_every_handle_is_ended(engine: Engine, way: str) -> N
     assert caught.value.message == (
         "a guest may hold 5 handles at a time, and wants one more of pollable: it has to drop some"
     )
+
+
+@pytest.mark.parametrize("ended", ["deadline", "stop", "close"])
+def test_a_guest_is_ended_while_the_host_waits_for_its_bytes(play: Puppet, ended: str) -> None:
+    player, stop, made = Player(play), Stop(), play.instance
+    stream = player.obtain("input-stream")
+    enders = {"deadline": lambda: None, "stop": lambda: stop.set(Cancelled("stopped")), "close": made.close}
+
+    def wait(*_: Any) -> bytes:
+        enders[ended]()
+        while not made.closing:
+            made.check()
+            time.sleep(0.001)
+        return bytes(5000)
+
+    play.answers[STREAMS, READ] = wait
+    late = time.monotonic() + 0.1 if ended == "deadline" else math.inf
+    with made.entered(Frame(stop, late, "too late")):
+        if ended == "close":
+            play.have(STREAMS, READ, stream, 5000, ARGUMENTS)
+        else:
+            with pytest.raises(RunError, match=r"^(too late|stopped)$"):
+                play.have(STREAMS, READ, stream, 5000, ARGUMENTS)
+    assert (made.owed, made.gone, made.closed) == (None, True, ended == "close")
 
 
 # What the host may do wrong
