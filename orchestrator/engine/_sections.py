@@ -42,6 +42,7 @@ class CoreSection(IntEnum):
     CUSTOM = 0
     TYPES = 1
     IMPORTS = 2
+    FUNCTIONS = 3
     TABLES = 4
     MEMORIES = 5
     EXPORTS = 7
