@@ -90,7 +90,7 @@ class Instance:
         self.host_left: float = 0 if settings.ahead else settings.most_calls
         """Calls of what the host serves that are left to it."""
         self.owed: Any = None
-        """What a lane of the guest has to give, as long as that is not done: see `_serve_lane`."""
+        """What a lane of the guest has to give, as long as that is not done: see `_serve_lane`. It ends with a stay."""
         self.payer: object | None = None
         """Whose fuel and calls of the host it uses, for whoever gives it some."""
         self._told = 0
@@ -134,10 +134,10 @@ class Instance:
 
     @property
     def arena(self) -> Arena:
-        """The memory of its shim, which it must have: the first that its instantiation makes."""
+        """The memory of its shim, which it must have: the first that its instantiation makes with a page or more."""
         if self._arena is None:
             assert self.bank is not None
-            memory = self.bank.memories[0]
+            memory = self.bank.begun[0]
             self._arena = Arena(memory.base, memory.size, bound(self.settings.memory))
         return self._arena
 
@@ -254,6 +254,7 @@ class Instance:
         """Does what has to be done before the instance is left; a destructor calls too."""
         if self.drops:
             self._drop_deferred()
+        self.owed = None
         if self.left is not None and not self.closed:
             self.left()
         if self.swollen or self.ended:
@@ -264,7 +265,7 @@ class Instance:
     def _shrink(self) -> None:
         """Gives back what values took of the shim's memory; one that ended may be kept for long without a call."""
         self.swollen = False
-        memories = self.bank.memories if self.bank is not None and self.linker.code.shim is not None else ()
+        memories = self.bank.begun if self.bank is not None and self.linker.code.shim is not None else ()
         if memories and memories[0].base:
             self.arena.wipe()
 
@@ -441,7 +442,9 @@ class Instance:
             Trapped: it has something else to give.
         """
         owed, self.owed = self.owed, None
-        raise owed if isinstance(owed, Refused) else Trapped(_CONFUSED)
+        raise (
+            Refused(owed.error) if isinstance(owed, Refused) else Trapped(_CONFUSED)
+        )  # what is raised has no name here
 
     def kept(self) -> Any:
         """What a lane is to give where all went well.
