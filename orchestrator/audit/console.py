@@ -209,7 +209,7 @@ def _trouble(event: Event, kind: str) -> str:
         what = f"declassifies {', '.join(map(str, detail.get('labels') or ()))}"
     if kind == "revert":
         pages, by = detail.get("pages"), detail.get("by")
-        what = f"taken back ({event.rule}): " + (str(by) if by else f"{pages} pages")
+        what = f"{event.node} taken back ({event.rule}): " + (str(by) if by else f"{pages} pages")
     message = str(detail.get("message") or detail.get("limit") or detail.get("because") or detail.get("reason") or "")
     return _cut(f"! {what}" + (f": {message}" if message else ""))
 

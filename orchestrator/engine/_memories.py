@@ -145,7 +145,8 @@ class Bank:
     @property
     def own(self) -> Sequence[Memory]:
         """The memories of the guest itself, and of its keeper where it has one: all but the shim's."""
-        return self.memories[1:] if self._shim else self.memories
+        ours = self.begun[0] if self._shim else None
+        return [memory for memory in self.memories if memory is not ours]
 
     def __enter__(self) -> Bank:
         """Has this thread's instantiations make their memories here."""

@@ -462,7 +462,7 @@ class Rooms:
         if home is None or home.clean is None or instance is None:
             return
         if instance.turn.mine():
-            instance.left = partial(_cleanse, instance, home.clean, rule, visit)
+            instance.left = partial(_cleanse, instance, home.clean, node, rule, visit)
         else:
             self.take_back(node, rule, visit)
 
@@ -483,7 +483,7 @@ class Rooms:
                 instance.host.end_run(lambda frame: isinstance(frame, Visit) and frame.run is run)
 
 
-def _cleanse(instance: Instance, clean: Clean, rule: str, visit: Visit) -> None:
+def _cleanse(instance: Instance, clean: Clean, node: str, rule: str, visit: Visit) -> None:
     """Takes an instance back that is about to be left."""
     instance.left = None
     began, pages = time.perf_counter_ns(), -1
@@ -491,4 +491,4 @@ def _cleanse(instance: Instance, clean: Clean, rule: str, visit: Visit) -> None:
         pages = clean.back(instance)
     except (CannotKeep, RunError, OSError):
         instance.closing = instance.gone = True  # it is closed as soon as it is left
-    told(visit.run, visit, visit.node, rule, pages, began)
+    told(visit.run, visit, node, rule, pages, began)
