@@ -193,6 +193,19 @@ class Instance:
         self._told = min(amount, _ENDLESS)
         _unfailing(c.context_set_fuel(self.context, self._told))
 
+    @contextmanager
+    def at_nobodys_expense(self) -> Iterator[None]:
+        """What its store runs meanwhile uses no fuel of the guest's."""
+        fuel, told = self.fuel, self._told
+        if fuel is not None:
+            self.refuel(_ENDLESS)
+        try:
+            yield
+        finally:
+            if fuel is not None:
+                self.refuel(fuel)
+                self._told = told
+
     def used(self) -> int:
         """How much fuel it used since this was asked the last time, or since it was given some; it is entered."""
         left = self.fuel or 0
@@ -391,6 +404,21 @@ class Instance:
         self._found.append(out)
         found = self.functions[function_key(interface, name)] = ctypes.c_void_p(ctypes.addressof(out))
         return found
+
+    def rest(self) -> None:
+        """Refuses what only an instance allows that this thread has entered, and in which no call is going on.
+
+        Raises:
+            ClosedError: it has ended, or this thread has not entered it.
+            Trapped: it is calling out.
+        """
+        self._mine()
+        if self.gone:
+            raise ClosedError("the instance has ended")
+
+    def forget_words(self) -> None:
+        """What it printed is nothing that a later error quotes."""
+        self._words.forget()
 
     # Ending
 

@@ -197,7 +197,8 @@ class Puppet:
     def memory(self) -> memoryview:
         """The guest's memory as it is now."""
         assert self.instance.bank is not None
-        return self.instance.bank.begun[-1].view()
+        keeper = self.instance.linker.component.keeper
+        return self.instance.bank.begun[-2 if keeper else -1].view()
 
     def function(self, interface: str, name: str) -> t.Function:
         """An imported function."""

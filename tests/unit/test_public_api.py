@@ -48,6 +48,7 @@ PUBLIC = [
     "RevertOn",
     "RunError",
     "Secret",
+    "SnapshotError",
     "Snapshots",
     "Storage",
     "TimedOut",
