@@ -73,23 +73,24 @@ def test_a_review_joins_three_inspections(engine: Engine, folder: Path) -> None:
 
 
 def test_a_snippet_uses_its_tools(engine: Engine, folder: Path) -> None:
-    outputs = run(engine, "snippet-tools", question="hedgehog", folder=str(folder))
+    variables = [{"name": "question", "value": '"hedgehog"'}]
+    outputs = run(engine, "snippet-tools", variables=variables, folder=str(folder))
     assert outputs["printed"].startswith('read: failed: {"not-text": "image.md"}\nread 2 pages of ')
     assert "guide/animals.md" in outputs["result"]
 
 
 @pytest.mark.parametrize(
-    ("code", "case"),
+    ("source", "case"),
     [
         ("open('/docs/guide/animals.md')", "raised"),
         ("tools.read(path='notes.txt')", "denied"),
         ("for _ in range(11): tools.list(pattern='*')", "denied"),
-        ("def", "invalid-code"),
+        ("def", "invalid-source"),
     ],
 )
-def test_a_snippet_reaches_nothing_else(engine: Engine, folder: Path, code: str, case: str) -> None:
+def test_a_snippet_reaches_nothing_else(engine: Engine, folder: Path, source: str, case: str) -> None:
     with pytest.raises(ComponentFailed) as caught:
-        run(engine, "snippet-tools", folder=str(folder), code=code)
+        run(engine, "snippet-tools", folder=str(folder), source=source)
     assert caught.value.value.case == case
 
 
