@@ -55,6 +55,8 @@ _DETAILS = {
     "pages": names.PAGES,
     "took": names.TOOK,
     "by": names.TAKEN_BY,
+    "kept": names.KEPT_STATE,
+    "not-kept": names.NOT_KEPT,
     "reason": names.REASON,
     "of": names.SIDE,
     "model": names.MODEL,

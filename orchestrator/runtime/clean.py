@@ -15,7 +15,6 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics import printable
@@ -24,7 +23,7 @@ from orchestrator.errors import OrchestratorError, RunError
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
-    from orchestrator.engine import Exported, Instance, Snapshot
+    from orchestrator.engine import Contents, Exported, Instance, Snapshot
     from orchestrator.link.model import Reverts
     from orchestrator.runtime.run import Run
     from orchestrator.runtime.stores import Store
@@ -211,17 +210,21 @@ class Clean:
             instance.close()
 
 
-def told(run: Run, visit: Visit | None, node: str, rule: str, pages: int, began: int, **more: Any) -> None:
-    """Records that a node was taken back.
+def told(
+    run: Run, visit: Visit | None, node: str, rule: str, pages: int, began: int, contents: Contents | None = None
+) -> None:
+    """Records that a node was taken back, and keeps what it was taken back from.
 
     Arguments:
         rule: what had it taken back.
         pages: of its memories that had changed; -1 where a fresh instance takes its place.
         began: when that began, `time.perf_counter_ns()`.
+        contents: what its memories held before, to be kept.
     """
-    detail: Mapping[str, Any] = {"took": time.perf_counter_ns() - began, **more}
-    way = {"by": "a fresh instance"} if pages < 0 else {"pages": pages}
-    run.event("revert", visit, node=node, rule=rule, detail={**way, **detail})
+    took = time.perf_counter_ns() - began
+    way: dict[str, Any] = {"by": "a fresh instance"} if pages < 0 else {"pages": pages}
+    kept = run.quarantine.keep(run, node, rule, contents)
+    run.event("revert", visit, node=node, rule=rule, detail={**way, "took": took, **kept})
 
 
 def _call(store: Store, warm_up: tuple[Any, tuple[Any, ...]]) -> tuple[Exported, tuple[Any, ...]]:

@@ -41,6 +41,7 @@ class Crossing:
         timeout: seconds for one call of the callee, from its own limits.
         tool: what the caller knows the function by, where it finds it by name.
         declassify: the labels that do not cross, and why.
+        noted: whether its calls are remembered, for when the callee is taken back.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class Crossing:
         timeout: float | None,
         tool: str = "",
         declassify: Declassify | None = None,
+        *,
+        noted: bool = False,
     ) -> None:
         self.edge, self.caller, self.callee, self.function, self._denied = edge, caller, callee, function, denied
         self._checks, self._timeout = checks, timeout
@@ -73,7 +76,8 @@ class Crossing:
         self._returned = _returned(self)
         plain = checks is None and not self._timed
         begin: Begin = _plain_begin(self) if plain else self._begin
-        self.begin = begin if declassify is None else _declassifying(self, declassify, begin)
+        begin = begin if declassify is None else _declassifying(self, declassify, begin)
+        self.begin = _noting(self, begin) if noted else begin
         """Lets a call through, as a visit of the callee with its deadline; or says what the caller gets instead."""
         self.end: End = self._returned if plain else self._end
         """The call returned: checked, and recorded."""
@@ -211,6 +215,18 @@ def _declassifying(crossing: Crossing, rule: Declassify, begin: Begin) -> Begin:
         return visit
 
     return told
+
+
+def _noting(crossing: Crossing, begin: Begin) -> Begin:
+    """`begin` of an edge whose calls are remembered."""
+
+    def noted(caller: Visit, request: int, args: Mapping[str, Any] | None) -> Visit | Denial:
+        visit = begin(caller, request, args)
+        if isinstance(visit, Visit):
+            visit.run.quarantine.called(crossing.callee, crossing.function)
+        return visit
+
+    return noted
 
 
 def _returned(crossing: Crossing) -> Callable[[Visit, int, object], None]:

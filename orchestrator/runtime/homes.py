@@ -413,7 +413,8 @@ class Rooms:
                 found = home.fresh(visit, self._authority(home, visit))
                 self._keep(visit.node, found)
             if home.clean is not None and before is not None and before.ended:
-                told(visit.run, visit, visit.node, "the instance ended", -1, began)
+                contents = visit.run.quarantine.captured(visit.node, before)
+                told(visit.run, visit, visit.node, "the instance ended", -1, began, contents)
             self.instances[home] = found
             return found
         finally:
@@ -447,13 +448,15 @@ class Rooms:
         instance = None if home is None else self.at_hand(node)
         if home is None or home.clean is None or instance is None:
             return  # nothing of it is left that could be taken back
-        began, frame, pages = time.perf_counter_ns(), Frame(visit.stop, visit.deadline, visit.limit), -1
+        began, frame = time.perf_counter_ns(), Frame(visit.stop, visit.deadline, visit.limit)
+        pages, contents = -1, None
         try:
             with instance.entered(frame):
+                contents = visit.run.quarantine.captured(node, instance)
                 pages = home.clean.back(instance)
         except (CannotKeep, RunError, OSError):
             instance.close()
-        told(visit.run, visit, node, rule, pages, began)
+        told(visit.run, visit, node, rule, pages, began, contents)
 
     def taint(self, node: str, rule: str, visit: Visit) -> None:
         """Has the instance that serves a node be taken back as soon as it is left, or now where nobody is in it."""
@@ -487,8 +490,9 @@ def _cleanse(instance: Instance, clean: Clean, node: str, rule: str, visit: Visi
     """Takes an instance back that is about to be left."""
     instance.left = None
     began, pages = time.perf_counter_ns(), -1
+    contents = visit.run.quarantine.captured(node, instance)
     try:
         pages = clean.back(instance)
     except (CannotKeep, RunError, OSError):
         instance.closing = instance.gone = True  # it is closed as soon as it is left
-    told(visit.run, visit, node, rule, pages, began)
+    told(visit.run, visit, node, rule, pages, began, contents)

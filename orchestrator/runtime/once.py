@@ -113,6 +113,7 @@ def _called(
         rooms = run.rooms
         instance = rooms.entered(visit) if own is None else own.entered(rooms, visit)
         try:
+            run.quarantine.called(step.name, step.title)
             found = instance.call_carried(target, arguments)
             rooms.step(step.name, instance)
         finally:

@@ -16,6 +16,7 @@ from orchestrator.contract import Ledger
 from orchestrator.engine.frame import Frame, Stop
 from orchestrator.errors import Cancelled, LimitExceeded, RunError, TimedOut
 from orchestrator.runtime.homes import Rooms
+from orchestrator.runtime.quarantine import Quarantine
 from orchestrator.runtime.visit import RUN_SPAN, Visit
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Run:
         """The labels that its inputs were given with, beside those of the pipeline: (input, label)."""
         self.brought: tuple[Seed, ...] = ()
         """The labels that began with the run: those, and what kept instances remember."""
+        self.quarantine = Quarantine(program.most_quarantined)
         self.misdeeds: dict[tuple[str, str], int] = {}
         """How often a node broke a contract, and was denied a power, where that is counted: by node and which."""
         self._declassified: set[str] = set()

@@ -28,6 +28,7 @@ from orchestrator.engine import Component
 from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.errors import LimitExceeded, Trapped
 from orchestrator.manifest.model import Each, Limits
+from orchestrator.snapshots import Store
 from tests.behaviour.stories import Went, play, staged
 from tests.support.parts import checker, relay
 from tests.support.wasi_guests import FILES
@@ -433,3 +434,49 @@ def test_a_node_of_which_no_state_is_kept_says_what_to_do(
         assert str(refused.value) == said
         with pytest.raises(OrchestratorError, match="there is no node `no` with instances; those with some: it"):
             stage.linked.node("no")
+
+
+# What it was taken back from
+
+
+def test_a_dirty_state_is_kept_with_what_was_called(
+    engine: Engine, keeper: Component, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_SNAPSHOTS", str(tmp_path / "kept"))
+    contract = Contract(ensure=("result.ok < 9000u",), on_violation="revert")
+    with staged(guarded(engine, keeper, contract, snapshot=Snapshots(quarantine=1)), engine) as stage:
+        stage.run(n=5)
+        went = stage.run(n=5)
+        again = stage.run(n=8)
+    (entry,), problems = Store().entries()
+    assert problems == []
+    assert (entry.about.node, entry.about.pipeline) == ("it", "guarded")
+    assert (entry.about.reason, entry.about.calls) == ("on-violation: revert, ensure", (f"{KEEP}.checked",))
+    assert went.result is None
+    assert entry.about.trace == went.events[0].run
+    assert (went.of("revert")[0].detail or {})["kept"] == entry.id
+    held = {(memory, page): data for memory, page, data in entry.state.pages()}
+    assert held[0, 1][:4] == (10).to_bytes(4, "little"), "the sum, at 4096"
+    assert again.outputs == {"sum": 8008}
+
+
+def test_no_more_states_are_kept_of_a_run_than_are_asked_for(
+    engine: Engine, keeper: Component, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_SNAPSHOTS", str(tmp_path / "kept"))
+    pipeline = running(keeper, retry=Retry(4), snapshot=Snapshots(quarantine=2))
+    went = play(pipeline, engine, n=666)
+    assert isinstance(went.error, Trapped)
+    assert reverts(went) == [("it", "the instance ended", "a fresh instance")] * 4
+    assert len(Store().entries()[0]) == 2
+
+
+def test_a_folder_that_cannot_be_written_ends_no_run(
+    engine: Engine, keeper: Component, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ORCHESTRATOR_SNAPSHOTS", str(tmp_path / "file"))
+    contract = Contract(ensure=("result.ok < 4000u",), on_violation="revert")
+    went = play(guarded(engine, keeper, contract, snapshot=Snapshots(quarantine=1)), engine, n=5)
+    (event,) = went.of("revert")
+    assert str((event.detail or {})["not-kept"]).startswith("cannot use the folder of snapshots")
