@@ -53,7 +53,9 @@ class Home:
         # An instance that a run could tell apart, or that uses the terminal before there is a run, is not made ahead.
         alike = self.lifetime != "session" and self.authority is not None and self.authority.stdio != "inherit"
         rules = next((one.reverts for one in store.nodes if one.reverts is not None), None)
-        self.clean = None if rules is None else Clean(store, rules, limits.timeout)
+        self.clean = (
+            None if rules is None else Clean(store, rules, limits.timeout, secure=node.grants.random == "secure")
+        )
         """Those of its instances that are taken back, where some are."""
         self._pool = Pool(filler) if alike and rules is None else None
         self._settings = partial(InstanceSettings, **_bounds(limits))
@@ -89,7 +91,7 @@ class Home:
 
     def _settled(self, clean: Clean, visit: Visit, authority: Authority) -> Instance:
         """One that is as it was after its init."""
-        idle = clean.idle() if authority is self.authority else None
+        idle = clean.idle(visit) if authority is self.authority else None
         if idle is not None:
             return idle
         made = self._made(visit, visit.run, authority, visit.run.program.hushed.isdisjoint(self._names))
