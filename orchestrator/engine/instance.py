@@ -577,6 +577,7 @@ class Instance:
             c.resource_delete(self.drops.pop())
         LIVE.pop(self.context, None)
         c.store_delete(self._store)
+        self.base = None
         if self.host is not None:
             self.host.close()
 
