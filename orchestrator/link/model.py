@@ -68,6 +68,14 @@ class Reverts:
 
 
 @dataclass(frozen=True, slots=True)
+class Detector:
+    """A node that judges what crosses an edge, and the function that it does so by."""
+
+    node: str
+    export: Export
+
+
+@dataclass(frozen=True, slots=True)
 class Binding:
     """Where a parameter gets its value: a constant, or data edges (several only when conditions exclude each other)."""
 
@@ -88,6 +96,7 @@ class LinkedData:
             `{"some": value}` where `type` is an option itself).
         when: the compiled condition over `value`, or None; asked once, over the whole value of `source_type`.
         checks: the compiled contract, for a value of `type`: with `each` asked for each element.
+        detectors: those that judge it, in the order in which they are asked.
     """
 
     id: str
@@ -102,6 +111,7 @@ class LinkedData:
     each: Each | None = None
     contract: Contract = Contract()
     checks: Checks | None = field(default=None, compare=False)
+    detectors: tuple[Detector, ...] = ()
     declassify: Declassify | None = None
     where: Where = field(default=Where(), compare=False, repr=False)
 
@@ -114,8 +124,10 @@ class LinkedCall:
         id: the edge as the manifest writes it, with the interface: `answerer -> model (agent:llm/chat)`; unique.
         wanted: the interface or function as the caller imports it.
         offered: the same as the callee exports it (its version may be newer, it may have more functions).
-        checks: the compiled contract for each function, by the function's name; a function without rules is absent.
+        checks: the compiled contract for each function, by its name as the caller imports it; one without rules is
+            absent.
         fused: caller and callee are in one group: calls stay in the store that they share.
+        detectors: those that judge what is passed and what is answered.
     """
 
     id: str
@@ -128,6 +140,7 @@ class LinkedCall:
     fused: bool = False
     declassify: Declassify | None = None
     where: Where = field(default=Where(), compare=False, repr=False)
+    detectors: tuple[Detector, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +159,7 @@ class LinkedTool:
     schema: Mapping[str, Any] = field(default_factory=dict, compare=False)
     contract: Contract = Contract()
     checks: Checks | None = field(default=None, compare=False)
+    detectors: tuple[Detector, ...] = ()
     declassify: Declassify | None = None
     where: Where = field(default=Where(), compare=False, repr=False)
 

@@ -411,6 +411,8 @@ class Contract:
     ensure: tuple[str, ...] = ()
     reject: tuple[Reject, ...] = ()
     redact: tuple[str, ...] = ()
+    detect: tuple[str, ...] = ()
+    """The nodes that judge what crosses."""
     on_violation: Violation = "fail"
 
 

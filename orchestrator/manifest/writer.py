@@ -166,6 +166,7 @@ class _Writer:
         yield "ensure", [escape(one) for one in rules.ensure]
         yield "reject", [{"path": escape(one.path), "pattern": escape(one.pattern)} for one in rules.reject]
         yield "redact", [escape(one) for one in rules.redact]
+        yield "detect", rules.detect[0] if len(rules.detect) == 1 else list(rules.detect)
         yield "on-violation", None if rules.on_violation == "fail" else rules.on_violation
 
     def text(self, value: str, place: str) -> str:

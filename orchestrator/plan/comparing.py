@@ -253,7 +253,7 @@ def _edge(old: Item, new: Item) -> _Found:
         yield from _limit(key, {"value": was[key]}, {"value": now[key]})
     yield from _rate(was["rate"], now["rate"])
     yield from _functions(was["functions"], now["functions"])
-    for key in ("require", "ensure", "reject", "redact"):
+    for key in ("require", "ensure", "reject", "redact", "detect"):
         yield from (("widened", f"`{key}` no more: {_said(one)}") for one in was[key] if one not in now[key])
         yield from (("narrowed", f"`{key}`: {_said(one)}") for one in now[key] if one not in was[key])
     yield from _ordered("on-violation", was["on-violation"], now["on-violation"], _VIOLATIONS)

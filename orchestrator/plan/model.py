@@ -281,5 +281,6 @@ def _contract(rules: Contract) -> dict[str, Any]:
         "ensure": list(rules.ensure),
         "reject": [[one.path, one.pattern] for one in rules.reject],
         "redact": list(rules.redact),
+        "detect": list(rules.detect),
         "on-violation": rules.on_violation,
     }

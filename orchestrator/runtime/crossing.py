@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.engine import Instance
     from orchestrator.interface.types import Function
     from orchestrator.manifest.model import Declassify
+    from orchestrator.runtime.judging import Judges
 
 Begin = Callable[["Visit", int, "Mapping[str, Any] | None"], "Visit | Denial"]
 """(the caller's visit, the size of the request, the arguments by name where a rule sees them) -> the callee's visit."""
@@ -41,6 +42,7 @@ class Crossing:
         timeout: seconds for one call of the callee, from its own limits.
         tool: what the caller knows the function by, where it finds it by name.
         declassify: the labels that do not cross, and why.
+        judges: the edge's detectors, where it has some.
         noted: whether its calls are remembered, for when the callee is taken back.
     """
 
@@ -55,11 +57,12 @@ class Crossing:
         timeout: float | None,
         tool: str = "",
         declassify: Declassify | None = None,
+        judges: Judges | None = None,
         *,
         noted: bool = False,
     ) -> None:
         self.edge, self.caller, self.callee, self.function, self._denied = edge, caller, callee, function, denied
-        self._checks, self._timeout = checks, timeout
+        self._checks, self._timeout, self._judges = checks, timeout, judges
         self.about: dict[str, Any] = {"caller": caller, "tool": tool} if tool else {"caller": caller}
         """What every event says; one mapping for all of them, never changed."""
         self._edge_timeout = checks.timeout if checks is not None else None
@@ -90,12 +93,13 @@ class Crossing:
             if run.next_call() > run.most_calls:
                 raise run.spend()
             visit.deadline, visit.limit = caller.deadline, caller.limit
-            if self._timed:
-                visit.within(self._timeout, self._limits[0])
-                visit.own_limit = visit.within(self._edge_timeout, self._limits[1])
-            if self._checks is None:
-                return visit
-            violation = self._checks.before(run.ledger(self.edge), size, args)
+            visit.own_limit = visit.within(self._edge_timeout, self._limits[1])
+            violation = None if self._checks is None else self._checks.before(run.ledger(self.edge), size, args)
+            if violation is None and self._judges is not None:
+                visit.outer = visit.deadline, visit.limit, visit.own_limit
+                violation = self._judges.find(visit, "arguments", args)
+            if visit.within(self._timeout, self._limits[0]):
+                visit.own_limit = False
         except RunError as problem:
             return self.failed(visit, problem)
         return visit if violation is None else self._violated(visit, violation, -1, self.caller)
@@ -127,6 +131,9 @@ class Crossing:
         if self._checks is not None:
             try:
                 violation = self._checks.after(visit.run.ledger(self.edge), size, result)
+                if violation is None and self._judges is not None:
+                    visit.deadline, visit.limit, visit.own_limit = visit.outer
+                    violation = self._judges.find(visit, "result", result)
             except RunError as problem:
                 return self.failed(visit, problem)
             if violation is not None:
@@ -165,7 +172,7 @@ class Crossing:
             run.rooms.take_back(self.callee, f"on-violation: revert, {violation.rule}", visit)
         run.blame(whose, visit)
         try:
-            return Denial(self._denied(f"{violation.rule}: {violation.message}"))
+            return Denial(self._denied(f"{violation.rule}: {violation.told or violation.message}"))
         except ValueError:
             raise self._no_room(visit, violation) from problem
 

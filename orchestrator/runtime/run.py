@@ -231,9 +231,10 @@ class Run:
         decision: str = "allowed",
         rule: str = "",
         detail: dict[str, Any] | None = None,
+        span: int = 0,
     ) -> int:
-        """Records a value that came to a node over a data edge, or was stopped there; its span."""
-        span, took = self.span(), time.perf_counter_ns() - start
+        """Records a value that came to a node over a data edge, or was stopped there; its span, new if need be."""
+        span, took = span or self.span(), time.perf_counter_ns() - start
         self.record(
             _event(
                 Event,
