@@ -307,6 +307,7 @@ def _dump(data: Mapping[str, Any]) -> str:
 
     Dumper.add_representer(str, text)
     Dumper.add_multi_representer(list, Dumper.represent_list)
+    Dumper.add_multi_representer(dict, Dumper.represent_dict)
     return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH, default_flow_style=False)
 
 
