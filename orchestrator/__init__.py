@@ -53,8 +53,11 @@ if TYPE_CHECKING:
         Reject,
         Repeat,
         Retry,
+        RevertOn,
         Secret,
+        Snapshots,
         Storage,
+        WarmUp,
     )
     from orchestrator.pipeline import Execution, LinkedPipeline, Pipeline, Result
     from orchestrator.plan import Plan
@@ -94,9 +97,11 @@ __all__ = [
     "Repeat",
     "Result",
     "Retry",
+    "RevertOn",
     "RunError",
     "Secret",
     "SnapshotError",
+    "Snapshots",
     "Storage",
     "TimedOut",
     "TooLargeToDraw",
@@ -104,6 +109,7 @@ __all__ = [
     "UnsupportedType",
     "ValueMismatch",
     "Variant",
+    "WarmUp",
     "WitError",
     "__version__",
 ]
@@ -125,8 +131,11 @@ _HOMES = {
         "Reject",
         "Repeat",
         "Retry",
+        "RevertOn",
         "Secret",
+        "Snapshots",
         "Storage",
+        "WarmUp",
     ],
     "plan": ["Plan"],
     "pipeline": ["Execution", "LinkedPipeline", "Pipeline", "Result"],

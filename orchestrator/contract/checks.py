@@ -17,10 +17,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule that was broken: its key in the manifest, and what was found, for a person; it shows no value."""
+    """A rule that was broken: its key in the manifest, and what was found, for a person; it shows no value.
+
+    `told` is what a guest is told of it, where that is less.
+    """
 
     rule: str
     message: str
+    told: str = ""
 
 
 class Ledger:
@@ -73,6 +77,8 @@ class Checks:
         before: asked before the call with (ledger, size of the request, arguments by name or None).
         after: asked after it with (ledger, size of the response, result or None).
         args: which arguments a rule wants, by name: the others need not be there; None for all.
+        reverts: on a violation the node that is called, or whose value it is, is taken back, too.
+        detects: the edge's detectors judge what crosses when these rules are kept; the runtime asks them.
     """
 
     needs_args: bool
@@ -82,3 +88,5 @@ class Checks:
     before: Callable[[Ledger, int, Mapping[str, Any] | None], Violation | None]
     after: Callable[[Ledger, int, Any], Violation | None]
     args: frozenset[str] | None = None
+    reverts: bool = False
+    detects: bool = False

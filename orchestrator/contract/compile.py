@@ -19,6 +19,7 @@ from orchestrator.contract.rate import rate
 from orchestrator.contract.reject import reject
 from orchestrator.contract.require import require_args, require_value
 from orchestrator.diagnostics import Diagnostic
+from orchestrator.interface.convert import has_json
 from orchestrator.interface.types import Function, Record, Result, Type
 from orchestrator.manifest.model import Contract, FieldStep, Reject, Where
 
@@ -58,6 +59,7 @@ class _Compiler:
         self.after: list[Rule] = []
         self.needs_args = self.needs_result = False
         self.args: frozenset[str] | None = frozenset()
+        self.detects = False
         self.diagnostics: list[Diagnostic] = []
 
     def call(self, function: Function) -> None:
@@ -73,6 +75,8 @@ class _Compiler:
         self._conditions(roots, function)
         self._rejects(roots)
         self._redacts(roots)
+        if self.contract.detect:
+            self._detects(function)
 
     def data(self, type_: Type) -> None:
         for rule in self._misplaced():
@@ -85,15 +89,18 @@ class _Compiler:
         self._value_conditions(type_)
         self._rejects({"value": type_})
         self._redacts({"value": type_})
+        if self.contract.detect:
+            self.needs_args = self.detects = True
 
     def checks(self) -> Checks | None:
         timeout = self.contract.timeout
-        nothing = not self.before and not self.after and timeout is None
+        nothing = not self.before and not self.after and timeout is None and not self.detects
         if nothing or any(diagnostic.severity == "error" for diagnostic in self.diagnostics):
             return None
-        denies = self.contract.on_violation == "deny"
+        denies, reverts = self.contract.on_violation != "fail", self.contract.on_violation == "revert"
         before, after = _all(self.before), _all(self.after)
-        return Checks(self.needs_args, self.needs_result, timeout, denies, before, after, self.args)
+        needs = self.needs_args, self.needs_result
+        return Checks(*needs, timeout, denies, before, after, self.args, reverts, self.detects)
 
     def _sees(self, args: frozenset[str] | None) -> None:
         """Notes that a rule wants those arguments; None stands for all of them."""
@@ -189,6 +196,14 @@ class _Compiler:
     def _redacts(self, roots: Mapping[str, Type]) -> None:
         for index, text in enumerate(self.contract.redact):
             self._path("redact", text, roots, self.where.at("redact", index))
+
+    def _detects(self, function: Function) -> None:
+        """Has all that a call passes be seen; what has no JSON form is refused where the edge is linked."""
+        result = function.result
+        self.detects = all(map(has_json, [*(f.type for f in function.params), *([result] if result else [])]))
+        if self.detects and function.params:
+            self._sees(None)
+        self.needs_result = self.needs_result or (self.detects and result is not None)
 
 
 def _of(root: str, rule: Rule) -> Rule:

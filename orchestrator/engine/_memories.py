@@ -144,8 +144,8 @@ class Bank:
     Arguments:
         limit: bytes of all of them together.
         images: what each of those holds at first that begin with a page or more, in their order; () for nothing.
-        shim: whether the first memory is not the guest's but ours: it is nearly 4 GiB, not counted, and there as it is
-            touched.
+        shim: whether the first of `begun` is not the guest's but ours: it is nearly 4 GiB, not counted, and there as it
+            is touched.
     """
 
     __slots__ = ("_images", "_next", "_outer", "_shim", "begun", "left", "memories", "refused")
@@ -161,7 +161,8 @@ class Bank:
     @property
     def own(self) -> Sequence[Memory]:
         """The memories of the guest itself, and of its keeper where it has one: all but the shim's."""
-        return self.memories[1:] if self._shim else self.memories
+        ours = self.begun[0] if self._shim else None
+        return [memory for memory in self.memories if memory is not ours]
 
     def __enter__(self) -> Bank:
         """Has this thread's instantiations make their memories here."""
@@ -187,7 +188,7 @@ class Bank:
         """
         image = self._image(minimum) if self._images else None
         shape = (minimum, capacity if capacity > minimum else minimum, guard, image)
-        if self._shim and not self.memories:
+        if self._shim and minimum and not self.begun:
             memory = self._mapped(shape)
         elif minimum > self.left:
             raise Refused(f"memory minimum size of {minimum} bytes exceeds the {self.left} that are left of the limit")

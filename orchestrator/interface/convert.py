@@ -7,6 +7,7 @@ value; a type without values (`stream`, a name that was not looked up) is an `er
 from __future__ import annotations
 
 import json
+from io import StringIO
 from typing import Any, NoReturn
 
 from orchestrator.errors import ValueMismatch
@@ -15,7 +16,7 @@ from orchestrator.interface._json_form import decoded, encoded
 from orchestrator.interface._mismatch import Mismatch, describe
 from orchestrator.interface._python_form import checked
 
-__all__ = ["arguments", "check", "from_json", "has_json", "read_json", "to_json", "write_json"]
+__all__ = ["arguments", "check", "from_json", "has_json", "read_json", "to_json", "write_json", "written"]
 
 
 def check(type_: t.Type, value: Any, path: str = "") -> Any:
@@ -62,6 +63,21 @@ def arguments(function: t.Function) -> t.Record:
 def write_json(type_: t.Type, value: Any) -> str:
     """The value as JSON text on one line."""
     return json.dumps(to_json(type_, value), ensure_ascii=False, allow_nan=False)
+
+
+def written(type_: t.Type, value: Any, most: int) -> str | None:
+    """As `write_json`, in at most so many bytes of UTF-8; None where that does not do.
+
+    A value of a few bytes may have JSON of many: an enum's case is a byte in a list, and a name in JSON. So it is
+    written piece by piece, and given up at the first that is too much.
+    """
+    text, left = StringIO(), most
+    for piece in json.JSONEncoder(ensure_ascii=False, allow_nan=False).iterencode(to_json(type_, value)):
+        left -= len(piece) if piece.isascii() else len(piece.encode())
+        if left < 0:
+            return None
+        text.write(piece)
+    return text.getvalue()
 
 
 def read_json(type_: t.Type, text: str | bytes, path: str = "") -> Any:

@@ -24,6 +24,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "declassify": "A declassification without a label or a reason, or on a fused edge.",
         "deep-chain": "A chain of calls enters more nodes than fit on the stack.",
         "default": "The default of an input does not fit its type.",
+        "detector": "A node that cannot judge what crosses an edge: it is no detector, or stands at an end of it.",
         "doubled-import": "An import is answered twice.",
         "doubled-parameter": "A parameter has two values that may both be there.",
         "doubled-tool": "A caller would know two tools by one name.",

@@ -18,6 +18,7 @@ from orchestrator.link.calls import link_calls
 from orchestrator.link.config import link_config
 from orchestrator.link.control import link_control
 from orchestrator.link.data import link_data, mark_each
+from orchestrator.link.detectors import link_detectors
 from orchestrator.link.draft import Draft, HostImports, Work, unique
 from orchestrator.link.flow import Checked, check_flow, of_node
 from orchestrator.link.fusing import Groups, link_fused
@@ -26,6 +27,7 @@ from orchestrator.link.inputs import link_inputs
 from orchestrator.link.model import Flow, LinkedGraph, LinkedNode, LinkedOutput
 from orchestrator.link.nodes import Load, draft_nodes
 from orchestrator.link.outputs import link_outputs
+from orchestrator.link.reverts import lifetime_of, link_reverts
 from orchestrator.link.shape import Shape, find_shape
 from orchestrator.link.tools import link_tools
 from orchestrator.manifest.model import CallEdge, Manifest
@@ -95,6 +97,7 @@ def check(
     _name_edges(work)
     draft_nodes(work, load)
     link_inputs(work)
+    link_detectors(work)
     link_calls(work)
     link_tools(work)
     check_answers(work)
@@ -102,6 +105,7 @@ def check(
     link_data(work)
     bind(work)
     link_control(work)
+    link_reverts(work)
     link_config(work)
     groups = link_fused(work)
     check_grants(work, groups)
@@ -156,7 +160,8 @@ def _node(draft: Draft, shape: Shape, groups: Groups, flow: Flow, labels: tuple[
         places=within.places,
         bounds=draft.bounds,
         cuts=within.cuts,
-        lifetime=node.lifetime,
+        lifetime=lifetime_of(node),
+        reverts=draft.reverts,
         bulk=node.bulk,
         repeat=node.repeat,
         until=draft.until,

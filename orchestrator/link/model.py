@@ -30,6 +30,7 @@ from orchestrator.manifest.model import (
     Ref,
     Repeat,
     Retry,
+    RevertAfter,
     RunLimits,
     Sort,
     Where,
@@ -45,6 +46,33 @@ class Export:
 
     def __str__(self) -> str:
         return f"{self.interface}.{self.function.name}" if self.interface else self.function.name
+
+
+@dataclass(frozen=True, slots=True)
+class Reverts:
+    """How the instances of a node are taken back to how they were after their init.
+
+    Arguments:
+        after: what they are taken back after, to serve again.
+        warm_up: a function that each answers first, with these values.
+        steps, quarantine: see `manifest.model.Snapshots`.
+        violations, denials: see `manifest.model.RevertOn`.
+    """
+
+    after: RevertAfter = "never"
+    warm_up: tuple[Export, tuple[Any, ...]] | None = None
+    steps: int = 0
+    quarantine: int = 0
+    violations: int | None = None
+    denials: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """A node that judges what crosses an edge, and the function that it does so by."""
+
+    node: str
+    export: Export
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +96,7 @@ class LinkedData:
             `{"some": value}` where `type` is an option itself).
         when: the compiled condition over `value`, or None; asked once, over the whole value of `source_type`.
         checks: the compiled contract, for a value of `type`: with `each` asked for each element.
+        detectors: those that judge it, in the order in which they are asked.
     """
 
     id: str
@@ -82,6 +111,7 @@ class LinkedData:
     each: Each | None = None
     contract: Contract = Contract()
     checks: Checks | None = field(default=None, compare=False)
+    detectors: tuple[Detector, ...] = ()
     declassify: Declassify | None = None
     where: Where = field(default=Where(), compare=False, repr=False)
 
@@ -94,8 +124,10 @@ class LinkedCall:
         id: the edge as the manifest writes it, with the interface: `answerer -> model (agent:llm/chat)`; unique.
         wanted: the interface or function as the caller imports it.
         offered: the same as the callee exports it (its version may be newer, it may have more functions).
-        checks: the compiled contract for each function, by the function's name; a function without rules is absent.
+        checks: the compiled contract for each function, by its name as the caller imports it; one without rules is
+            absent.
         fused: caller and callee are in one group: calls stay in the store that they share.
+        detectors: those that judge what is passed and what is answered.
     """
 
     id: str
@@ -108,6 +140,7 @@ class LinkedCall:
     fused: bool = False
     declassify: Declassify | None = None
     where: Where = field(default=Where(), compare=False, repr=False)
+    detectors: tuple[Detector, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +159,7 @@ class LinkedTool:
     schema: Mapping[str, Any] = field(default_factory=dict, compare=False)
     contract: Contract = Contract()
     checks: Checks | None = field(default=None, compare=False)
+    detectors: tuple[Detector, ...] = ()
     declassify: Declassify | None = None
     where: Where = field(default=Where(), compare=False, repr=False)
 
@@ -183,6 +217,8 @@ class LinkedNode:
         places: by `storage`, `http` and `secrets`: for each of those grants its number in the pipeline.
         bounds: what its component claims, and what the ceilings allow: what a run's inputs say is held against them.
         cuts: what the bounds took away.
+        lifetime: how long what an instance remembers lives.
+        reverts: what takes its instances back, and to what; None where nothing does.
         bulk: how values get in and out of its component.
         config: what `wasi:config/store` answers: texts by key.
         depth: how many stores its longest chain of calls enters, its own included; a group has one.
@@ -207,6 +243,7 @@ class LinkedNode:
     bounds: tuple[Bound, ...] = ()
     cuts: tuple[Cut, ...] = ()
     lifetime: Lifetime = "run"
+    reverts: Reverts | None = None
     bulk: Bulk = "auto"
     repeat: Repeat | None = None
     until: Callable[[Any], bool] | None = None

@@ -75,6 +75,7 @@ def contract(rules: Item) -> Iterator[str]:
             yield f"{key}: {show_size(rules[key])}"
     yield from (f"{key}: {text}" for key in ("require", "ensure", "redact") for text in rules[key])
     yield from (f"reject: {pattern} in {path}" for path, pattern in rules["reject"])
+    yield from (f"detect: {node}" for node in rules["detect"])
     if rules["on-violation"] != "fail":
         yield f"on-violation: {rules['on-violation']}"
 

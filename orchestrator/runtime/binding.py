@@ -6,15 +6,17 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import Carried, python_of
-from orchestrator.errors import ContractViolated, RunError
+from orchestrator.errors import Cancelled, ContractViolated, RunError
 from orchestrator.interface.types import Option
 from orchestrator.runtime.states import SKIPPED, States, source_value
 
 if TYPE_CHECKING:
     from orchestrator.contract import Checks, Violation
+    from orchestrator.engine import Frame
     from orchestrator.link.model import LinkedData
     from orchestrator.runtime.run import Run
     from orchestrator.runtime.steps import Edge, Step
+    from orchestrator.runtime.visit import Visit
 
 
 def bind(run: Run, step: Step, states: States) -> list[Any] | None:
@@ -63,9 +65,13 @@ def _offered(run: Run, step: Step, edge: LinkedData, states: States) -> list[Any
         raise run.placed(problem, step.name, edge.id) from None
 
 
-def crosses(run: Run, step: Step, edge: Edge, value: Any) -> bool:
-    """Whether the edge's contract lets the value through; a violation ends the run, or skips the node."""
-    start, linked = time.perf_counter_ns(), edge.edge
+def crosses(run: Run, step: Step, edge: Edge, value: Any, around: Frame | None = None) -> bool:
+    """Whether the edge's contract lets the value through; a violation ends the run, or skips the node.
+
+    Arguments:
+        around: until when that may take; None for as long as the run may.
+    """
+    start, linked, span = time.perf_counter_ns(), edge.edge, 0
     if edge.measure is None:
         bytes_ = -1
     else:
@@ -74,26 +80,54 @@ def crosses(run: Run, step: Step, edge: Edge, value: Any) -> bool:
     if checks is not None:
         seen = python_of(value) if checks.needs_args else None
         violation = checks.before(run.ledger(linked.id), bytes_, {"value": seen})
+        if violation is None and checks.detects:
+            visit = run.visit(step.name, around)
+            span = visit.span
+            violation = _judged(visit, linked.id, seen, start, bytes_)
         if violation is not None:
-            return _violated(run, step, linked, checks, violation, start, bytes_)
-    span = run.crossed(step.name, linked.id, start, bytes_)
+            return _violated(run, step, linked, checks, violation, start, bytes_, span)
+    span = run.crossed(step.name, linked.id, start, bytes_, span=span)
     if linked.declassify is not None:
         run.declassified(linked.declassify, linked.id, step.name, span)
     return True
 
 
+def _judged(visit: Visit, edge: str, value: Any, start: int, bytes_: int) -> Violation | None:
+    """What the detectors of an edge find; that they did not judge is recorded."""
+    run = visit.run
+    try:
+        return run.program.judges[edge].find(visit, "value", value)
+    except RunError as problem:
+        decision = "cancelled" if isinstance(problem, Cancelled) or run.ended_by(problem) else "failed"
+        detail = {"error": problem.message, "error_type": type(problem).__name__}
+        run.crossed(visit.node, edge, start, bytes_, decision, "", detail, visit.span)
+        raise
+
+
 def _violated(
-    run: Run, step: Step, edge: LinkedData, checks: Checks, violation: Violation, start: int, bytes_: int
+    run: Run, step: Step, edge: LinkedData, checks: Checks, violation: Violation, start: int, bytes_: int, span: int
 ) -> bool:
     """Records a violation; False where the node is skipped for it."""
     decision, rule, said = "denied" if checks.denies else "failed", violation.rule, violation.message
-    span = run.crossed(step.name, edge.id, start, bytes_, decision, rule, {"error": said})
+    span = run.crossed(step.name, edge.id, start, bytes_, decision, rule, {"error": said}, span)
     run.event("violation", parent=span, node=step.name, edge=edge.id, rule=rule, decision=decision,
               detail={"message": said})  # fmt: skip
     if checks.denies:
+        _taken_back(run, edge, checks, f"on-violation: revert, {rule}")
         return False
     message = f"the contract's rule `{rule}` is broken: {said}"
     raise ContractViolated(message, rule=rule, node=step.name, edge=edge.id)
+
+
+def _taken_back(run: Run, edge: LinkedData, checks: Checks, rule: str) -> None:
+    """Has the node whose value broke a rule be taken back, where the edge, or the node's own rules, say so."""
+    source = edge.source
+    if source.kind == "input":
+        return
+    visit = run.visit(source.name)
+    if checks.reverts:
+        run.rooms.take_back(source.name, rule, visit)
+    run.blame(source.name, visit)
 
 
 def wrapped(edge: LinkedData, value: Any) -> Any:

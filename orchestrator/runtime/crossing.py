@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.engine import Instance
     from orchestrator.interface.types import Function
     from orchestrator.manifest.model import Declassify
+    from orchestrator.runtime.judging import Judges
 
 Begin = Callable[["Visit", int, "Mapping[str, Any] | None"], "Visit | Denial"]
 """(the caller's visit, the size of the request, the arguments by name where a rule sees them) -> the callee's visit."""
@@ -41,6 +42,8 @@ class Crossing:
         timeout: seconds for one call of the callee, from its own limits.
         tool: what the caller knows the function by, where it finds it by name.
         declassify: the labels that do not cross, and why.
+        judges: the edge's detectors, where it has some.
+        noted: whether its calls are remembered, for when the callee is taken back.
     """
 
     def __init__(
@@ -54,9 +57,12 @@ class Crossing:
         timeout: float | None,
         tool: str = "",
         declassify: Declassify | None = None,
+        judges: Judges | None = None,
+        *,
+        noted: bool = False,
     ) -> None:
         self.edge, self.caller, self.callee, self.function, self._denied = edge, caller, callee, function, denied
-        self._checks, self._timeout = checks, timeout
+        self._checks, self._timeout, self._judges = checks, timeout, judges
         self.about: dict[str, Any] = {"caller": caller, "tool": tool} if tool else {"caller": caller}
         """What every event says; one mapping for all of them, never changed."""
         self._edge_timeout = checks.timeout if checks is not None else None
@@ -73,7 +79,8 @@ class Crossing:
         self._returned = _returned(self)
         plain = checks is None and not self._timed
         begin: Begin = _plain_begin(self) if plain else self._begin
-        self.begin = begin if declassify is None else _declassifying(self, declassify, begin)
+        begin = begin if declassify is None else _declassifying(self, declassify, begin)
+        self.begin = _noting(self, begin) if noted else begin
         """Lets a call through, as a visit of the callee with its deadline; or says what the caller gets instead."""
         self.end: End = self._returned if plain else self._end
         """The call returned: checked, and recorded."""
@@ -86,15 +93,16 @@ class Crossing:
             if run.next_call() > run.most_calls:
                 raise run.spend()
             visit.deadline, visit.limit = caller.deadline, caller.limit
-            if self._timed:
-                visit.within(self._timeout, self._limits[0])
-                visit.own_limit = visit.within(self._edge_timeout, self._limits[1])
-            if self._checks is None:
-                return visit
-            violation = self._checks.before(run.ledger(self.edge), size, args)
+            visit.own_limit = visit.within(self._edge_timeout, self._limits[1])
+            violation = None if self._checks is None else self._checks.before(run.ledger(self.edge), size, args)
+            if violation is None and self._judges is not None:
+                visit.outer = visit.deadline, visit.limit, visit.own_limit
+                violation = self._judges.find(visit, "arguments", args)
+            if visit.within(self._timeout, self._limits[0]):
+                visit.own_limit = False
         except RunError as problem:
             return self.failed(visit, problem)
-        return visit if violation is None else self._violated(visit, violation, -1)
+        return visit if violation is None else self._violated(visit, violation, -1, self.caller)
 
     def visit(self, caller: Visit) -> Visit:
         """The visit that calls out of `caller` over this edge are, one at a time."""
@@ -123,16 +131,19 @@ class Crossing:
         if self._checks is not None:
             try:
                 violation = self._checks.after(visit.run.ledger(self.edge), size, result)
+                if violation is None and self._judges is not None:
+                    visit.deadline, visit.limit, visit.own_limit = visit.outer
+                    violation = self._judges.find(visit, "result", result)
             except RunError as problem:
                 return self.failed(visit, problem)
             if violation is not None:
-                return self._violated(visit, violation, size)
+                return self._violated(visit, violation, size, self.callee)
         return self._returned(visit, size, result)
 
     def failed(self, visit: Visit, problem: BaseException) -> Denial:
         """The call failed: the edge's timeout is a rule that was broken; all else is raised, told where it happened."""
         if isinstance(problem, TimedOut) and visit.own_limit and self._edge_timeout and visit.remaining() <= 0:
-            return self._violated(visit, timed_out(self._edge_timeout), -1)
+            return self._violated(visit, timed_out(self._edge_timeout), -1, self.callee)
         run = visit.run
         found = problem if isinstance(problem, RunError) else explained(problem)
         found = run.placed(found, self.callee, self.edge, visit=visit)
@@ -141,7 +152,8 @@ class Crossing:
         self._record(visit, -1, "cancelled" if over else "failed", "", detail)
         raise found from found.__cause__
 
-    def _violated(self, visit: Visit, violation: Violation, response: int) -> Denial:
+    def _violated(self, visit: Visit, violation: Violation, response: int, whose: str) -> Denial:
+        """A rule was broken, by the one of the two nodes that said what it forbids."""
         run = visit.run
         denies = self._checks is not None and self._checks.denies
         decision, detail = "denied" if denies else "failed", {**self.about, "error": violation.message}
@@ -156,8 +168,11 @@ class Crossing:
         run.placed(problem, self.callee, self.edge)
         if not denies:
             raise problem
+        if self._checks is not None and self._checks.reverts:
+            run.rooms.take_back(self.callee, f"on-violation: revert, {violation.rule}", visit)
+        run.blame(whose, visit)
         try:
-            return Denial(self._denied(f"{violation.rule}: {violation.message}"))
+            return Denial(self._denied(f"{violation.rule}: {violation.told or violation.message}"))
         except ValueError:
             raise self._no_room(visit, violation) from problem
 
@@ -207,6 +222,18 @@ def _declassifying(crossing: Crossing, rule: Declassify, begin: Begin) -> Begin:
         return visit
 
     return told
+
+
+def _noting(crossing: Crossing, begin: Begin) -> Begin:
+    """`begin` of an edge whose calls are remembered."""
+
+    def noted(caller: Visit, request: int, args: Mapping[str, Any] | None) -> Visit | Denial:
+        visit = begin(caller, request, args)
+        if isinstance(visit, Visit):
+            visit.run.quarantine.called(crossing.callee, crossing.function)
+        return visit
+
+    return noted
 
 
 def _returned(crossing: Crossing) -> Callable[[Visit, int, object], None]:

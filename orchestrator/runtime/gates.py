@@ -15,8 +15,9 @@ from orchestrator.runtime.visit import Visit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.engine import Frame, Instance
+    from orchestrator.engine import Exported, Frame, Instance
     from orchestrator.interface.types import Function
+    from orchestrator.link.model import LinkedNode
     from orchestrator.runtime.crossing import Crossing
 
 
@@ -69,6 +70,27 @@ def python_host(
         return result if refused is None else refused.value
 
     return host
+
+
+def call_node(
+    node: LinkedNode, function: Function, target: Exported | None, visit: Visit, values: Sequence[Any]
+) -> tuple[Any, int]:
+    """Calls a function of a node out of the host; its result in the Python form, and the size of that.
+
+    Arguments:
+        target: the function as the node's instance has it; None for a Python node, which is that function.
+        visit: the call, which has begun.
+    """
+    if target is None:
+        assert node.python is not None
+        return call_python(node.python, function, values, visit)
+    instance = visit.run.rooms.entered(visit)
+    try:
+        return instance.call_sized(target.interface, target.function, values)
+    finally:
+        instance.leave()
+        if visit.fresh:
+            instance.dismiss(visit)
 
 
 def call_python(python: Callable[..., Any], function: Function, values: Sequence[Any], visit: Visit) -> tuple[Any, int]:

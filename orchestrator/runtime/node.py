@@ -135,7 +135,7 @@ class _Controlled:
     def _element(self, edge: Edge, arguments: list[Any], stay: Stay) -> State | None:
         """Runs the node for one element; None when the edge's contract denies it."""
         place = self._step.parameters[edge.edge.parameter]
-        if not crosses(self._run, self._step, edge, arguments[place]):
+        if not crosses(self._run, self._step, edge, arguments[place], stay.around):
             return None
         arguments[place] = wrapped(edge.edge, arguments[place])
         try:

@@ -13,7 +13,7 @@ from orchestrator.interface.convert import arguments, read_json, write_json
 from orchestrator.interface.sizes import size
 from orchestrator.interface.types import Result
 from orchestrator.interface.values import Variant
-from orchestrator.runtime.gates import call_python
+from orchestrator.runtime.gates import call_node
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
@@ -98,25 +98,11 @@ def _call(tool: Tool, caller: Visit, text: str) -> Any:
         return visit.value
     values = tuple(args[field.name] for field in function.params)
     try:
-        result, response = _invoke(tool, visit, values)
+        result, response = call_node(tool.callee, function, tool.target, visit, values)
     except BaseException as problem:
         return tool.crossing.failed(visit, problem).value
     refused = tool.crossing.end(visit, response, result)
     return refused.value if refused is not None else _answer(tool, result)
-
-
-def _invoke(tool: Tool, visit: Visit, values: tuple[Any, ...]) -> tuple[Any, int]:
-    """The tool's result and its size."""
-    if tool.target is None:
-        assert tool.callee.python is not None
-        return call_python(tool.callee.python, tool.edge.export.function, values, visit)
-    instance = visit.run.rooms.entered(visit)
-    try:
-        return instance.call_sized(tool.target.interface, tool.target.function, values)
-    finally:
-        instance.leave()
-        if visit.fresh:
-            instance.close()
 
 
 def _answer(tool: Tool, result: Any) -> dict[str, Any]:

@@ -222,6 +222,10 @@ class Puppet:
         self._run("reset")
         return self._run(self._functions[interface, name][1], *numbers)
 
+    def have(self, interface: str, name: str, *numbers: Any) -> Any:
+        """The same, in a stay that the test has begun."""
+        return self.instance.call(None, self._exports[self._functions[interface, name][1]], numbers)
+
     def drop(self, resource: str, handle: int) -> None:
         """Has the guest drop a handle."""
         names = [r.name for r in _own(self.interfaces)]

@@ -194,6 +194,17 @@ def test_each_rule_of_an_edge_widens_and_narrows(kind: str, less: str, more: str
     assert [line.partition(" ")[0] for line in said(wide, tight)] == ["narrowed"]
 
 
+def test_an_edge_that_nobody_judges_any_more_is_wider() -> None:
+    watched = EDGES.replace("{{component: ping-only}}}}", "{{component: ping-only}}, g: {{component: guard}}}}")
+
+    def judged(data: str) -> Plan:
+        return plan(watched.format(data=data, call=", contract: {detect: g}"))
+
+    both, one = judged(", contract: {detect: g}"), judged("")
+    assert said(both, one) == [f"widened {DATA}: `detect` no more: g"]
+    assert said(one, both) == [f"narrowed {DATA}: `detect`: g"]
+
+
 def test_an_edge_that_declassifies_is_wider() -> None:
     stops = ", declassify: {labels: [private], reason: 'only names'}"
     both = stops.replace("[private]", "[private, untrusted]")
