@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import Carried, python_of
+from orchestrator.engine import Carried
 from orchestrator.errors import ContractViolated, RunError
+from orchestrator.interface.allowance import Allowance
 from orchestrator.interface.types import Option
 from orchestrator.runtime.states import SKIPPED, States, source_value
 
@@ -35,7 +36,7 @@ def bind(run: Run, step: Step, states: States) -> list[Any] | None:
     for place, edge, value in crossing:
         if edge.edge.each is None and not crosses(run, step, edge, value):
             return None
-        bound[place] = value if edge.is_plain or edge.edge.each else wrapped(edge.edge, value)
+        bound[place] = value if edge.is_plain or edge.edge.each else wrapped(run, step, edge.edge, value)
     return bound
 
 
@@ -58,7 +59,11 @@ def _offered(run: Run, step: Step, edge: LinkedData, states: States) -> list[Any
         value = source_value(edge.source, run, states)
         if value is SKIPPED:
             return []
-        return [value] if edge.when is None or edge.when(python_of(value)) else []
+        if edge.when is None:
+            return [value]
+        seen = run.python(value, step.name, edge.id)
+        with Allowance(check=run.frame.check):
+            return [value] if edge.when(seen) else []
     except RunError as problem:
         raise run.placed(problem, step.name, edge.id) from None
 
@@ -72,8 +77,9 @@ def crosses(run: Run, step: Step, edge: Edge, value: Any) -> bool:
         bytes_ = value.size() if isinstance(value, Carried) else edge.measure(value)
     checks = linked.checks
     if checks is not None:
-        seen = python_of(value) if checks.needs_args else None
-        violation = checks.before(run.ledger(linked.id), bytes_, {"value": seen})
+        see = (lambda: {"value": run.python(value, step.name, linked.id)}) if checks.needs_args else None
+        with Allowance(check=run.frame.check):
+            violation = checks.before(run.ledger(linked.id), bytes_, see)
         if violation is not None:
             return _violated(run, step, linked, checks, violation, start, bytes_)
     span = run.crossed(step.name, linked.id, start, bytes_)
@@ -96,9 +102,9 @@ def _violated(
     raise ContractViolated(message, rule=rule, node=step.name, edge=edge.id)
 
 
-def wrapped(edge: LinkedData, value: Any) -> Any:
+def wrapped(run: Run, step: Step, edge: LinkedData, value: Any) -> Any:
     """The value as the parameter takes it: for an option a Python one, nested options having a form of their own."""
     if not edge.wrap:
         return value
-    plain = python_of(value)
+    plain = run.python(value, step.name, edge.id)
     return {"some": plain} if isinstance(edge.type, Option) else plain

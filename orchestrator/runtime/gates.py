@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.contract.redact import HIDDEN
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.engine import Frame, Instance
+    from orchestrator.engine.linker import Answering
+    from orchestrator.interface.allowance import Check, See
     from orchestrator.interface.types import Function
     from orchestrator.runtime.crossing import Crossing
 
@@ -28,8 +30,8 @@ class EdgeGate:
     def __init__(self, crossing: Crossing) -> None:
         self._crossing = crossing
         self.wanted_args, self.needs_result = crossing.wanted_args, crossing.needs_result
-        self.begin: Callable[[Any, int, Mapping[str, Any] | None], Visit | Denial] = crossing.begin
-        self.end: Callable[[Any, int, Any], Denial | None] = crossing.end
+        self.begin: Callable[[Any, int, See | None], Visit | Denial] = crossing.begin
+        self.end: Callable[[Any, int, See | None], Denial | None] = crossing.end
 
     def arrive(self, frame: Frame) -> Instance:
         """The callee's instance in the caller's run, entered; the next call of the visit finds it there."""
@@ -50,25 +52,37 @@ class EdgeGate:
         return self._crossing.failed(cast(Visit, frame), problem)
 
 
-def python_host(
-    crossing: Crossing, wanted: Function, function: Callable[..., Any]
-) -> Callable[[Instance, Sequence[Any]], Any]:
-    """The host function for a call edge that leads to a Python node."""
+def python_host(crossing: Crossing, wanted: Function, function: Callable[..., Any]) -> Answering:
+    """What answers for a call edge that leads to a Python node: its arguments are made once, for rules and node."""
     names = [field.name for field in wanted.params]
 
-    def host(caller: Instance, values: Sequence[Any]) -> Any:
-        request = sum(size(field.type, value) for field, value in zip(wanted.params, values, strict=True))
-        visit = crossing.begin(cast(Visit, caller.frame), request, dict(zip(names, values, strict=True)))
+    def host(caller: Instance, request: int, read: See) -> Any:
+        seen = once(read)
+        visit = crossing.begin(
+            cast(Visit, caller.frame), request, lambda check: dict(zip(names, seen(check), strict=True))
+        )
         if isinstance(visit, Denial):
             return visit.value
         try:
-            result, response = call_python(function, wanted, values, visit)
+            result, response = call_python(function, wanted, seen(visit.check), visit)
         except BaseException as problem:
             return crossing.failed(visit, problem).value
-        refused = crossing.end(visit, response, result)
+        refused = crossing.end(visit, response, lambda _check: result)
         return result if refused is None else refused.value
 
     return host
+
+
+def once(read: See) -> See:
+    """The same, which reads the first time only."""
+    found: list[Any] = []
+
+    def seen(check: Check) -> Any:
+        if not found:
+            found.append(read(check))
+        return found[0]
+
+    return seen
 
 
 def call_python(python: Callable[..., Any], function: Function, values: Sequence[Any], visit: Visit) -> tuple[Any, int]:
