@@ -70,6 +70,8 @@ class Instance:
         self.turn = Turn()
         self.take, self.give_back = self.turn.take, self.turn.give_back
         self.handles = Handles(self, linker.resources)
+        self.allowed = self.handles.allowed
+        """What the values of a call of its guest's may become."""
         self.functions: dict[str, Any] = {}
         """The addresses of exported functions that were looked up, by `function_key`, as the C API takes them."""
         self._found: list[Any] = []
@@ -340,7 +342,8 @@ class Instance:
         """The same with checked values; also the size of the result in canonical form, bytes."""
         target = exported(interface, function)
         value, size = self.call_carried(target, values)
-        return plain(function.result, python_of(value)), size
+        with self.allowed:
+            return plain(function.result, python_of(value, self.check)), size
 
     def call_carried(self, target: Exported, values: Sequence[Any]) -> tuple[Any, int]:
         """The same; the result as it came: see `_calls.Call`.

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit import Recorder, trace_id
-from orchestrator.engine import Engine, Linker, python_of
+from orchestrator.engine import Engine, Linker
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.stack import has_frames, needed_stack, stack_left
 from orchestrator.errors import (
@@ -50,7 +50,16 @@ if TYPE_CHECKING:
     from orchestrator.contract import Checks
     from orchestrator.engine import Instance
     from orchestrator.interface.types import Type
-    from orchestrator.link.model import Detector, LinkedCall, LinkedData, LinkedGraph, LinkedNode, LinkedTool
+    from orchestrator.link.model import (
+        Detector,
+        LinkedCall,
+        LinkedData,
+        LinkedGraph,
+        LinkedNode,
+        LinkedOutput,
+        LinkedTool,
+    )
+    from orchestrator.runtime.states import States
 
 _CLOSED = "the linked pipeline was closed"
 _LOOK = 0.05
@@ -154,7 +163,7 @@ class Program:
                 judges=self._judges_of(edge, edge.caller, checks, shown_of(named)),
             )
             if callee.python is not None:
-                linker.define(interface, wanted, python_host(crossing, wanted, callee.python), arrays=True)
+                linker.answer(interface, wanted, python_host(crossing, wanted, callee.python))
             else:
                 answer = self.stores[callee.name].exported(callee.name, target, offered)
                 linker.forward(interface, wanted, answer.interface, answer.function, EdgeGate(crossing))
@@ -283,7 +292,7 @@ class Program:
         decision, detail["outcome"] = "failed", "failed"
         try:
             states = Schedule(run).carry_out()
-            outputs = {o.name: _output(source_value(o.source, run, states)) for o in self.graph.outputs}
+            outputs = {o.name: _output(o, run, states) for o in self.graph.outputs}
             decision, detail["outcome"] = "allowed", "ok"
             return Outcome(outputs, trace_id(run.id), (time.perf_counter_ns() - run.start) / 1e9)
         except RunError as problem:
@@ -479,5 +488,7 @@ def _offered(edge: LinkedCall, wanted: Function) -> Function:
     return found
 
 
-def _output(value: Any) -> Any:
-    return None if value is SKIPPED else python_of(value)
+def _output(output: LinkedOutput, run: Run, states: States) -> Any:
+    source = output.source
+    value = source_value(source, run, states)
+    return None if value is SKIPPED else run.python(value, "" if source.kind == "input" else source.name)

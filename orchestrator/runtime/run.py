@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit import Event, Recorded, new_run, trace_id
 from orchestrator.contract import Ledger
+from orchestrator.engine import python_of
 from orchestrator.engine.frame import Frame, Stop
 from orchestrator.errors import Cancelled, LimitExceeded, RunError, TimedOut
 from orchestrator.runtime.homes import Rooms
@@ -257,6 +258,23 @@ class Run:
             problem.edge = problem.edge or edge
         problem.trace_id = problem.trace_id or trace_id(self.id)
         return problem
+
+    def python(self, value: Any, node: str, edge: str = "") -> Any:
+        """A value of the run as Python has it, as long as the run may go on.
+
+        Arguments:
+            node, edge: where it is wanted: a value that is too large is told of there.
+
+        Raises:
+            LimitExceeded: it is.
+            TimedOut, Cancelled: the run is over.
+        """
+        try:
+            return python_of(value, self.frame.check)
+        except LimitExceeded as problem:
+            detail = {"limit": limit_of(problem), "message": problem.message}
+            self.event("limit", node=node, edge=edge, decision="failed", detail=detail)
+            raise self.placed(problem, node, edge) from None
 
     def refused(self, problem: Diagnostic) -> None:
         """Records that the run was not let in: nothing of it ran."""
