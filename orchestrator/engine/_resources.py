@@ -8,11 +8,12 @@ number of edges without any store meeting a pointer of another.
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.engine import _native as c
 from orchestrator.engine.host import CannotKeep, HostResource
 from orchestrator.errors import LimitExceeded, ValueMismatch
+from orchestrator.interface.allowance import Allowance, Check
 
 if TYPE_CHECKING:
     from orchestrator.engine.frame import Frame
@@ -73,27 +74,55 @@ class Handle:
 
 
 class _Ordered(dict[int, Any]):
-    """A table of handles that knows the order of those that are held."""
+    """A table of handles that knows the order of those that are held.
 
-    __slots__ = ("mixed", "order")
+    `moves` counts what came and went; `lent_at` is what it was when something was lent the last time.
+    """
+
+    __slots__ = ("lent_at", "mixed", "moves", "order")
 
     def __init__(self) -> None:
         super().__init__()
         self.order: list[int] = []
         self.mixed = False
+        self.moves = self.lent_at = 0
 
     def __setitem__(self, number: int, handle: Handle | HostResource) -> None:
+        self.moves += 1
         self.order.append(number)
         super().__setitem__(number, handle)
 
     def pop(self, number: int, *otherwise: Any) -> Any:
         """Takes one out."""
+        self.moves += 1
         if number in self:
             if self.order and self.order[-1] == number:
                 self.order.pop()
             else:
                 self.mixed = True
         return super().pop(number, *otherwise)
+
+    def end_of_loan(self, count: int) -> None:
+        """So many were lent for a call, and are about to be forgotten.
+
+        When the guest gave them back it tells nobody. If nothing else came or went meanwhile, and there is one, that
+        does not matter.
+        """
+        self.mixed = self.mixed or count > 1 or self.moves != self.lent_at
+
+
+class _NoHandles:
+    """Stands for the handles of values that have none: the engine bounds how many of those it carries by itself."""
+
+    __slots__ = ("allowed",)
+
+    def __init__(self, check: Check) -> None:
+        self.allowed = Allowance(check=check)
+
+
+def without_handles(check: Check) -> Handles:
+    """What lifts values that have no handles; the check is asked now and then whether to go on."""
+    return cast("Handles", _NoHandles(check))
 
 
 class Handles:
@@ -104,10 +133,12 @@ class Handles:
         numbers: the number under which the store's linker defined each imported resource.
     """
 
-    __slots__ = ("_at", "_cell", "_instance", "_last", "_lent", "_numbers", "table")
+    __slots__ = ("_at", "_cell", "_instance", "_last", "_lent", "_numbers", "allowed", "table")
 
     def __init__(self, instance: Instance, numbers: dict[Resource, int]) -> None:
         self._instance, self._numbers = instance, numbers
+        self.allowed = Allowance(instance.settings.objects, instance.check)
+        """What the values of a call of its guest's may become."""
         self.table: dict[int, Handle | HostResource] = {}
         """What they stand for, by the guest's numbers."""
         if instance.linker.component.variant.kept:
@@ -145,6 +176,8 @@ class Handles:
         number = self.keep(resource.name, moved)
         if not owned:
             self._lent.append(number)
+            if isinstance(self.table, _Ordered):
+                self.table.lent_at = self.table.moves
         return self._known(number, resource, owned)
 
     def _known(self, number: int, resource: Resource, owned: bool) -> int:
@@ -199,6 +232,8 @@ class Handles:
 
     def end_of_call(self) -> None:
         """Forgets what was lent for the call that ended."""
+        if self._lent and isinstance(self.table, _Ordered):
+            self.table.end_of_loan(len(self._lent))
         for number in self._lent:
             self.table.pop(number, None)
         self._lent.clear()

@@ -70,11 +70,15 @@ class Instance:
         self.turn = Turn()
         self.take, self.give_back = self.turn.take, self.turn.give_back
         self.handles = Handles(self, linker.resources)
+        self.allowed = self.handles.allowed
+        """What the values of a call of its guest's may become."""
         self.functions: dict[str, Any] = {}
         """The addresses of exported functions that were looked up, by `function_key`, as the C API takes them."""
         self._found: list[Any] = []
         self.calls: dict[str, Call] = {}
         """What calls its exported functions, by `function_key`; made when they are first called."""
+        self.heir: Callable[[Instance, Frame | None], None] | None = None
+        """Takes it when it is dismissed, in place of its end."""
         self.left: Callable[[], None] | None = None
         """Called, if it is set, each time the instance is about to be left."""
         self.drops: list[int] = []
@@ -88,7 +92,7 @@ class Instance:
         self.host_left: float = 0 if settings.ahead else settings.most_calls
         """Calls of what the host serves that are left to it."""
         self.owed: Any = None
-        """What a lane of the guest has to give, as long as that is not done: see `_serve_lane`."""
+        """What a lane of the guest has to give, as long as that is not done: see `_serve_lane`. It ends with a stay."""
         self.payer: object | None = None
         """Whose fuel and calls of the host it uses, for whoever gives it some."""
         self._told = 0
@@ -132,10 +136,10 @@ class Instance:
 
     @property
     def arena(self) -> Arena:
-        """The memory of its shim, which it must have: the first that its instantiation makes."""
+        """The memory of its shim, which it must have: the first that its instantiation makes with a page or more."""
         if self._arena is None:
             assert self.bank is not None
-            memory = self.bank.memories[0]
+            memory = self.bank.begun[0]
             self._arena = Arena(memory.base, memory.size, bound(self.settings.memory))
         return self._arena
 
@@ -190,6 +194,19 @@ class Instance:
         """Gives it that much fuel from now on, whatever it had left. It must be entered, or not yet started."""
         self._told = min(amount, _ENDLESS)
         _unfailing(c.context_set_fuel(self.context, self._told))
+
+    @contextmanager
+    def at_nobodys_expense(self) -> Iterator[None]:
+        """What its store runs meanwhile uses no fuel of the guest's."""
+        fuel, told = self.fuel, self._told
+        if fuel is not None:
+            self.refuel(_ENDLESS)
+        try:
+            yield
+        finally:
+            if fuel is not None:
+                self.refuel(fuel)
+                self._told = told
 
     def used(self) -> int:
         """How much fuel it used since this was asked the last time, or since it was given some; it is entered."""
@@ -252,6 +269,7 @@ class Instance:
         """Does what has to be done before the instance is left; a destructor calls too."""
         if self.drops:
             self._drop_deferred()
+        self.owed = None
         if self.left is not None and not self.closed:
             self.left()
         if self.swollen or self.ended:
@@ -262,7 +280,7 @@ class Instance:
     def _shrink(self) -> None:
         """Gives back what values took of the shim's memory; one that ended may be kept for long without a call."""
         self.swollen = False
-        memories = self.bank.memories if self.bank is not None and self.linker.code.shim is not None else ()
+        memories = self.bank.begun if self.bank is not None and self.linker.code.shim is not None else ()
         if memories and memories[0].base:
             self.arena.wipe()
 
@@ -324,7 +342,8 @@ class Instance:
         """The same with checked values; also the size of the result in canonical form, bytes."""
         target = exported(interface, function)
         value, size = self.call_carried(target, values)
-        return plain(function.result, python_of(value)), size
+        with self.allowed:
+            return plain(function.result, python_of(value, self.check)), size
 
     def call_carried(self, target: Exported, values: Sequence[Any]) -> tuple[Any, int]:
         """The same; the result as it came: see `_calls.Call`.
@@ -389,6 +408,21 @@ class Instance:
         found = self.functions[function_key(interface, name)] = ctypes.c_void_p(ctypes.addressof(out))
         return found
 
+    def rest(self) -> None:
+        """Refuses what only an instance allows that this thread has entered, and in which no call is going on.
+
+        Raises:
+            ClosedError: it has ended, or this thread has not entered it.
+            Trapped: it is calling out.
+        """
+        self._mine()
+        if self.gone:
+            raise ClosedError("the instance has ended")
+
+    def forget_words(self) -> None:
+        """What it printed is nothing that a later error quotes."""
+        self._words.forget()
+
     # Ending
 
     def failed(self, error: int) -> BaseException:
@@ -439,7 +473,9 @@ class Instance:
             Trapped: it has something else to give.
         """
         owed, self.owed = self.owed, None
-        raise owed if isinstance(owed, Refused) else Trapped(_CONFUSED)
+        raise (
+            Refused(owed.error) if isinstance(owed, Refused) else Trapped(_CONFUSED)
+        )  # what is raised has no name here
 
     def kept(self) -> Any:
         """What a lane is to give where all went well.
@@ -515,6 +551,17 @@ class Instance:
             finally:
                 c.resource_delete(any_)
 
+    def dismiss(self, frame: Frame | None = None) -> None:
+        """Whoever it was made for needs it no more: it ends, unless it has an heir. It is not entered.
+
+        Arguments:
+            frame: the last stay in it.
+        """
+        if self.heir is None or self.gone:
+            self.close()
+        else:
+            self.heir(self, frame)
+
     def close(self) -> None:
         """Ends the instance and frees its store: at once if it is idle, else when it is left."""
         self.closing = self.gone = True
@@ -533,6 +580,7 @@ class Instance:
             c.resource_delete(self.drops.pop())
         LIVE.pop(self.context, None)
         c.store_delete(self._store)
+        self.base = None
         if self.host is not None:
             self.host.close()
 

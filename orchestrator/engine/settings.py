@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.interface.allowance import MOST
+
 if TYPE_CHECKING:
     from orchestrator.engine.host import Host
 
@@ -19,6 +21,9 @@ TABLE_ELEMENTS = 1 << 20
 """Elements of all tables of an instance together: 8 bytes each on the host."""
 HANDLES = 100_000
 """Handles that one guest may hold at a time: a guest that never drops them must not fill the host."""
+
+_LEAST_MEMORY, _BYTES = 64 << 20, 16
+"""Bytes of memory that are counted even of a guest that may have less; and for how many of them there is an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,11 @@ class InstanceSettings:
     output: Output | None = None
     quotes: bool = True
     ahead: bool = False
+
+    @property
+    def objects(self) -> int:
+        """How many objects of Python the values of one call of it may become: one for 16 bytes of its memory."""
+        return min(max(self.memory, _LEAST_MEMORY) // _BYTES, MOST)
 
     @property
     def most_calls(self) -> float:

@@ -7,6 +7,7 @@ value; a type without values (`stream`, a name that was not looked up) is an `er
 from __future__ import annotations
 
 import json
+import re
 from io import StringIO
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ from orchestrator.interface import types as t
 from orchestrator.interface._json_form import decoded, encoded
 from orchestrator.interface._mismatch import Mismatch, describe
 from orchestrator.interface._python_form import checked
+from orchestrator.interface.allowance import LOOK, here
 
 __all__ = ["arguments", "check", "from_json", "has_json", "read_json", "to_json", "write_json", "written"]
 
@@ -86,7 +88,12 @@ def read_json(type_: t.Type, text: str | bytes, path: str = "") -> Any:
 
 
 def load_json(text: str | bytes) -> Any:
-    """The JSON value of a text that may be hostile: `NaN`, doubled keys and too deep nesting are refused."""
+    """The JSON value of a text that may be hostile: `NaN`, doubled keys and too deep nesting are refused.
+
+    Raises:
+        LimitExceeded: it would be more objects than the allowance that is in force here has.
+    """
+    here().take(_most_parts(text))
     try:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
     except RecursionError:
@@ -101,6 +108,24 @@ def load_json(text: str | bytes) -> Any:
     except ValueError:
         # Python refuses to convert integers of thousands of digits.
         raise ValueMismatch("", "JSON", "a number with too many digits") from None
+
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_OPENING = ",:[{"
+"""In front of each value but the first, and of each key, stands one of these."""
+
+
+def _most_parts(text: str | bytes) -> int:
+    """How many values and keys a JSON text has at most; what stands in strings is left out where that may matter."""
+    if len(text) <= LOOK:
+        return len(text)
+    plain = text if isinstance(text, str) else str(text, "utf-8", "replace")
+    found = _parts(plain)
+    return found if found <= LOOK else _parts(_STRING.sub("", plain))
+
+
+def _parts(text: str) -> int:
+    return 1 + sum(map(text.count, _OPENING))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@
     bindings.py, exclusive.py                                   each parameter one source
     detectors.py         nodes that judge what crosses
     control.py           repeat, fallback                       tools.py       tool edges
+    reverts.py           what takes nodes back
     config.py            configuration                          grants.py      grants and limits
     python_nodes.py, annotations.py, signature.py               Python functions as nodes
     fusing.py            nodes that share a store               shape.py       order, cycles, depth, reach

@@ -47,7 +47,11 @@ class Result:
 
     @cached_property
     def outputs(self) -> Mapping[str, Any]:
-        """The outputs by name, in their Python forms; None for one whose node was skipped."""
+        """The outputs by name, in their Python forms; None for one whose node was skipped.
+
+        Raises:
+            LimitExceeded: they have more numbers than a list should: take `arrays`.
+        """
         from orchestrator.interface.plain import plain
 
         return self._converted(plain)
@@ -69,8 +73,11 @@ class Result:
         return {name: tuple(sorted(found, reverse=True)) for name, found in sorts.items()}
 
     def _converted(self, convert: Callable[[Type, Any], Any]) -> dict[str, Any]:
+        from orchestrator.interface.allowance import Allowance
+
         found = {output.name: (output.type, self._outputs[output.name]) for output in self._model.outputs}
-        return {name: None if value is None else convert(type_, value) for name, (type_, value) in found.items()}
+        with Allowance():
+            return {name: None if value is None else convert(type_, value) for name, (type_, value) in found.items()}
 
     def __getitem__(self, name: str) -> Any:
         return self.outputs[name]

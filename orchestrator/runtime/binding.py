@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import Carried, python_of
+from orchestrator.engine import Carried
 from orchestrator.errors import Cancelled, ContractViolated, RunError
+from orchestrator.interface.allowance import Allowance, once
 from orchestrator.interface.types import Option
 from orchestrator.runtime.states import SKIPPED, States, source_value
 
 if TYPE_CHECKING:
     from orchestrator.contract import Checks, Violation
     from orchestrator.engine import Frame
+    from orchestrator.interface.allowance import See
     from orchestrator.link.model import LinkedData
     from orchestrator.runtime.run import Run
     from orchestrator.runtime.steps import Edge, Step
@@ -37,7 +39,7 @@ def bind(run: Run, step: Step, states: States) -> list[Any] | None:
     for place, edge, value in crossing:
         if edge.edge.each is None and not crosses(run, step, edge, value):
             return None
-        bound[place] = value if edge.is_plain or edge.edge.each else wrapped(edge.edge, value)
+        bound[place] = value if edge.is_plain or edge.edge.each else wrapped(run, step, edge.edge, value)
     return bound
 
 
@@ -60,7 +62,11 @@ def _offered(run: Run, step: Step, edge: LinkedData, states: States) -> list[Any
         value = source_value(edge.source, run, states)
         if value is SKIPPED:
             return []
-        return [value] if edge.when is None or edge.when(python_of(value)) else []
+        if edge.when is None:
+            return [value]
+        seen = run.python(value, step.name, edge.id)
+        with Allowance(check=run.frame.check):
+            return [value] if edge.when(seen) else []
     except RunError as problem:
         raise run.placed(problem, step.name, edge.id) from None
 
@@ -78,12 +84,15 @@ def crosses(run: Run, step: Step, edge: Edge, value: Any, around: Frame | None =
         bytes_ = value.size() if isinstance(value, Carried) else edge.measure(value)
     checks = linked.checks
     if checks is not None:
-        seen = python_of(value) if checks.needs_args else None
-        violation = checks.before(run.ledger(linked.id), bytes_, {"value": seen})
+        see = (lambda _check: run.python(value, step.name, linked.id)) if checks.needs_args else None
+        read = None if see is None else once(see)
+        with Allowance(check=run.frame.check):
+            named = None if read is None else (lambda: {"value": read(run.frame.check)})
+            violation = checks.before(run.ledger(linked.id), bytes_, named)
         if violation is None and checks.detects:
             visit = run.visit(step.name, around)
             span = visit.span
-            violation = _judged(visit, linked.id, seen, start, bytes_)
+            violation = _judged(visit, linked.id, read, start, bytes_)
         if violation is not None:
             return _violated(run, step, linked, checks, violation, start, bytes_, span)
     span = run.crossed(step.name, linked.id, start, bytes_, span=span)
@@ -92,11 +101,11 @@ def crosses(run: Run, step: Step, edge: Edge, value: Any, around: Frame | None =
     return True
 
 
-def _judged(visit: Visit, edge: str, value: Any, start: int, bytes_: int) -> Violation | None:
+def _judged(visit: Visit, edge: str, see: See | None, start: int, bytes_: int) -> Violation | None:
     """What the detectors of an edge find; that they did not judge is recorded."""
     run = visit.run
     try:
-        return run.program.judges[edge].find(visit, "value", value)
+        return run.program.judges[edge].find(visit, "value", see)
     except RunError as problem:
         decision = "cancelled" if isinstance(problem, Cancelled) or run.ended_by(problem) else "failed"
         detail = {"error": problem.message, "error_type": type(problem).__name__}
@@ -113,14 +122,26 @@ def _violated(
     run.event("violation", parent=span, node=step.name, edge=edge.id, rule=rule, decision=decision,
               detail={"message": said})  # fmt: skip
     if checks.denies:
+        _taken_back(run, edge, checks, f"on-violation: revert, {rule}")
         return False
     message = f"the contract's rule `{rule}` is broken: {said}"
     raise ContractViolated(message, rule=rule, node=step.name, edge=edge.id)
 
 
-def wrapped(edge: LinkedData, value: Any) -> Any:
+def _taken_back(run: Run, edge: LinkedData, checks: Checks, rule: str) -> None:
+    """Has the node whose value broke a rule be taken back, where the edge, or the node's own rules, say so."""
+    source = edge.source
+    if source.kind == "input":
+        return
+    visit = run.visit(source.name)
+    if checks.reverts:
+        run.rooms.take_back(source.name, rule, visit)
+    run.blame(source.name, visit)
+
+
+def wrapped(run: Run, step: Step, edge: LinkedData, value: Any) -> Any:
     """The value as the parameter takes it: for an option a Python one, nested options having a form of their own."""
     if not edge.wrap:
         return value
-    plain = python_of(value)
+    plain = run.python(value, step.name, edge.id)
     return {"some": plain} if isinstance(edge.type, Option) else plain

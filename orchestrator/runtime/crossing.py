@@ -7,25 +7,29 @@ values.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.contract import Violation, can_deny, denial, timed_out
 from orchestrator.engine import Denial
 from orchestrator.errors import Cancelled, ContractViolated, RunError, TimedOut, Trapped, ValueMismatch
+from orchestrator.interface.allowance import Allowance, no_room, once
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
-    from orchestrator.contract import Checks
+    from orchestrator.contract import Checks, Ledger
+    from orchestrator.contract.checks import Rule
     from orchestrator.engine import Instance
+    from orchestrator.interface.allowance import See
     from orchestrator.interface.types import Function
     from orchestrator.manifest.model import Declassify
     from orchestrator.runtime.judging import Judges
 
-Begin = Callable[["Visit", int, "Mapping[str, Any] | None"], "Visit | Denial"]
-"""(the caller's visit, the size of the request, the arguments by name where a rule sees them) -> the callee's visit."""
-End = Callable[["Visit", int, Any], "Denial | None"]
-"""(the callee's visit, the size of the response, the result where a rule sees it) -> what the caller gets instead."""
+Begin = Callable[["Visit", int, "See | None"], "Visit | Denial"]
+"""(the caller's visit, the size of the request, what reads the arguments that a rule sees) -> the callee's visit."""
+End = Callable[["Visit", int, "See | None"], "Denial | None"]
+"""(the callee's visit, the size of the response, what reads the result for a rule) -> what the caller gets instead."""
 Denied = Callable[[str], Any]
 """The value that tells a caller it was denied; raises ValueError where its type has no room for one."""
 
@@ -43,6 +47,7 @@ class Crossing:
         tool: what the caller knows the function by, where it finds it by name.
         declassify: the labels that do not cross, and why.
         judges: the edge's detectors, where it has some.
+        noted: whether its calls are remembered, for when the callee is taken back.
     """
 
     def __init__(
@@ -57,6 +62,8 @@ class Crossing:
         tool: str = "",
         declassify: Declassify | None = None,
         judges: Judges | None = None,
+        *,
+        noted: bool = False,
     ) -> None:
         self.edge, self.caller, self.callee, self.function, self._denied = edge, caller, callee, function, denied
         self._checks, self._timeout, self._judges = checks, timeout, judges
@@ -76,12 +83,13 @@ class Crossing:
         self._returned = _returned(self)
         plain = checks is None and not self._timed
         begin: Begin = _plain_begin(self) if plain else self._begin
-        self.begin = begin if declassify is None else _declassifying(self, declassify, begin)
+        begin = begin if declassify is None else _declassifying(self, declassify, begin)
+        self.begin = _noting(self, begin) if noted else begin
         """Lets a call through, as a visit of the callee with its deadline; or says what the caller gets instead."""
         self.end: End = self._returned if plain else self._end
         """The call returned: checked, and recorded."""
 
-    def _begin(self, caller: Visit, size: int, args: Mapping[str, Any] | None) -> Visit | Denial:
+    def _begin(self, caller: Visit, size: int, args: See | None) -> Visit | Denial:
         visit = self.visit(caller)
         run = visit.run
         visit.begin(caller.span).request = size
@@ -90,15 +98,18 @@ class Crossing:
                 raise run.spend()
             visit.deadline, visit.limit = caller.deadline, caller.limit
             visit.own_limit = visit.within(self._edge_timeout, self._limits[1])
-            violation = None if self._checks is None else self._checks.before(run.ledger(self.edge), size, args)
+            see = args if args is None or self._judges is None else once(args)
+            violation = None
+            if self._checks is not None:
+                violation = _asked(self._checks.before, visit, run.ledger(self.edge), size, see)
             if violation is None and self._judges is not None:
                 visit.outer = visit.deadline, visit.limit, visit.own_limit
-                violation = self._judges.find(visit, "arguments", args)
+                violation = self._judges.find(visit, "arguments", see)
             if visit.within(self._timeout, self._limits[0]):
                 visit.own_limit = False
         except RunError as problem:
             return self.failed(visit, problem)
-        return visit if violation is None else self._violated(visit, violation, -1)
+        return visit if violation is None else self._violated(visit, violation, -1, self.caller)
 
     def visit(self, caller: Visit) -> Visit:
         """The visit that calls out of `caller` over this edge are, one at a time."""
@@ -121,25 +132,26 @@ class Crossing:
         detail = {**self.about, "error": why, "error_type": ValueMismatch.__name__}
         self._record(visit, -1, "failed", "", detail)
 
-    def _end(self, visit: Visit, size: int, result: Any) -> Denial | None:
+    def _end(self, visit: Visit, size: int, result: See | None) -> Denial | None:
         if self._timed and visit.remaining() <= 0:
             return self.failed(visit, TimedOut(visit.limit, deadline=visit.deadline))
         if self._checks is not None:
             try:
-                violation = self._checks.after(visit.run.ledger(self.edge), size, result)
+                see = result if result is None or self._judges is None else once(result)
+                violation = _asked(self._checks.after, visit, visit.run.ledger(self.edge), size, see)
                 if violation is None and self._judges is not None:
                     visit.deadline, visit.limit, visit.own_limit = visit.outer
-                    violation = self._judges.find(visit, "result", result)
+                    violation = self._judges.find(visit, "result", see)
             except RunError as problem:
                 return self.failed(visit, problem)
             if violation is not None:
-                return self._violated(visit, violation, size)
+                return self._violated(visit, violation, size, self.callee)
         return self._returned(visit, size, result)
 
     def failed(self, visit: Visit, problem: BaseException) -> Denial:
         """The call failed: the edge's timeout is a rule that was broken; all else is raised, told where it happened."""
         if isinstance(problem, TimedOut) and visit.own_limit and self._edge_timeout and visit.remaining() <= 0:
-            return self._violated(visit, timed_out(self._edge_timeout), -1)
+            return self._violated(visit, timed_out(self._edge_timeout), -1, self.callee)
         run = visit.run
         found = problem if isinstance(problem, RunError) else explained(problem)
         found = run.placed(found, self.callee, self.edge, visit=visit)
@@ -148,7 +160,8 @@ class Crossing:
         self._record(visit, -1, "cancelled" if over else "failed", "", detail)
         raise found from found.__cause__
 
-    def _violated(self, visit: Visit, violation: Violation, response: int) -> Denial:
+    def _violated(self, visit: Visit, violation: Violation, response: int, whose: str) -> Denial:
+        """A rule was broken, by the one of the two nodes that said what it forbids."""
         run = visit.run
         denies = self._checks is not None and self._checks.denies
         decision, detail = "denied" if denies else "failed", {**self.about, "error": violation.message}
@@ -163,6 +176,9 @@ class Crossing:
         run.placed(problem, self.callee, self.edge)
         if not denies:
             raise problem
+        if self._checks is not None and self._checks.reverts:
+            run.rooms.take_back(self.callee, f"on-violation: revert, {violation.rule}", visit)
+        run.blame(whose, visit)
         try:
             return Denial(self._denied(f"{violation.rule}: {violation.told or violation.message}"))
         except ValueError:
@@ -182,6 +198,14 @@ class Crossing:
     def _record(self, visit: Visit, response: int, decision: str, rule: str, detail: dict[str, Any]) -> None:
         visit.run.event("call", visit, edge=self.edge, function=self.function, request=visit.request,
                         response=response, decision=decision, rule=rule, detail=detail)  # fmt: skip
+
+
+def _asked(rule: Rule, visit: Visit, ledger: Ledger, size: int, see: See | None) -> Violation | None:
+    """What a rule says; the values that it sees are made, and gone through, within the time of the visit."""
+    if see is None:
+        return rule(ledger, size, None)
+    with Allowance(check=visit.check):
+        return rule(ledger, size, partial(see, visit.check))
 
 
 def _plain_begin(crossing: Crossing) -> Begin:
@@ -207,13 +231,25 @@ def _plain_begin(crossing: Crossing) -> Begin:
 def _declassifying(crossing: Crossing, rule: Declassify, begin: Begin) -> Begin:
     """`begin` of an edge that declassifies: a call that is let through is told of."""
 
-    def told(caller: Visit, request: int, args: Mapping[str, Any] | None) -> Visit | Denial:
+    def told(caller: Visit, request: int, args: See | None) -> Visit | Denial:
         visit = begin(caller, request, args)
         if isinstance(visit, Visit):
             visit.run.declassified(rule, crossing.edge, crossing.callee, visit.span)
         return visit
 
     return told
+
+
+def _noting(crossing: Crossing, begin: Begin) -> Begin:
+    """`begin` of an edge whose calls are remembered."""
+
+    def noted(caller: Visit, request: int, args: See | None) -> Visit | Denial:
+        visit = begin(caller, request, args)
+        if isinstance(visit, Visit):
+            visit.run.quarantine.called(crossing.callee, crossing.function)
+        return visit
+
+    return noted
 
 
 def _returned(crossing: Crossing) -> Callable[[Visit, int, object], None]:
@@ -235,7 +271,7 @@ def _returned(crossing: Crossing) -> Callable[[Visit, int, object], None]:
 
 def explained(problem: BaseException) -> RunError:
     """An error that is none of a run's own, as one; it is the cause."""
-    found = RunError(f"{type(problem).__name__}: {problem}")
+    found = no_room() if isinstance(problem, MemoryError) else RunError(f"{type(problem).__name__}: {problem}")
     found.__cause__ = problem
     return found
 

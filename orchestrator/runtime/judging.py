@@ -14,6 +14,7 @@ from orchestrator.contract.detect import MOST, found, too_large
 from orchestrator.contract.redact import HIDDEN
 from orchestrator.engine import Denial
 from orchestrator.errors import ComponentFailed
+from orchestrator.interface.allowance import Allowance
 from orchestrator.interface.convert import arguments, write_json, written
 from orchestrator.interface.sizes import size
 from orchestrator.interface.types import STRING, Result
@@ -22,6 +23,7 @@ from orchestrator.runtime.gates import call_node
 if TYPE_CHECKING:
     from orchestrator.contract import Violation
     from orchestrator.engine import Exported
+    from orchestrator.interface.allowance import See
     from orchestrator.interface.types import Function, Type
     from orchestrator.link.model import LinkedNode
     from orchestrator.runtime.crossing import Crossing
@@ -70,11 +72,12 @@ class Judge:
         visit = crossing.begin(around, size(STRING, text), None)
         assert not isinstance(visit, Denial), "no rule is asked of a detector's call, so that none denies it"
         try:
-            result, response = call_node(self._node, self._function, self._target, visit, (text,))
+            read, response = call_node(self._node, self._function, self._target, visit, (text,))
         except BaseException as problem:
             crossing.failed(visit, problem)
             raise
-        crossing.end(visit, response, result)
+        crossing.end(visit, response, read)
+        result = read(visit.check)
         late = around.problem()
         if late is not None:
             raise late
@@ -107,7 +110,7 @@ class Judges:
     def __init__(self, judges: Sequence[Judge], types: Mapping[str, Type]) -> None:
         self._judges, self._types = tuple(judges), dict(types)
 
-    def find(self, around: Visit, what: str, value: Any) -> Violation | None:
+    def find(self, around: Visit, what: str, see: See | None) -> Violation | None:
         """What is wrong with a value that is about to cross; None where nothing is, or where there is no value.
 
         Raises:
@@ -116,7 +119,8 @@ class Judges:
         type_ = self._types.get(what)
         if type_ is None:
             return None
-        text = written(type_, value, MOST)
+        with Allowance(check=around.check):
+            text = written(type_, None if see is None else see(around.check), MOST)
         if text is None:
             return too_large(what)
         for judge in self._judges:

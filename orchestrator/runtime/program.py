@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit import Recorder, trace_id
-from orchestrator.engine import Engine, Linker, python_of
+from orchestrator.engine import Engine, Linker
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.stack import has_frames, needed_stack, stack_left
 from orchestrator.errors import (
@@ -50,7 +50,16 @@ if TYPE_CHECKING:
     from orchestrator.contract import Checks
     from orchestrator.engine import Instance
     from orchestrator.interface.types import Type
-    from orchestrator.link.model import Detector, LinkedCall, LinkedData, LinkedGraph, LinkedNode, LinkedTool
+    from orchestrator.link.model import (
+        Detector,
+        LinkedCall,
+        LinkedData,
+        LinkedGraph,
+        LinkedNode,
+        LinkedOutput,
+        LinkedTool,
+    )
+    from orchestrator.runtime.states import States
 
 _CLOSED = "the linked pipeline was closed"
 _LOOK = 0.05
@@ -91,6 +100,11 @@ class Program:
         """How many nodes each of them waits for."""
         self.hushed = _hushed(graph)
         """Nodes that are given or give what an edge redacts: what they say of a failure is not shown."""
+        rules = {name: node.reverts for name, node in graph.nodes.items() if node.reverts is not None}
+        self.most_violations = {name: one.violations for name, one in rules.items() if one.violations is not None}
+        self.most_denials = {name: one.denials for name, one in rules.items() if one.denials is not None}
+        """Of nodes that are taken back for that: after how many violations of contracts, and denials, in a run."""
+        self.most_quarantined = {name: one.quarantine for name, one in rules.items() if one.quarantine}
         self._unblocked = all(
             node.component is not None and node.grants.stdio != "inherit" for node in graph.nodes.values()
         )
@@ -145,10 +159,11 @@ class Program:
                 checks,
                 callee.limits.timeout,
                 declassify=edge.declassify,
+                noted=_is_noted(callee),
                 judges=self._judges_of(edge, edge.caller, checks, shown_of(named)),
             )
             if callee.python is not None:
-                linker.define(interface, wanted, python_host(crossing, wanted, callee.python), arrays=True)
+                linker.answer(interface, wanted, python_host(crossing, wanted, callee.python))
             else:
                 answer = self.stores[callee.name].exported(callee.name, target, offered)
                 linker.forward(interface, wanted, answer.interface, answer.function, EdgeGate(crossing))
@@ -160,7 +175,9 @@ class Program:
         store = self.stores.get(callee.name)
         target = None if store is None else store.exported(callee.name, edge.export.interface, edge.export.function)
         judges = self._judges_of(edge, edge.caller, edge.checks, shown_of(edge.export.function))
-        crossing = Crossing(*where, denied, edge.checks, timeout, edge.name, edge.declassify, judges)
+        crossing = Crossing(
+            *where, denied, edge.checks, timeout, edge.name, edge.declassify, judges, noted=_is_noted(callee)
+        )
         return Tool(edge, crossing, callee, target)
 
     def _judges_of(
@@ -275,7 +292,7 @@ class Program:
         decision, detail["outcome"] = "failed", "failed"
         try:
             states = Schedule(run).carry_out()
-            outputs = {o.name: _output(source_value(o.source, run, states)) for o in self.graph.outputs}
+            outputs = {o.name: _output(o, run, states) for o in self.graph.outputs}
             decision, detail["outcome"] = "allowed", "ok"
             return Outcome(outputs, trace_id(run.id), (time.perf_counter_ns() - run.start) / 1e9)
         except RunError as problem:
@@ -392,7 +409,8 @@ def _identity(program: Program, name: str) -> tuple[Any, ...]:
     callees |= {detector.node for detector in _detectors(node)}
     called = sorted((callee, graph.nodes[callee].limits.timeout or 0.0) for callee in callees)
     pythons = {item.name: item.python for item in graph.manifest.nodes if item.name in callees}
-    own = (node.component, node.bulk, node.grants, node.limits, node.lifetime, dict(node.config), graph.operator)
+    kept = (node.lifetime, node.reverts)
+    own = (node.component, node.bulk, node.grants, node.limits, *kept, dict(node.config), graph.operator)
     return (*own, node.calls, node.tools, called, _answers(program, node), pythons, graph.manifest.folder)
 
 
@@ -409,6 +427,11 @@ def _detectors(node: LinkedNode) -> list[Detector]:
     """The detectors of what a node calls."""
     edges: list[LinkedCall | LinkedTool] = [*node.calls, *node.tools]
     return [detector for edge in edges for detector in edge.detectors]
+
+
+def _is_noted(node: LinkedNode) -> bool:
+    """Whether it is remembered what of a node is called."""
+    return node.reverts is not None and node.reverts.quarantine > 0
 
 
 def _hushed(graph: LinkedGraph) -> frozenset[str]:
@@ -465,5 +488,7 @@ def _offered(edge: LinkedCall, wanted: Function) -> Function:
     return found
 
 
-def _output(value: Any) -> Any:
-    return None if value is SKIPPED else python_of(value)
+def _output(output: LinkedOutput, run: Run, states: States) -> Any:
+    source = output.source
+    value = source_value(source, run, states)
+    return None if value is SKIPPED else run.python(value, "" if source.kind == "input" else source.name)

@@ -36,6 +36,8 @@ class Files:
         self.session = session
         self.open = 0
         self._numbers: dict[tuple[int, int], int] = {}
+        self._listed: Any = None
+        """Those of them that have numbers, as `state` gave it; None where one was added since."""
         self._key = b""
         self.roots: list[Root] = []
 
@@ -58,14 +60,23 @@ class Files:
             root.opened.release()
         self.roots = []
 
-    def state(self) -> int:
-        """How many files have numbers."""
-        return len(self._numbers)
+    def state(self) -> Any:
+        """The files that have numbers, in their order."""
+        if self._listed is None:
+            self._listed = tuple(self._numbers)
+        return self._listed
 
-    def restore(self, state: int) -> None:
-        """Forgets the numbers of files that were seen since `state` gave this."""
-        while len(self._numbers) > state:
-            self._numbers.popitem()
+    def restore(self, state: Any) -> None:
+        """Gives those files their numbers, and no other.
+
+        Raises:
+            TypeError, ValueError: it is no list of files.
+        """
+        if self._listed is not state:
+            known = {(device, file): number for number, (device, file) in enumerate(state, start=1)}
+            if len(known) > _MOST_NUMBERED:
+                raise ValueError("files")
+            self._numbers, self._listed = known, state
 
     def number(self, found: os.stat_result) -> int:
         """A number for a file that says nothing of the host: by the order in which the guest saw it."""
@@ -75,7 +86,7 @@ class Files:
             number = len(self._numbers) + 1
             if number > _MOST_NUMBERED:
                 return self._hashed(key)
-            self._numbers[key] = number
+            self._numbers[key], self._listed = number, None
         return number
 
     def _hashed(self, key: tuple[int, int]) -> int:
