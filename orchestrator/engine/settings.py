@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from orchestrator.engine.host import Host
+    from orchestrator.engine.purse import Purse
 
 Output = Callable[[str, bytes], None]
 """Takes what a guest printed: ("stdout" or "stderr", the bytes). Called on the guest's thread."""
@@ -32,6 +33,7 @@ class InstanceSettings:
             take none. None for no bound; else the component has to be a metered one (`Engine.variant`).
         handles: resources of others, the host's among them, that it may hold at a time.
         host_calls: how often it may call what the host serves; None for no bound.
+        purse: what pays for fuel and calls of the host, also for other instances; None where it has those for itself.
         host: its side of the host, given to every function that the host serves it; None where it is served none.
         output: takes what it prints.
         quotes: whether an error quotes what the guest printed about its end.
@@ -44,6 +46,7 @@ class InstanceSettings:
     fuel: int | None = None
     handles: int = HANDLES
     host_calls: int | None = None
+    purse: Purse | None = None
     host: Host | None = None
     output: Output | None = None
     quotes: bool = True

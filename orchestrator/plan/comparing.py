@@ -20,7 +20,6 @@ from orchestrator.plan.saved import checked
 
 Kind = Literal["widened", "narrowed", "changed"]
 Item = Mapping[str, Any]
-_LIFETIMES = ("call", "run", "session")
 _VIOLATIONS = ("fail", "deny")
 
 
@@ -137,7 +136,7 @@ def _node(old: Item, new: Item) -> _Found:
     if old["digest"] != new["digest"] or old["python"] != new["python"]:
         was, now = (str(one["digest"] or one["python"])[:19] for one in (old, new))
         yield "changed", f"what it runs was {was} and is {now}"
-    yield from _ordered("lifetime", old["lifetime"], new["lifetime"], _LIFETIMES)
+    yield from _lifetime(old["lifetime"], new["lifetime"])
     yield from _names("shares its memory with", old["shares-store-with"], new["shares-store-with"])
     yield from _grants(old["grants"], new["grants"])
     if not new["trusted"] and not old["trusted"]:
@@ -157,6 +156,16 @@ def _ordered(key: str, old: str, new: str, order: tuple[str, ...]) -> _Found:
     if old != new:
         kind: Kind = "widened" if order.index(new) > order.index(old) else "narrowed"
         yield kind, f"`{key}` was `{old}` and is `{new}`"
+
+
+def _lifetime(old: str, new: str) -> _Found:
+    """An instance that outlives runs remembers more; of the others each has what the other has not.
+
+    With one for each call none knows of another call, and there are many, each with memory of its own.
+    """
+    if old != new:
+        kind: Kind = "widened" if new == "session" else "narrowed" if old == "session" else "changed"
+        yield kind, f"`lifetime` was `{old}` and is `{new}`"
 
 
 def _grants(old: Item, new: Item) -> _Found:

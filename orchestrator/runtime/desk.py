@@ -11,6 +11,7 @@ from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
     from orchestrator.engine import Frame
+    from orchestrator.wasi import Account
 
 
 class _Desk:
@@ -61,6 +62,11 @@ class _Desk:
     def traceparent(frame: Frame | None) -> str:
         """The stay's own span, in the run's trace."""
         return traceparent(frame.run.id, frame.span) if isinstance(frame, Visit) else ""
+
+    @staticmethod
+    def account(frame: Frame | None) -> Account | None:
+        """What the instances of the stay's node share in its run."""
+        return frame.run.rooms.account(frame.node) if isinstance(frame, Visit) else None
 
     @staticmethod
     def began(frame: Frame | None) -> int:

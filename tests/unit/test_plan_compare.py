@@ -110,7 +110,8 @@ BOTH_WAYS = [
     ("limits: {fuel: 5, host-calls: 1, output: 1B}", "limits: {fuel: 6, host-calls: 1, output: 1B}",
      "`fuel` was 5 and is 6", "`fuel` was 6 and is 5"),
     ("", "lifetime: session", "`lifetime` was `run` and is `session`", "`lifetime` was `session` and is `run`"),
-    ("lifetime: call", "", "`lifetime` was `call` and is `run`", "`lifetime` was `run` and is `call`"),
+    ("lifetime: call", "lifetime: session", "`lifetime` was `call` and is `session`",
+     "`lifetime` was `session` and is `call`"),
 ]  # fmt: skip
 
 
@@ -134,6 +135,12 @@ def test_each_power_and_limit_widens_and_narrows(less: str, more: str, widened: 
 )
 def test_what_is_neither_wider_nor_narrower_is_told(before: str, after: str, what: str) -> None:
     assert said(of(f"grants: {{{before}}}"), of(f"grants: {{{after}}}")) == [f"changed node `a`: {what}"]
+
+
+def test_an_instance_for_each_call_is_neither() -> None:
+    """It remembers less, and there are many."""
+    assert said(of(""), of("lifetime: call")) == ["changed node `a`: `lifetime` was `run` and is `call`"]
+    assert said(of("lifetime: call"), of("")) == ["changed node `a`: `lifetime` was `call` and is `run`"]
 
 
 @pytest.mark.parametrize(
