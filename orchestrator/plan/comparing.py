@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import Any, Literal
 
-from orchestrator.capability.http import Rule, rule_of
+from orchestrator.capability.http import BODY, Rule, rule_of
 from orchestrator.capability.narrowing import KNOWS, RANDOMS, STDIOS
 from orchestrator.capability.url import NotAnAddress
 from orchestrator.errors import OrchestratorError
@@ -188,12 +188,42 @@ def _row(key: str, old: list[Item], new: list[Item], covers: _Covers) -> _Found:
     """What stands in a row of grants that nothing of the other one covers."""
     say = words.ROWS[key]
     was, now = ([{**one, "place": "", "each-run": []} for one in row] for row in (old, new))
-    yield from (("widened", f"{key}: {say(one)}") for one in now if not any(covers(each, one) for each in was))
-    for one in was:
+    pairs = [(one, other) for one in was for other in now if _same_place(key, one, other)]
+    for one, other in pairs:
+        yield from _bounds(key, one, other, any(covers(each, other) for each in was))
+    left, right = ([one for one in row if not any(one in pair for pair in pairs)] for row in (was, now))
+    yield from (("widened", f"{key}: {say(one)}") for one in right if not any(covers(each, one) for each in was))
+    for one in left:
         if not any(covers(each, one) for each in now):
             yield "narrowed", f"{key}: no more {say(one)}"
         elif one not in now and any(covers(one, each) and covers(each, one) for each in now):
             yield "changed", f"{key}: {say(one)} is said otherwise"
+
+
+def _same_place(key: str, one: Item, other: Item) -> bool:
+    """Whether two grants are of the same, and say other bounds of it."""
+    bounds = _BOUNDS.get(key, ())
+    return one != other and all(one[each] == other[each] for each in one if each not in bounds)
+
+
+def _bounds(key: str, old: Item, new: Item, covered: bool) -> _Found:
+    """Which bounds of a grant are others.
+
+    Arguments:
+        covered: whether something else was granted that is no narrower than it is now.
+    """
+    what = words.ROWS[key]({**new, **dict.fromkeys(_BOUNDS[key])})
+    for each in _BOUNDS[key]:
+        was, now = (_effective(each, one[each]) for one in (old, new))
+        if was != now:
+            shown = [words.limit(each, value) for value in (was, now)]
+            kind: Kind = "narrowed" if _at_most(now, was) else "changed" if covered else "widened"
+            yield kind, f"{key}: {what}: `{each}` was {shown[0]} and is {shown[1]}"
+
+
+def _effective(key: str, value: Any) -> Any:
+    """What holds of a grant where a bound is not said."""
+    return BODY if value is None and key in ("max-request", "max-response") else value
 
 
 def _covers_folder(one: Item, other: Item) -> bool:
@@ -217,7 +247,7 @@ def _covers_address(one: Item, other: Item) -> bool:
         wider = one["url"] == other["url"] and set(other["methods"]) <= set(one["methods"])
     else:
         wider = rules[0].covers(rules[1])
-    return wider and all(_at_most(other[key], one[key]) for key in ("max-request", "max-response", "timeout"))
+    return wider and all(_at_most(_effective(key, other[key]), _effective(key, one[key])) for key in _BOUNDS["http"])
 
 
 def _rule(item: Item) -> Rule | None:
@@ -236,6 +266,8 @@ _COVERS: Mapping[str, _Covers] = {
     "http": _covers_address,
     "secrets": _covers_secret,
 }
+_BOUNDS = {"storage": ("quota", "files"), "http": ("max-request", "max-response", "timeout")}
+"""The keys of a grant that say how much of it may be used."""
 
 
 def _edges(old: list[Item], new: list[Item]) -> Iterator[Change]:

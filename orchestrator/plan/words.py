@@ -38,7 +38,7 @@ def secret(item: Item) -> str:
 
 
 SIZES = ("max-request", "max-response", "max-bytes")
-"""Rules of a contract that are sizes."""
+"""Rules of a contract that are sizes, and two of them bounds of an http grant."""
 ROWS = {"storage": storage, "http": http, "secrets": secret}
 """By the key of a grant of which there may be several: how one is said."""
 
@@ -56,7 +56,7 @@ def limit(key: str, value: Any) -> str:
     """A limit's value, or a contract's, as the language writes it."""
     if value is None:
         return "no bound"
-    show = show_size if key in SIZES else SHOWN.get(key.replace("-", "_"), str)
+    show = show_size if key in (*SIZES, "quota") else SHOWN.get(key.replace("-", "_"), str)
     return show(value)
 
 

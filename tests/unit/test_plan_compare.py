@@ -62,8 +62,8 @@ BOTH_WAYS = [
     (
         "grants: {storage: [{path: d, at: /d, access: write, quota: 1MiB, files: 5}]}",
         "grants: {storage: [{path: d, at: /d, access: write, files: 5}]}",
-        "storage: write d at /d, adds at most 5 files",
-        "storage: no more write d at /d, adds at most 5 files",
+        "storage: write d at /d: `quota` was 1MiB and is no bound",
+        "storage: write d at /d: `quota` was no bound and is 1MiB",
     ),
     (
         "grants: {storage: [{path: d, at: /d}]}",
@@ -86,8 +86,22 @@ BOTH_WAYS = [
     (
         f"grants: {{http: [{{url: '{HTTP}/**', max-request: 1KiB, timeout: 1s}}]}}",
         f"grants: {{http: [{{url: '{HTTP}/**', max-request: 1KiB, timeout: 2s}}]}}",
-        f"http: GET, HEAD {HTTP}/**, sends at most 1KiB, within 2s",
-        f"http: no more GET, HEAD {HTTP}/**, sends at most 1KiB, within 2s",
+        f"http: GET, HEAD {HTTP}/**: `timeout` was 1s and is 2s",
+        f"http: GET, HEAD {HTTP}/**: `timeout` was 2s and is 1s",
+    ),
+    *(
+        (
+            f"grants: {{http: [{{url: '{HTTP}/**'{less}}}]}}",
+            f"grants: {{http: [{{url: '{HTTP}/**'{more}}}]}}",
+            f"http: GET, HEAD {HTTP}/**: `{key}` was {was} and is {now}",
+            f"http: GET, HEAD {HTTP}/**: `{key}` was {now} and is {was}",
+        )
+        for less, more, key, was, now in (
+            ("", ", max-response: 1GiB", "max-response", "64MiB", "1GiB"),
+            ("", ", max-request: 65MiB", "max-request", "64MiB", "65MiB"),
+            (", max-response: 1MiB", "", "max-response", "1MiB", "64MiB"),
+            (", timeout: 1m", "", "timeout", "1m", "no bound"),
+        )
     ),
     (
         f"grants: {{http: [{{url: '{HTTP}/**'}}]}}",
@@ -135,6 +149,19 @@ def test_each_power_and_limit_widens_and_narrows(less: str, more: str, widened: 
 )
 def test_what_is_neither_wider_nor_narrower_is_told(before: str, after: str, what: str) -> None:
     assert said(of(f"grants: {{{before}}}"), of(f"grants: {{{after}}}")) == [f"changed node `a`: {what}"]
+
+
+def test_a_bound_that_is_said_as_it_is_anyhow_is_no_change() -> None:
+    bare = f"grants: {{http: [{{url: '{HTTP}/**'}}]}}"
+    assert said(of(bare), of(bare.replace("'}", "', max-response: 64MiB}"))) == []
+
+
+def test_a_wider_bound_of_what_another_grant_covered_is_only_a_change() -> None:
+    row = f"grants: {{http: [{{url: '{HTTP}/**'}}, {{url: '{HTTP}/v1', max-response: %s}}]}}"
+    assert said(of(row % "1MiB"), of(row % "2MiB")) == [
+        f"changed node `a`: http: GET, HEAD {HTTP}/v1: `max-response` was 1MiB and is 2MiB"
+    ]
+    assert said(of(row % "1MiB"), of(row % "65MiB"))[0].startswith("widened")
 
 
 def test_an_instance_for_each_call_is_neither() -> None:
