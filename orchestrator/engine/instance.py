@@ -103,7 +103,8 @@ class Instance:
         """Its memories, where this engine owns them."""
         self._arena: Arena | None = None
         self.swollen = False
-        """Whether values that its guest passed have filled more of its shim's memory than stays."""
+        """Whether there is something to be done about its memory when it is left: values that its guest passed have
+        filled more of its shim's than stays, or it was not given what it asked for."""
         self._words = LastWords(settings.output or _unheard)
         self.unfinished = self._words.unfinished
 
@@ -172,6 +173,7 @@ class Instance:
         if HOST_MEMORY:
             shim = self.linker.code.shim is not None
             self.bank = Bank(limits.memory, self.linker.code.images, shim)
+            self.bank.context = self.context
             if not code.tables:
                 return
         memories, tables = (code.memories or 1) + shim, code.tables or 1
@@ -272,8 +274,15 @@ class Instance:
             self.lease.end(self)
 
     def _shrink(self) -> None:
-        """Gives back what values took of the shim's memory; one that ended may be kept for long without a call."""
+        """Gives back what values took of the shim's memory; one that ended may be kept for long without a call.
+
+        That a guest which goes on was refused memory is told.
+        """
         self.swollen = False
+        if self.bank is not None and self.bank.refused:
+            self.bank.refused = False
+            if self.settings.starved is not None and not self.gone:
+                self.settings.starved(self)
         memories = self.bank.memories if self.bank is not None and self.linker.code.shim is not None else ()
         if memories and memories[0].base:
             self.arena.wipe()

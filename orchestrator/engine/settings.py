@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from orchestrator.engine.host import Host
+    from orchestrator.engine.instance import Instance
     from orchestrator.engine.purse import Purse
 
 Output = Callable[[str, bytes], None]
@@ -36,6 +37,7 @@ class InstanceSettings:
         purse: what pays for fuel and calls of the host, also for other instances; None where it has those for itself.
         host: its side of the host, given to every function that the host serves it; None where it is served none.
         output: takes what it prints.
+        starved: told of the instance, before it is left, that it was refused memory in that stay, and goes on.
         quotes: whether an error quotes what the guest printed about its end.
         ahead: whether it is made before there is anybody to call it: a start function that calls what the host serves
             ends it, since nobody could be told.
@@ -49,6 +51,7 @@ class InstanceSettings:
     purse: Purse | None = None
     host: Host | None = None
     output: Output | None = None
+    starved: Callable[[Instance], None] | None = None
     quotes: bool = True
     ahead: bool = False
 

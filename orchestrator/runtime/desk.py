@@ -10,7 +10,7 @@ from orchestrator.contract.redact import HIDDEN
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
-    from orchestrator.engine import Frame
+    from orchestrator.engine import Frame, Instance
     from orchestrator.wasi import Account
 
 
@@ -72,6 +72,15 @@ class _Desk:
     def began(frame: Frame | None) -> int:
         """When the run began; now where there is none."""
         return frame.run.began if isinstance(frame, Visit) else time.time_ns()
+
+
+def starved(instance: Instance) -> None:
+    """Records that a guest was refused memory, and went on."""
+    frame = instance.frame
+    if isinstance(frame, Visit):
+        most = instance.settings.memory
+        said = f"the guest asked for more memory than its limit, {most} bytes, and went on without"
+        frame.run.event("limit", frame, decision="denied", detail={"limit": "memory", "message": said})
 
 
 def _hushed(operation: str) -> str:

@@ -13,7 +13,7 @@ from orchestrator.engine.purse import Purse
 from orchestrator.engine.settings import InstanceSettings
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, Trapped
-from orchestrator.runtime.desk import DESK
+from orchestrator.runtime.desk import DESK, starved
 from orchestrator.runtime.labels import Memory
 from orchestrator.runtime.output import Printed
 from orchestrator.runtime.pool import Pool
@@ -51,7 +51,7 @@ class Home:
         # An instance that a run could tell apart, or that uses the terminal before there is a run, is not made ahead.
         alike = self.lifetime != "session" and self.authority is not None and self.authority.stdio != "inherit"
         self._pool = Pool(filler) if alike else None
-        self._settings = partial(InstanceSettings, **_bounds(limits))
+        self._settings = partial(InstanceSettings, **_bounds(limits), starved=starved)
         uses_host = any(map(is_served, store.component.world.imports))
         self._silent = None if uses_host or self.counted else self._settings()
         """What each instance is given that can neither print nor reach anything."""

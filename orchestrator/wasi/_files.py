@@ -253,7 +253,9 @@ def place(
     creates: bool = False,
     names: bool = False,
 ) -> Place:
-    """What a path beneath a folder leads to, once its use is allowed; told either way.
+    """What a path beneath a folder leads to, for a `with` block in which it is used.
+
+    One of both is told: that it may not be used, for whatever reason, the block's own among them; or that it was.
 
     Arguments:
         operation: as events name it.
@@ -269,5 +271,11 @@ def place(
         found = find(folder.fd, path, follow=follow, hidden=root.grant.hidden, creates=creates, names=names)
     except Denied as denied:
         raise root.deny(operation, folder.below(path), denied.code, denied.why) from None
-    root.session.told(f"storage {operation}", folder.below(path), root.grant.place)
+    session, before = root.session, root.session.denials
+
+    def done() -> None:
+        if session.denials == before:
+            session.told(f"storage {operation}", folder.below(path), root.grant.place)
+
+    found.done = done
     return found

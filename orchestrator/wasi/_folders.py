@@ -193,8 +193,8 @@ def _readlink(_session: Session, folder: Descriptor, path: str) -> str:
         link.there()
         target = os.readlink(link.name, dir_fd=link.fd)
         why = _links.shown(target, link.depth, folder.root.grant.hidden)
-    if why:
-        raise folder.root.deny("read", folder.below(path), "not-permitted", why)
+        if why:
+            raise folder.root.deny("read", folder.below(path), "not-permitted", why)
     if not is_text(target):
         raise Refused("illegal-byte-sequence")
     return target

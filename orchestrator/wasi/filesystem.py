@@ -186,11 +186,9 @@ def _hash_at(session: Session, folder: Descriptor, how: frozenset[str], path: st
 
 
 def _seen(folder: Descriptor, how: frozenset[str], path: str) -> os.stat_result:
-    """What was found at a path beneath a folder: nothing is left open for it."""
-    found = place("read", folder, path, follow="symlink-follow" in how)
-    if found.held:
-        os.close(found.fd)
-    return found.there()
+    """What was found at a path beneath a folder."""
+    with place("read", folder, path, follow="symlink-follow" in how) as found:
+        return found.there()
 
 
 def _is_same(_session: Session, file: Descriptor, other: Descriptor) -> bool:

@@ -101,6 +101,8 @@ class Session:
         self._decided = self.desk.decided
         self._instance: Instance | None = None
         self._output, self._account = output, Account()
+        self.denials = 0
+        """How much was told of that was not allowed."""
         self.tells_time = authority.clock.mode == "wall"
         """Whether the guest may know what time it is, also from what happened when."""
         self.clock_rule = f"grants.clock: {authority.clock.mode}"
@@ -219,4 +221,5 @@ class Session:
     def told(self, operation: str, subject: str, rule: str, allowed: bool = True) -> None:
         """Tells what was decided: see `Desk.decided`."""
         instance = self._instance
+        self.denials += not allowed
         self._decided(None if instance is None else instance.frame, operation, subject, rule, allowed)
