@@ -141,6 +141,15 @@ HTTP = Object(
             enforced="wasi",
             proof=_HTTP,
         ),
+        Key(
+            "trace",
+            Flag(),
+            "Whether each request says by the header `traceparent` which trace it is part of: two random numbers, of"
+            " the run and of the step.",
+            "`true`",
+            enforced="wasi",
+            proof=_HTTP,
+        ),
         _optional("without it, or with less"),
     ),
     build.read_http,

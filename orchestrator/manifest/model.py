@@ -205,6 +205,7 @@ class Http:
         max_request, max_response: bytes of a body.
         timeout: seconds of a whole exchange.
         optional: see `Storage`.
+        trace: whether requests say which trace they are part of.
     """
 
     url: str
@@ -213,6 +214,7 @@ class Http:
     max_response: int | None = None
     timeout: float | None = None
     optional: bool = False
+    trace: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,7 +214,7 @@ def _bounds(key: str, old: Item, new: Item, covered: bool) -> _Found:
     """
     what = words.ROWS[key]({**new, **dict.fromkeys(_BOUNDS[key])})
     for each in _BOUNDS[key]:
-        was, now = (_effective(each, one[each]) for one in (old, new))
+        was, now = (_effective(each, one.get(each)) for one in (old, new))
         if was != now:
             shown = [words.limit(each, value) for value in (was, now)]
             kind: Kind = "narrowed" if _at_most(now, was) else "changed" if covered else "widened"
@@ -223,7 +223,7 @@ def _bounds(key: str, old: Item, new: Item, covered: bool) -> _Found:
 
 def _effective(key: str, value: Any) -> Any:
     """What holds of a grant where a bound is not said."""
-    return BODY if value is None and key in ("max-request", "max-response") else value
+    return _DEFAULTS.get(key) if value is None else value
 
 
 def _covers_folder(one: Item, other: Item) -> bool:
@@ -247,7 +247,8 @@ def _covers_address(one: Item, other: Item) -> bool:
         wider = one["url"] == other["url"] and set(other["methods"]) <= set(one["methods"])
     else:
         wider = rules[0].covers(rules[1])
-    return wider and all(_at_most(_effective(key, other[key]), _effective(key, one[key])) for key in _BOUNDS["http"])
+    bounds = ([_effective(key, each.get(key)) for key in _BOUNDS["http"]] for each in (other, one))
+    return wider and all(_at_most(*pair) for pair in zip(*bounds, strict=True))
 
 
 def _rule(item: Item) -> Rule | None:
@@ -266,8 +267,9 @@ _COVERS: Mapping[str, _Covers] = {
     "http": _covers_address,
     "secrets": _covers_secret,
 }
-_BOUNDS = {"storage": ("quota", "files"), "http": ("max-request", "max-response", "timeout")}
+_BOUNDS = {"storage": ("quota", "files"), "http": ("max-request", "max-response", "timeout", "trace")}
 """The keys of a grant that say how much of it may be used."""
+_DEFAULTS = {"max-request": BODY, "max-response": BODY, "trace": True}
 
 
 def _edges(old: list[Item], new: list[Item]) -> Iterator[Change]:

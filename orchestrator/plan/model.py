@@ -187,6 +187,7 @@ def _http(grant: Http) -> dict[str, Any]:
         "max-request": grant.max_request,
         "max-response": grant.max_response,
         "timeout": grant.timeout,
+        "trace": grant.trace,
     }
 
 

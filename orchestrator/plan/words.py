@@ -29,6 +29,7 @@ def http(item: Item) -> str:
         *([f"takes at most {show_size(item['max-response'])}"] if item["max-response"] is not None else []),
         *([f"within {show_duration(item['timeout'])}"] if item["timeout"] is not None else []),
     ]
+    bounds += ["without the trace"] if item.get("trace") is False else []
     return ", ".join([f"{', '.join(item['methods'])} {item['url']}", *bounds])
 
 
@@ -56,6 +57,8 @@ def limit(key: str, value: Any) -> str:
     """A limit's value, or a contract's, as the language writes it."""
     if value is None:
         return "no bound"
+    if isinstance(value, bool):
+        return str(value).lower()
     show = show_size if key in (*SIZES, "quota") else SHOWN.get(key.replace("-", "_"), str)
     return show(value)
 

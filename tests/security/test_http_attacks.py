@@ -672,6 +672,15 @@ def test_the_trace_is_handed_on(attack: Attack, fine: Server) -> None:
     assert b"forged" not in fine.heads[0]
 
 
+def test_the_trace_is_not_handed_on_where_the_grant_says_so(attack: Attack, fine: Server) -> None:
+    guest = attack(granting(f"{fine.url}/**", trace=False))
+    guest.desk.parent = f"00-{'a' * 32}-{'b' * 16}-01"
+    get(guest, f"{fine.url}/", headers=[("traceparent", "its-own")])
+    get(guest, f"{fine.url}/")
+    assert b"traceparent: its-own" in fine.heads[0]
+    assert b"traceparent" not in fine.heads[1]
+
+
 # Encryption
 
 TLS = Path(__file__).resolve().parent.parent / "data" / "tls"

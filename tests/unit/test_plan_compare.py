@@ -101,6 +101,7 @@ BOTH_WAYS = [
             ("", ", max-request: 65MiB", "max-request", "64MiB", "65MiB"),
             (", max-response: 1MiB", "", "max-response", "1MiB", "64MiB"),
             (", timeout: 1m", "", "timeout", "1m", "no bound"),
+            (", trace: false", "", "trace", "false", "true"),
         )
     ),
     (
