@@ -12,7 +12,7 @@ from orchestrator.capability import Authority, Operator, prepare, prepare_once
 from orchestrator.engine.purse import Purse
 from orchestrator.engine.settings import InstanceSettings
 from orchestrator.engine.turn import Turn
-from orchestrator.errors import ClosedError, Trapped
+from orchestrator.errors import ClosedError, RunError, Trapped
 from orchestrator.runtime.desk import DESK, starved
 from orchestrator.runtime.labels import Memory
 from orchestrator.runtime.output import Printed
@@ -181,6 +181,19 @@ def _bounds(limits: Limits) -> dict[str, Any]:
     return {name: limit for name, limit in found.items() if limit is not None}
 
 
+def _check_folders(authority: Authority, visit: Visit) -> None:
+    """Refuses folders that are others than when the run was let in, where that was looked at."""
+    settled = visit.run.folders.get(visit.node)
+    if settled is None:
+        return
+    for preopen in authority.preopens:
+        if preopen.host not in settled:
+            why = "a symbolic link was changed since the run began"
+            DESK.decided(visit, "storage grant", preopen.guest, f"{preopen.place}: {why}", False)
+            message = f"the folder granted at `{preopen.guest}` leads elsewhere: {preopen.host}: {why}"
+            raise RunError(message, node=visit.node)
+
+
 class Rooms:
     """The instances that serve one run.
 
@@ -306,7 +319,9 @@ class Rooms:
             graph, node = self._program.graph, home.node
             folder, bound = graph.manifest.folder, (graph.operator, node.bounds, node.places)
             told = partial(DESK.decided, visit)
-            found = self._authorities[home] = prepare(node.grants, self._inputs, folder, node.name, *bound, told)
+            found = prepare(node.grants, self._inputs, folder, node.name, *bound, told)
+            _check_folders(found, visit)
+            self._authorities[home] = found
         return found
 
     def _make(self, visit: Visit, home: Home) -> Instance:
