@@ -135,14 +135,22 @@ def _node(old: Item, new: Item) -> _Found:
         yield ("widened", "runs in the host, trusted") if new["trusted"] else ("narrowed", "runs in a sandbox")
     if old["digest"] != new["digest"] or old["python"] != new["python"]:
         was, now = (str(one["digest"] or one["python"])[:19] for one in (old, new))
-        yield "changed", f"what it runs was {was} and is {now}"
+        may = "; it may do anything within its grants" if new["digest"] else ""
+        yield "changed", f"what it runs was {was} and is {now}{may}"
+    if old["runs"] != new["runs"]:
+        yield "changed", f"`run` was {_quoted(old['runs'])} and is {_quoted(new['runs'])}"
+    yield from _settings(old.get("settings"), new["settings"])
     yield from _lifetime(old["lifetime"], new["lifetime"])
     yield from _names("shares its memory with", old["shares-store-with"], new["shares-store-with"])
     yield from _grants(old["grants"], new["grants"])
     if not new["trusted"] and not old["trusted"]:
         for key in new["limits"]:
             yield from _limit(key, old["limits"][key], new["limits"][key])
-    yield from (("changed", f"holds what is `{label}`") for label in new["labels"] if label not in old["labels"])
+    was, now = old["labels"], new["labels"]
+    yield from (("changed", f"holds what is `{label}`") for label in now if label not in was)
+    yield from (("changed", f"holds what is `{label}` no more") for label in was if label not in now)
+    if bool(old["sends"]) != bool(new["sends"]):
+        yield ("widened", f"can send: {new['sends']}") if new["sends"] else ("narrowed", "cannot send any more")
     asks = [{one["power"] for one in each["refused"]} for each in (old, new)]
     yield from (("changed", f"imports `{power}`, and is refused it") for power in sorted(asks[1] - asks[0]))
 
@@ -156,6 +164,19 @@ def _ordered(key: str, old: str, new: str, order: tuple[str, ...]) -> _Found:
     if old != new:
         kind: Kind = "widened" if order.index(new) > order.index(old) else "narrowed"
         yield kind, f"`{key}` was `{old}` and is `{new}`"
+
+
+def _settings(old: Item | None, new: Item) -> _Found:
+    """What else is said of a node; nothing where the plan was saved by a version that did not keep it."""
+    for key in sorted({*old, *new}) if old is not None else ():
+        was, now = (each.get(key) for each in (old or {}, new))
+        if was == now:
+            continue
+        if key.startswith(("args.", "config.")):
+            how = "is new" if was is None else "is gone" if now is None else "has another value"
+            yield "changed", f"`{key}` {how}"
+        else:
+            yield "changed", f"`{key}` was {_quoted(was)} and is {_quoted(now)}"
 
 
 def _lifetime(old: str, new: str) -> _Found:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from orchestrator.capability.limits import KEPT
 from orchestrator.contract.redact import HIDDEN
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
     from orchestrator.engine import Instance
     from orchestrator.runtime.run import Run
-
-MOST = 64 << 10
-"""Bytes of one stream of one node and run that are kept, where no limit says otherwise."""
 
 
 class Printed:
@@ -23,7 +21,7 @@ class Printed:
         nodes: whose instance it is; of several that share it, the last stands for all of them.
         run: that the instance is made for; later it is the run that is in the instance. None for one that is made
             ahead, which cannot print before it has one.
-        most: bytes of both streams together that are kept; None for `MOST` of each.
+        most: bytes of both streams together that are kept; None for `KEPT` of each.
     """
 
     def __init__(self, nodes: Sequence[str], run: Run | None, most: int | None = None) -> None:
@@ -54,5 +52,5 @@ class Printed:
         """How much of what is printed may be kept."""
         account = run.rooms.account(self.node)
         if self._most is None:
-            return max(0, MOST - account.printed(stream, size))
+            return max(0, KEPT - account.printed(stream, size))
         return max(0, self._most - account.printed("", size))

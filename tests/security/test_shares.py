@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from orchestrator import Engine, LimitExceeded, Limits, Pipeline
+from orchestrator.capability.limits import KEPT
 from orchestrator.capability.storage import Preopen
 from orchestrator.engine import Component
 from orchestrator.engine.host import Refused
 from orchestrator.manifest.model import Each, Lifetime, Retry
-from orchestrator.runtime.output import MOST
 from orchestrator.wasi import Account
 from tests.behaviour.stories import Stage, Went, staged
 from tests.security.conftest import COMPONENTS
@@ -127,7 +127,7 @@ def test_elements_share_what_is_kept_of_their_output(hostile_engine: Engine, tmp
 def test_elements_share_what_is_kept_where_nothing_is_said(hostile_engine: Engine, tmp_path: Path) -> None:
     pipeline = spread(tmp_path, "{}", "run")
     with staged(pipeline, hostile_engine) as stage:
-        assert len(_kept(stage, ["print('x' * 40_000)"] * 3)) == MOST
+        assert len(_kept(stage, ["print('x' * 40_000)"] * 3)) == KEPT
 
 
 @pytest.mark.parametrize("lifetime", LIFETIMES)

@@ -6,6 +6,7 @@ import copy
 import ipaddress
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,54 @@ def test_a_wider_bound_of_what_another_grant_covered_is_only_a_change() -> None:
         f"changed node `a`: http: GET, HEAD {HTTP}/v1: `max-response` was 1MiB and is 2MiB"
     ]
     assert said(of(row % "1MiB"), of(row % "65MiB"))[0].startswith("widened")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "what"),
+    [
+        ("args: {text: a}", "args: {text: b}", "`args.text` has another value"),
+        ("retry: {times: 1, on: [trap]}", "retry: {times: 2, on: [trap]}",
+         "`retry` was `1 times after trap, 0 s apart` and is `2 times after trap, 0 s apart`"),
+        ("", "retry: {times: 3, wait: 1s, on: [trap]}", "`retry` was none and is `3 times after trap, 1 s apart`"),
+        ("", "bulk: never", "`bulk` was none and is `never`"),
+        ("labels: [untrusted]", "", "holds what is `untrusted` no more"),
+        ("", "labels: [untrusted]", "holds what is `untrusted`"),
+    ],
+)  # fmt: skip
+def test_what_a_node_does_otherwise_is_told(before: str, after: str, what: str) -> None:
+    old, new = map(of_sure, (before, after))
+    assert f"changed node `a`: {what}" in said(old, new)
+
+
+def of_sure(keys: str) -> Plan:
+    args = "" if "args" in keys else ", args: {text: a}"
+    more = f", {keys}" if keys else ""
+    return plan(f"pipeline: p\nnodes: {{a: {{component: step, run: test:worlds/steps.sure{args}{more}}}}}\n")
+
+
+def test_configuration_that_is_another_is_told() -> None:
+    old, new = (of("").to_json(), of(""))
+    old["nodes"]["a"]["settings"] = {"config.region": "sha256:0", "args.x": "sha256:1"}
+    changed = replace(new, nodes=(replace(new.nodes[0], settings={"config.key": "sha256:0", "args.x": "sha256:2"}),))
+    assert [one.what for one in compare(old, changed)] == [
+        "`args.x` has another value",
+        "`config.key` is new",
+        "`config.region` is gone",
+    ]
+
+
+def test_that_a_node_can_send_is_wider() -> None:
+    assert "widened node `a`: can send: `a` has the label `outbound` (line 2)" in said(of(""), of("labels: [outbound]"))
+    assert "narrowed node `a`: cannot send any more" in said(of("labels: [outbound]"), of(""))
+
+
+def test_a_plan_of_a_version_that_kept_less_is_compared_as_far_as_it_goes() -> None:
+    saved = of("grants: {http: [{url: 'https://a.example/**'}]}, bulk: never").to_json()
+    for node in saved["nodes"].values():
+        del node["settings"]
+        for grant in node["grants"]["http"]:
+            del grant["trace"]
+    assert compare(saved, of("grants: {http: [{url: 'https://a.example/**'}]}")) == ()
 
 
 def test_an_instance_for_each_call_is_neither() -> None:
