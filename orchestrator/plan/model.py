@@ -93,6 +93,8 @@ class NodePlan:
         sources: who says a limit, by its field: "pipeline", "the ceiling `ops`", "default".
         labels: what its data is labelled with, each with where that began.
         sends: why it can send, for a person; empty where it cannot.
+        settings: what else is said of it that changes what it does, in words: `bulk`, `retry`, `repeat`, `fallback`,
+            and by a digest of their values `args.x` and `config.x`.
         taken: what it asks and does not get.
         refused: what its component imports in vain.
     """
@@ -111,6 +113,7 @@ class NodePlan:
     sources: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     sends: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
     taken: tuple[Taken, ...] = ()
     refused: tuple[Refused, ...] = ()
 
@@ -128,6 +131,7 @@ class NodePlan:
             "limits": self._limits(),
             "labels": dict(self.labels),
             "sends": self.sends or None,
+            "settings": dict(self.settings),
             "taken": [
                 {"key": one.key, "place": one.place, "asked": one.asked, "left": one.left or None, "by": one.by}
                 for one in self.taken
@@ -187,6 +191,7 @@ def _http(grant: Http) -> dict[str, Any]:
         "max-request": grant.max_request,
         "max-response": grant.max_response,
         "timeout": grant.timeout,
+        "trace": grant.trace,
     }
 
 

@@ -75,6 +75,10 @@ class Run:
         """The labels that its inputs were given with, beside those of the pipeline: (input, label)."""
         self.brought: tuple[Seed, ...] = ()
         """The labels that began with the run: those, and what kept instances remember."""
+        self.flow = program.graph.flow
+        """The ways that labels have in it."""
+        self.folders: Mapping[str, frozenset[str]] = {}
+        """By node, the folders that it may have in this run, where that matters to what may flow to whom."""
         self._declassified: set[str] = set()
         """The edges of which it was told that they declassify."""
         self.next_call = itertools.count(1).__next__
