@@ -157,8 +157,8 @@ ENTER = """\
 
 LEAVE = """\
         leaving, callee = callee, None
-        turn = leaving.turn
-        if frame.fresh or leaving.left or leaving.drops or leaving.unfinished or leaving.swollen or turn.waiting:
+        busy = leaving.left or leaving.drops or leaving.unfinished or leaving.swollen or leaving.lease
+        if frame.fresh or busy or leaving.turn.waiting:
             leave(leaving, frame)
         else:
             leaving.frame = None

@@ -12,7 +12,7 @@ the answer:
         try:
             caller.host_left -= 1
             if caller.host_left < 0:
-                raise caller.spent()
+                caller.overdraw()
             (p0, p1) = read(everything, arguments)
             memory = caller.arena.memory
             handles = caller.handles
@@ -137,7 +137,7 @@ class Writing:
 
     def counting(self) -> list[str]:
         """Lines that count the call."""
-        return ["caller.host_left -= 1", "if caller.host_left < 0:", "    raise caller.spent()"]
+        return ["caller.host_left -= 1", "if caller.host_left < 0:", "    caller.overdraw()"]
 
     # What it is called with
 

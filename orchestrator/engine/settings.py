@@ -11,6 +11,8 @@ from orchestrator.interface.allowance import MOST
 
 if TYPE_CHECKING:
     from orchestrator.engine.host import Host
+    from orchestrator.engine.instance import Instance
+    from orchestrator.engine.purse import Purse
 
 Output = Callable[[str, bytes], None]
 """Takes what a guest printed: ("stdout" or "stderr", the bytes). Called on the guest's thread."""
@@ -37,8 +39,10 @@ class InstanceSettings:
             take none. None for no bound; else the component has to be a metered one (`Engine.variant`).
         handles: resources of others, the host's among them, that it may hold at a time.
         host_calls: how often it may call what the host serves; None for no bound.
+        purse: what pays for fuel and calls of the host, also for other instances; None where it has those for itself.
         host: its side of the host, given to every function that the host serves it; None where it is served none.
         output: takes what it prints.
+        starved: told of the instance, before it is left, that it was refused memory in that stay, and goes on.
         quotes: whether an error quotes what the guest printed about its end.
         ahead: whether it is made before there is anybody to call it: a start function that calls what the host serves
             ends it, since nobody could be told.
@@ -49,8 +53,10 @@ class InstanceSettings:
     fuel: int | None = None
     handles: int = HANDLES
     host_calls: int | None = None
+    purse: Purse | None = None
     host: Host | None = None
     output: Output | None = None
+    starved: Callable[[Instance], None] | None = None
     quotes: bool = True
     ahead: bool = False
 

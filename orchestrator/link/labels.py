@@ -106,13 +106,17 @@ class _Map:
         self._places()
         seeds = [*self._of_inputs(), *(seed for node in self.nodes.values() for seed in self._of_node(node))]
         senders = {name: sender for name, node in self.nodes.items() if (sender := self._sender(node))}
+        passages, folders = tuple(self._passages()), tuple(self._folders())
         return Flow(
             seeds=tuple(seeds),
-            passages=tuple(self._passages()),
+            passages=(*passages, *shared(folders, manifest.folder)),
             sorts=MappingProxyType(self.sorts),
             places=MappingProxyType({vertex: name for name, its in self.vertices.items() for vertex in its}),
             senders=MappingProxyType(senders),
             excused=frozenset(secrets_of(name) for name in self.nodes),
+            folders=folders,
+            start=manifest.folder,
+            fixed=len(passages),
         )
 
     # Places
@@ -209,7 +213,6 @@ class _Map:
         yield from self._outputs(stand_ins)
         yield from self._fallbacks()
         yield from self._inputs_of_grants()
-        yield from shared(self._folders(), self.manifest.folder)
 
     def _data(self, at: int, edge: DataEdge, stand_ins: Mapping[str, list[str]]) -> Iterator[Passage]:
         if edge.node not in self.nodes:

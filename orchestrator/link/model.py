@@ -6,7 +6,8 @@ Made by `link.link`. Names are those of the manifest; every type is resolved; ev
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from orchestrator.capability import NOBODY, Operator
@@ -17,6 +18,7 @@ from orchestrator.diagnostics import Diagnostic
 from orchestrator.engine.component import Component
 from orchestrator.graph.flow import Held, Passage, Seed
 from orchestrator.interface.types import Field, Function, Interface, Name, Type
+from orchestrator.link.folders import Granted, shared
 from orchestrator.manifest.model import (
     EMPTY,
     Bulk,
@@ -186,6 +188,9 @@ class Flow:
         senders: the nodes that can send.
         excused: origins that do not count at the node where they begin: of what its own secrets open, since it can only
             be opened by a node that can send.
+        folders: those that are granted, where what one node writes another may read: the last passages are theirs.
+        start: where relative paths of theirs start.
+        fixed: how many passages come before.
     """
 
     seeds: tuple[Seed, ...] = ()
@@ -194,6 +199,14 @@ class Flow:
     places: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     senders: Mapping[str, Sender] = field(default_factory=lambda: EMPTY)
     excused: frozenset[str] = frozenset()
+    folders: tuple[Granted, ...] = ()
+    start: Path = Path()
+    fixed: int = 0
+
+    def now(self) -> Flow:
+        """The same with folders as they are now: links among their paths may lead elsewhere than before."""
+        found = (*self.passages[: self.fixed], *shared(self.folders, self.start))
+        return self if found == self.passages else replace(self, passages=found)
 
 
 @dataclass(frozen=True, slots=True)

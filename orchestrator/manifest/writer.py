@@ -235,6 +235,7 @@ def _http(grant: model.Http) -> Iterator[tuple[str, Any]]:
     yield "max-request", _size(grant.max_request)
     yield "max-response", _size(grant.max_response)
     yield "timeout", _duration(grant.timeout)
+    yield "trace", None if grant.trace else False
     yield "optional", grant.optional or None
 
 

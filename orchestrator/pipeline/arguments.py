@@ -304,6 +304,7 @@ def _grants(given: Grants) -> None:
         count(http.max_request, "`max_request` of an http grant")
         count(http.max_response, "`max_response` of an http grant")
         seconds(http.timeout, "the timeout of an http grant")
+        instance(http.trace, bool, "`trace` of an http grant")
         instance(http.optional, bool, "`optional` of an http grant")
     for secret in given.secrets:
         _texts(secret, "a secret", "name", "to", "header")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from orchestrator.audit import Event, Recorder, Subscription
     from orchestrator.graph.flow import Seed
     from orchestrator.interface.types import Type
-    from orchestrator.link.model import LinkedGraph
+    from orchestrator.link.model import Flow, LinkedGraph
     from orchestrator.runtime import Outcome
 
 
@@ -26,8 +26,10 @@ class Result:
         events: Subscription,
         recorder: Recorder,
         brought: tuple[Seed, ...] = (),
+        flow: Flow | None = None,
     ) -> None:
         self._model, self._subscription, self._recorder, self._brought = model, events, recorder, brought
+        self._flow = flow or model.flow
         self._outputs = outcome.outputs
         self.trace_id: str = outcome.trace_id
         """32 hexadecimal digits."""
@@ -64,7 +66,7 @@ class Result:
         """
         from orchestrator.graph.flow import spread
 
-        flow = self._model.flow
+        flow = self._flow
         held = spread((*flow.seeds, *self._brought), flow.passages)
         sorts = {
             output.name: {flow.sorts[one.label] for one in held.get(f"outputs.{output.name}", ())}

@@ -100,7 +100,8 @@ class Clean:
         with instance.entered(warming):
             if not self._put(instance) and self._warm_up is not None:
                 target, values = self._warm_up
-                instance.call_carried(target, values)
+                with instance.at_nobodys_expense():
+                    instance.call_carried(target, values)
                 self._put(instance)
             if self.after_init is None:
                 self._keep(instance)
@@ -109,7 +110,6 @@ class Clean:
                 put(instance, begins)
             if self._reseed is not None:
                 instance.call_carried(self._reseed, ())
-            _renew(instance)
         if serves_on:
             instance.heir = self.inherit
 
@@ -200,7 +200,6 @@ class Clean:
             with instance.entered(now):
                 now.deadline = math.inf
                 pages = self.back(instance)
-                _renew(instance)
         except (CannotKeep, RunError, OSError):
             instance.close()
             return
@@ -251,10 +250,3 @@ def reseeding(store: Store, secure: bool) -> Exported | None:
 def _call(store: Store, warm_up: tuple[Any, tuple[Any, ...]]) -> tuple[Exported, tuple[Any, ...]]:
     export, values = warm_up
     return store.exported(store.nodes[-1].name, export.interface, export.function), values
-
-
-def _renew(instance: Instance) -> None:
-    """Gives an entered instance anew what each may use in its life."""
-    instance.host_left = instance.settings.most_calls
-    if instance.settings.fuel is not None:
-        instance.refuel(instance.settings.fuel)

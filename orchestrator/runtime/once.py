@@ -37,7 +37,7 @@ class Own:
             self.close()
             kept = self._instance = rooms.fresh(visit)
             visit.fresh = False
-        kept.enter(visit)
+        rooms.enter(visit, kept)
         return kept
 
     def close(self) -> None:

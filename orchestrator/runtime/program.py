@@ -82,6 +82,7 @@ class Program:
         """By node, the store that it lives in."""
         self._running: set[Run] = set()
         self._filler = Filler(self.threads, self._running)
+        self._spread = {edge.target for edge in graph.data if edge.each is not None}
         homes = {
             store: Home(store, self._linker(store), self._filler, graph.operator)
             for store in dict.fromkeys(self.stores.values())
@@ -111,6 +112,10 @@ class Program:
         self._stack = needed_stack(graph.depth)
         self._closed = False
         self._ended = threading.Condition()
+
+    def is_spread(self, home: Home) -> bool:
+        """Whether a run may have several instances of a home at a time: for each element, or for each call."""
+        return home.lifetime == "call" or not self._spread.isdisjoint(home.names)
 
     def _remember(self) -> None:
         """Notes what the instances that outlive runs remember in."""
@@ -356,10 +361,10 @@ class Program:
         """
         renewed: dict[Home, Home] = {}
         for home in dict.fromkeys(self.homes.values()):
-            names = [node.name for node in home.store.nodes]
+            names = home.names
             same = home.lifetime == "session" and all(self._same(other, name) for name in names)
             theirs = other.homes.get(names[0]) if same else None
-            if theirs is None or [node.name for node in theirs.store.nodes] != names:
+            if theirs is None or theirs.names != names:
                 continue
             kept = theirs.shared()
             if kept is not None:

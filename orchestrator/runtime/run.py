@@ -76,6 +76,10 @@ class Run:
         self.quarantine = Quarantine(program.most_quarantined)
         self.misdeeds: dict[tuple[str, str], int] = {}
         """How often a node broke a contract, and was denied a power, where that is counted: by node and which."""
+        self.flow = program.graph.flow
+        """The ways that labels have in it."""
+        self.folders: Mapping[str, frozenset[str]] = {}
+        """By node, the folders that it may have in this run, where that matters to what may flow to whom."""
         self._declassified: set[str] = set()
         """The edges of which it was told that they declassify."""
         self.next_call = itertools.count(1).__next__
