@@ -51,7 +51,7 @@ class Writer {
   }
 
   text(value, where) {
-    if (value.length > this.room) throw new Unfit(tooLarge());
+    if (value.length + 2 > this.room) throw new Unfit(tooLarge());
     if (!value.isWellFormed()) throw new Unfit(`${place(where)} is no text of Unicode: it has half of a pair`);
     return this.take(stringify(value));
   }
