@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,6 +74,19 @@ def test_a_value_is_json(either: Sandbox) -> None:
     assert either.run("1 + 1") == {"value": "2", "printed": "", "cut": False, "calls": 0}
     assert either.run("") == {"value": "null", "printed": "", "cut": False, "calls": 0}
     assert either.value("[x, y]", x="ä", y={"a": [1]}) == ["ä", {"a": [1]}]
+
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "guide" / "sandboxes.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(
+    r"^```(python|javascript) sandbox\n(.*?)^(?:#|//) value: (.*?)\n```$", PAGE, re.DOTALL | re.MULTILINE
+)
+
+
+def test_the_guides_snippets_have_the_values_that_stand_there(python: Sandbox, javascript: Sandbox) -> None:
+    sandboxes = {"python": python, "javascript": javascript}
+    assert [language for language, *_ in EXAMPLES] == ["python", "javascript"]
+    for language, source, value in EXAMPLES:
+        assert sandboxes[language].run(source)["value"] == value
 
 
 def test_result_is_the_value_of_a_snippet_that_ends_with_none(either: Sandbox) -> None:
