@@ -1,0 +1,66 @@
+"""Imports the standard library: a module that is not loaded while the component is built is not in it.
+
+All that imports is taken, but for what needs a screen, a terminal, processes or packages, and what is the library's own
+test or a program.
+"""
+
+import importlib
+import pkgutil
+import sys
+import warnings
+
+_LEFT_OUT = {
+    "_android_support",
+    "_apple_support",
+    "_ios_support",
+    "_pyrepl",
+    "__hello__",
+    "__phello__",
+    "antigravity",
+    "cProfile",
+    "concurrent.interpreters",
+    "curses",
+    "dbm",
+    "ensurepip",
+    "idlelib",
+    "lib2to3",
+    "multiprocessing",
+    "pip",
+    "profiling",
+    "pty",
+    "pyclbr",
+    "pydoc",
+    "pydoc_data",
+    "rlcompleter",
+    "site",
+    "test",
+    "this",
+    "tkinter",
+    "turtle",
+    "turtledemo",
+    "venv",
+    "webbrowser",
+}
+
+
+def _load(name):
+    try:
+        module = importlib.import_module(name)
+    except Exception:  # what is not in this CPython says so in its own way
+        return
+    for found in pkgutil.iter_modules(getattr(module, "__path__", ()), f"{name}."):
+        if found.name not in _LEFT_OUT and found.name.rpartition(".")[2] not in ("__main__", "test", "tests"):
+            _load(found.name)
+
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    for each in sorted(sys.stdlib_module_names - _LEFT_OUT):
+        _load(each)
+warnings.filterwarnings("ignore", category=SyntaxWarning)  # a snippet is compiled in parts, and would be warned twice
+
+
+def end():
+    """Ends the search for modules: there is no folder to look in later."""
+    sys.path.clear()
+    sys.path_importer_cache.clear()

@@ -1,0 +1,66 @@
+"""Tools as Python functions."""
+
+import json
+import keyword
+import re
+from types import SimpleNamespace
+
+
+class ToolError(Exception):
+    """A tool gave no result: `kind` is `denied`, `not-found`, `invalid-arguments` or `failed`; `detail` says why."""
+
+    def __init__(self, tool, kind, detail):
+        self.tool, self.kind, self.detail = tool, kind, detail
+        super().__init__(f"{tool}: {kind}: {detail}")
+
+
+ToolError.__module__ = "__main__"  # a snippet knows it by its bare name, and so its traceback says it
+
+
+class Toolbox:
+    """The tools that there are, each a function that takes the tool's parameters in their order or by keyword."""
+
+    def __init__(self, tools, call):
+        """`tools`: (name, description, schema as JSON) of each; `call(name, arguments as JSON)` gives JSON."""
+        self.calls = 0
+        self._call = call
+        self._functions = {identifier(name): self._function(name, *rest) for name, *rest in tools}
+
+    def functions(self):
+        """The functions as attributes of an object of their own, so that a snippet's change is its own."""
+        return SimpleNamespace(**self._functions)
+
+    def _function(self, name, description, schema):
+        members = list(json.loads(schema or "{}").get("properties", {}))
+        parameters = [member.replace("-", "_") for member in members]
+        named = dict(zip(parameters, members, strict=True))
+        call, dumps, loads = self._call, json.dumps, json.loads
+
+        def tool(*values, **arguments):
+            self.calls += 1
+            arguments = _joined(tool.__name__, parameters, values, arguments) if values else arguments
+            given = {named.get(key, key): value for key, value in arguments.items()}
+            return loads(call(name, dumps(given, ensure_ascii=False)))
+
+        tool.__name__ = tool.__qualname__ = identifier(name)
+        tool.__module__ = "tools"
+        tool.__doc__ = f"{description}\n\nArguments as JSON Schema: {schema}"
+        return tool
+
+
+def _joined(tool, parameters, values, arguments):
+    """Positional values by their parameters' names, together with those that were given by name."""
+    if len(values) > len(parameters):
+        takes = f"{len(parameters)} argument{'s' if len(parameters) != 1 else ''}"
+        raise TypeError(f"{tool}() takes {takes} ({', '.join(parameters)}), and {len(values)} were given")
+    positional = dict(zip(parameters, values, strict=False))
+    twice = next((name for name in positional if name in arguments), None)
+    if twice is not None:
+        raise TypeError(f"{tool}() got two values for `{twice}`")
+    return positional | arguments
+
+
+def identifier(name):
+    """A tool's name as Python can write it."""
+    found = re.sub(r"\W+", "_", name).strip("_") or "tool"
+    return f"tool_{found}" if found[0].isdigit() else f"{found}_" if keyword.iskeyword(found) else found
