@@ -8,7 +8,6 @@ their own, and what is called here is bound here.
 
 import builtins
 import dis
-import functools
 import io
 import linecache
 import sys
@@ -24,6 +23,8 @@ from toolbox import ToolError
 from values import as_json, from_json
 
 _MOST_SAID = 16 << 10
+_KEPT = 64
+"""Snippets of a session whose lines are kept for tracebacks."""
 _GIVEN = ("tools", "ToolError")
 _source_of = linecache.cache
 _NOTHING = io.StringIO("")
@@ -91,7 +92,8 @@ class Session:
         """The file name of a snippet, under which tracebacks find its lines."""
         self._runs += 1
         name = "<snippet>" if self._runs == 1 else f"<snippet {self._runs}>"
-        _source_of[name] = (functools.partial(str, source),)
+        _source_of[name] = len(source), None, source.splitlines(keepends=True), name
+        _source_of.pop(f"<snippet {self._runs - _KEPT}>", None)
         return name
 
     def _raised(self, error):

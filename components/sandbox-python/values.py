@@ -8,6 +8,7 @@ import array
 import base64
 import collections
 import collections.abc
+import contextlib
 import dataclasses
 import datetime
 import decimal
@@ -27,6 +28,7 @@ MOST = 16 << 20
 DEEPEST = 200
 _make_encoder, _quoted = json.encoder.c_make_encoder, json.encoder.encode_basestring
 _decode = json.JSONDecoder(parse_constant=lambda name: _no_json(name)).decode
+_SCALARS = frozenset((type(None), bool, int, float, str))
 _AS_TEXT = (
     decimal.Decimal,
     fractions.Fraction,
@@ -54,8 +56,6 @@ def as_json(value):
         raise Refused("invalid-result", bounded(str(unfit), 16 << 10)) from None
     except MemoryError:
         raise Refused("invalid-result", "there is no memory to write the value as JSON") from None
-    except RecursionError:
-        raise Refused("invalid-result", _too_deep("the value")) from None
     if len(text) > MOST or not text.isascii() and len(text.encode()) > MOST:
         raise Refused("invalid-result", _too_large())
     return text
@@ -88,13 +88,32 @@ def _unknown(value):
 
 def _written(value):
     """The JSON of a value, by the quick way if that gives it."""
-    try:
-        text = _encode(value)
-        if text.count("[") + text.count("{") <= DEEPEST and (text.isascii() or _is_text(text)):
-            return text
-    except (TypeError, ValueError, RecursionError):
-        pass
+    if _is_shallow(value):
+        with contextlib.suppress(TypeError, ValueError):
+            text = _encode(value)
+            if text.isascii() or _is_text(text):
+                return text
     return _encode(_Plain().form(value, "", 0))
+
+
+def _is_shallow(value):
+    """Whether a value can be written without running out of stack, which would end the instance.
+
+    A level at a time, of which those that hold scalars alone are passed over without a loop of Python's.
+    """
+    level = [value]
+    for _ in range(DEEPEST):
+        below = []
+        for each in level:
+            parts = each.values() if isinstance(each, dict) else each if isinstance(each, (list, tuple)) else ()
+            if not _SCALARS.issuperset(map(type, parts)):
+                below += [part for part in parts if type(part) not in _SCALARS]
+        if len(below) > MOST // 2:
+            raise Unfit(_too_large())
+        if not below:
+            return True
+        level = below
+    return False
 
 
 def _is_text(text):
