@@ -28,10 +28,14 @@ if TYPE_CHECKING:
         ConditionFailed,
         ContractViolated,
         InvalidPipeline,
+        InvalidResult,
+        InvalidSnippet,
         LimitExceeded,
         OrchestratorError,
         PythonNodeFailed,
         RunError,
+        SnippetDenied,
+        SnippetFailed,
         TimedOut,
         TooLargeToDraw,
         Trapped,
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
     )
     from orchestrator.pipeline import Execution, LinkedPipeline, Pipeline, Result
     from orchestrator.plan import Plan
+    from orchestrator.sandbox import Outcome, Sandbox, SandboxSession
 
 __version__ = "0.1.0"
 
@@ -81,10 +86,13 @@ __all__ = [
     "Grants",
     "Http",
     "InvalidPipeline",
+    "InvalidResult",
+    "InvalidSnippet",
     "LimitExceeded",
     "Limits",
     "LinkedPipeline",
     "OrchestratorError",
+    "Outcome",
     "Pipeline",
     "Plan",
     "PythonNodeFailed",
@@ -94,7 +102,11 @@ __all__ = [
     "Result",
     "Retry",
     "RunError",
+    "Sandbox",
+    "SandboxSession",
     "Secret",
+    "SnippetDenied",
+    "SnippetFailed",
     "Storage",
     "TimedOut",
     "TooLargeToDraw",
@@ -128,6 +140,7 @@ _HOMES = {
     ],
     "plan": ["Plan"],
     "pipeline": ["Execution", "LinkedPipeline", "Pipeline", "Result"],
+    "sandbox": ["Outcome", "Sandbox", "SandboxSession"],
 }
 _ERRORS = {*__all__} - {"__version__"}.union(*_HOMES.values())
 

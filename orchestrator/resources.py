@@ -20,6 +20,16 @@ def templates() -> Path:
     return _folder("templates")
 
 
+def component(name: str) -> Path:
+    """The source folder of a component that ships, for `Engine.load`."""
+    return _folder("components") / name
+
+
+def built() -> Path:
+    """The folder of components that ship built; a checkout has none, and where Node was missing, a wheel neither."""
+    return _PACKAGE / "_data" / "built"
+
+
 def _folder(name: str) -> Path:
     packaged = _PACKAGE / "_data" / name
     return packaged if packaged.is_dir() else _PACKAGE.parent / name
