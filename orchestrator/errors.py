@@ -221,7 +221,10 @@ class SnippetFailed(RunError):
         super().__init__(message, **where)
 
     def __str__(self) -> str:
-        return "\n".join([super().__str__(), *(f"  {line}" for line in self.traceback.splitlines())])
+        lines = self.traceback.splitlines()
+        if lines and lines[-1] == self.message:  # it is said already
+            lines.pop()
+        return "\n".join([super().__str__(), *(f"  {line}" for line in lines)])
 
 
 class InvalidSnippet(SnippetFailed):

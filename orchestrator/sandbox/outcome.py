@@ -65,6 +65,10 @@ def _failed(error: Variant, most: int) -> SnippetFailed:
     if error.case == "raised":
         said = error.value
         return SnippetFailed(said["message"], traceback=said["traceback"], printed=kept(said["printed"], most)[0])
+    # What is wrong with a source is shown with its lines; what it is called comes last.
+    lines = error.value.splitlines() if error.case == "invalid-source" else []
+    if len(lines) > 1:
+        return InvalidSnippet(lines[-1], traceback=error.value)
     return _KINDS[error.case](error.value)
 
 
