@@ -91,9 +91,9 @@ class Session:
     def _name(self, source):
         """The file name of a snippet, under which tracebacks find its lines."""
         self._runs += 1
-        name = "<snippet>" if self._runs == 1 else f"<snippet {self._runs}>"
+        name = "<snippet>" if self._runs == 1 else f"<snippet-{self._runs}>"
         _source_of[name] = len(source), None, source.splitlines(keepends=True), name
-        _source_of.pop(f"<snippet {self._runs - _KEPT}>", None)
+        _source_of.pop(f"<snippet-{self._runs - _KEPT}>", None)
         return name
 
     def _raised(self, error):

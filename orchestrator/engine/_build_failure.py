@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator.manifest.model import ComponentManifest
 
 _LONGEST = 4000
+_NO_WORLD = re.compile(r"^World `[^`]*` not found in package `[^`]*`$", re.MULTILINE)
 _PANIC = "panicked at "
 
 
@@ -25,14 +26,25 @@ def message(source: ComponentManifest, workspace: Path, builder: str, code: int,
     unknown = _unknown_world(source, output)
     if unknown:
         return f"{head}\n  {unknown}"
-    words = _words(output, workspace, source.folder)
+    words = _words(_plain(output, source), workspace, source.folder)
     if not words:
         words = f"  {builder} ended with exit code {code} and said nothing"
     return "\n".join((head, words, *(f"  help: {line}" for line in _help(source, builder, output))))
 
 
+def _plain(output: str, source: ComponentManifest) -> str:
+    """The words without what componentize-js says of its own steps, and of its own names for files."""
+    text = re.sub(r"Failed to initialize component \(wizer \(.*\)\):\n", "", output)
+    text = text.replace("Exception while evaluating top-level script\n", "")
+    text = re.sub(r"\n+Additionally, some promises were rejected(.*\n?)*", "", text)
+    text = text.replace("Unable to extract expected exports list\n", "")
+    return text.replace('"source.js" does not', f"`{source.module}.js` does not")
+
+
 def _unknown_world(source: ComponentManifest, output: str) -> str:
     """What is said of a world that its WIT does not have."""
+    if _NO_WORLD.search(output):
+        return f"its world, `{source.world}`, is not in its WIT"
     if "Unable to resolve `Some(" not in output:
         return ""
     there = re.search(r"Available worlds: \[([^\]]*)\]", output)
@@ -75,6 +87,9 @@ def _help(source: ComponentManifest, builder: str, output: str) -> Iterator[str]
         name = missing.group(1)
         yield "a component has Python's standard library and the modules of its own folder; others are copied into it"
         yield f"where the world exports an interface `{name}` with resources, their classes are in a module `{name}.py`"
+    unloaded = re.search(r'Error loading module "([^"]*)"', output)
+    if unloaded:
+        yield f"a component has the modules of its own folder; `{unloaded.group(1)}` is not there: copy it into it"
     yield from _absent(source, output)
     if _PANIC in output and "PanicException" in output:
         yield f"{builder} itself failed: its WIT has something that {builder} does not carry (more than 32 flags, say)"

@@ -15,6 +15,7 @@ MAX_FILES = 2000
 MAX_BYTES = 64 << 20
 _LEFT_OUT = {"__pycache__", "node_modules", "component.yaml"}
 _SUFFIXES_LEFT_OUT = (".wasm", ".pyc", ".md")
+_ENDINGS = {"python": ".py", "javascript": ".js"}
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _DECLARED = re.compile(r"\bpackage\s+%?([a-z][\w-]*:%?[a-z][\w-]*)")
 _REFERRED = re.compile(r"(?<![\w-])%?([a-z][\w-]*:%?[a-z][\w-]*)/")
@@ -41,16 +42,25 @@ def collect(source: ComponentManifest, shipped: Path) -> Sources:
         BuildError: a file cannot be read, leads out of the folder, or there is too much of them.
     """
     app = _read(source, source.folder)
-    if (
-        f"{source.module.replace('.', '/')}.py" not in app
-        and f"{source.module.replace('.', '/')}/__init__.py" not in app
-    ):
+    if not any(name in app for name in _modules(source)):
+        language = {"python": "Python", "javascript": "JavaScript"}[source.language]
         raise BuildError(
-            f"component `{source.name}` ({source.folder}) has no `{source.module}.py`; "
-            "`module` in its component.yaml names the Python module that implements its world"
+            f"component `{source.name}` ({source.folder}) has no `{module_file(source)}`; "
+            f"`module` in its component.yaml names the {language} module that implements its world"
         )
     files = {f"app/{name}": content for name, content in app.items()}
     return Sources(files | {f"wit/{name}": content for name, content in _wit(source, shipped).items()})
+
+
+def module_file(source: ComponentManifest) -> str:
+    """The file that implements the component's world, as its author calls it."""
+    return f"{source.module}{_ENDINGS[source.language]}"
+
+
+def _modules(source: ComponentManifest) -> tuple[str, ...]:
+    """The files that may be the component's module."""
+    path = source.module.replace(".", "/")
+    return (f"{path}.py", f"{path}/__init__.py") if source.language == "python" else (f"{path}.js",)
 
 
 def wit_places(source: ComponentManifest) -> tuple[Path, ...]:

@@ -1,12 +1,13 @@
-"""Builds a component from a source folder (`component.yaml`, Python, WIT), once for each state of its sources.
+"""Builds a component from a source folder (`component.yaml`, code, WIT), once for each state of its sources.
 
 The build is kept in the cache under the digest of all that went into it, so that there is nothing to compare and
 nothing is written into the source folder; where nothing changed since, a note saves reading it (see `_source_note`).
 Not for compiling to machine code: that is the next step, for a `.wasm` of any origin.
 
-componentize-py runs in a process of its own on a copy of the sources: the source folder may be read-only, a file that
-changes meanwhile spoils nothing, and nothing but the folder itself can be bundled. Two builds of the same sources
-differ in some bytes (it starts CPython and saves its memory), so a build is named by its sources' digest.
+The language's builder runs in a process of its own on a copy of the sources: the source folder may be read-only, a file
+that changes meanwhile spoils nothing, and nothing but the folder itself can be bundled. Two builds of the same sources
+differ in some bytes (an interpreter is started and its memory saved), so a build is named by its sources' digest. A
+component that ships may come built, under that same name: it is taken as it is.
 """
 
 from __future__ import annotations
@@ -17,23 +18,21 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from orchestrator import resources
-from orchestrator.engine import _children
+from orchestrator.engine import _children, _javascript_builder, _python_builder
 from orchestrator.engine._build_failure import message
 from orchestrator.engine._room import touch
 from orchestrator.engine._source_note import SourceNote
-from orchestrator.engine._sources import Sources, collect
+from orchestrator.engine._sources import Sources, collect, module_file
 from orchestrator.errors import BuildError
 from orchestrator.manifest.model import ComponentManifest
 
-BUILDER = "componentize-py"
-BUILDER_VERSION = "0.25.1"
 TIMEOUT = 300.0
 KEPT_BUILDS = 4
 STALE_WORKSPACE = 3600.0
@@ -41,6 +40,28 @@ _FORMAT = b"build 1\n"
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "TMP", "TEMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 Progress = Callable[[str], None]
+
+
+class Builder(Protocol):
+    """What builds from one language: a module."""
+
+    NAME: str
+    VERSION: str
+
+    def settings(self, source: ComponentManifest) -> str:
+        """What of a `component.yaml` decides what is built, beside the world and the module."""
+
+    def prepare(self, cache: Path, tell: Progress) -> None:
+        """Sees to it that the builder can be run."""
+
+    def command(self, source: ComponentManifest, workspace: Path, cache: Path) -> list[str]:
+        """What is run to make `out.wasm` of a workspace."""
+
+    def environment(self, workspace: Path) -> dict[str, str]:
+        """What it is run with beside what every builder gets."""
+
+
+_BUILDERS: dict[str, Builder] = {"python": _python_builder, "javascript": _javascript_builder}
 
 
 def build(
@@ -72,7 +93,7 @@ def build(
     if target is None:
         sources = collect(source, shipped)
         target = cache / _file_name(source, sources)
-        if not target.is_file():
+        if not target.is_file() and not _taken(target):
             _build(source, sources, target, tell, timeout)
         note.keep(target)
     touch(target.with_suffix(".lock"))
@@ -87,11 +108,31 @@ def built(source: ComponentManifest, cache: Path, *, wit: Path | None = None) ->
     """
     shipped = wit or resources.wit()
     target = _note(source, shipped, cache).build() or cache / _file_name(source, collect(source, shipped))
-    return target if target.is_file() else None
+    return target if target.is_file() or _taken(target) else None
 
 
 def _note(source: ComponentManifest, shipped: Path, cache: Path) -> SourceNote:
-    return SourceNote(source, shipped, cache, f"{_FORMAT.decode()}{BUILDER} {BUILDER_VERSION}")
+    return SourceNote(source, shipped, cache, f"{_FORMAT.decode()}{_version(source)}")
+
+
+def _version(source: ComponentManifest) -> str:
+    """What the same sources would give another build under."""
+    builder = _BUILDERS[source.language]
+    return " ".join(filter(None, (builder.NAME, builder.VERSION, builder.settings(source))))
+
+
+def _taken(target: Path) -> bool:
+    """Puts a build that ships in its place, if there is one of the sources' present state."""
+    ready = resources.built() / target.name
+    if not ready.is_file():
+        return False
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent, ignore_cleanup_errors=True) as folder:
+            shutil.copyfile(ready, Path(folder, ready.name)).replace(target)
+    except OSError as problem:
+        raise BuildError(f"cannot copy {ready} into the cache folder: {problem.strerror or problem}") from problem
+    return True
 
 
 def _build(source: ComponentManifest, sources: Sources, target: Path, tell: Progress, timeout: float) -> None:
@@ -110,7 +151,7 @@ def _build(source: ComponentManifest, sources: Sources, target: Path, tell: Prog
 
 
 def _file_name(source: ComponentManifest, sources: Sources) -> str:
-    digest = hashlib.sha256(_FORMAT + f"{BUILDER} {BUILDER_VERSION}\n".encode())
+    digest = hashlib.sha256(_FORMAT + f"{_version(source)}\n".encode())
     digest.update(f"{source.world}\n{source.module}\n".encode())
     for path, content in sorted(sources.files.items()):
         digest.update(f"{path}\n{len(content)}\n".encode(errors="surrogateescape") + content)
@@ -122,8 +163,9 @@ def _slug(source: ComponentManifest) -> str:
 
 
 def _make(source: ComponentManifest, sources: Sources, target: Path, tell: Progress, timeout: float) -> None:
-    _require_builder()
-    tell(f"building `{source.name}` with {BUILDER} {BUILDER_VERSION} (twenty seconds or so, once)")
+    builder = _BUILDERS[source.language]
+    builder.prepare(target.parent, tell)
+    tell(f"building `{source.name}` with {builder.NAME} {builder.VERSION} (twenty seconds or so, once)")
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent, ignore_cleanup_errors=True) as folder:
         workspace = Path(folder)
@@ -134,56 +176,28 @@ def _make(source: ComponentManifest, sources: Sources, target: Path, tell: Progr
     tell(f"built `{source.name}` in {seconds:.1f} s ({size:.1f} MB)")
 
 
-def _require_builder() -> None:
-    from importlib import metadata
-
-    remedy = f'install it into the environment of {sys.executable}: pip install "{BUILDER}=={BUILDER_VERSION}"'
-    try:
-        found = metadata.version(BUILDER)
-    except metadata.PackageNotFoundError:
-        raise BuildError(f"{BUILDER}, which builds components from Python, is not installed; {remedy}") from None
-    if found != BUILDER_VERSION:
-        raise BuildError(f"{BUILDER} {found} is installed, and {BUILDER_VERSION} is needed; {remedy}")
-
-
 def _run(source: ComponentManifest, workspace: Path, timeout: float) -> None:
-    command, environment = _command(source, workspace), _environment(workspace)
+    command, environment = _command(source, workspace), _environment(source, workspace)
     try:
         done = _children.run(command, timeout=timeout, cwd=workspace, env=environment)
     except subprocess.TimeoutExpired:
         raise BuildError(
             f"building `{source.name}` took more than {timeout:g} s and was stopped; "
-            f"does `{source.module}.py` wait for something, or compute, while it is imported?"
+            f"does `{module_file(source)}` wait for something, or compute, while it is imported?"
         ) from None
     if done.returncode != 0 or not (workspace / "out.wasm").is_file():
         said = (done.stdout + done.stderr).decode(errors="replace")
-        raise BuildError(message(source, workspace, BUILDER, done.returncode, said))
+        raise BuildError(message(source, workspace, _BUILDERS[source.language].NAME, done.returncode, said))
 
 
 def _command(source: ComponentManifest, workspace: Path) -> list[str]:
-    start = "import componentize_py; componentize_py.script()"
-    arguments = ["-q", "-d", str(workspace / "wit"), "-w", source.world, "componentize", source.module]
-    return [
-        sys.executable,
-        "-P",
-        "-c",
-        start,
-        *arguments,
-        "-p",
-        str(workspace / "app"),
-        "-o",
-        str(workspace / "out.wasm"),
-    ]
+    return _BUILDERS[source.language].command(source, workspace, workspace.parent)
 
 
-def _environment(workspace: Path) -> dict[str, str]:
-    """A short environment: the builder runs the component's modules, which have no business with the host's secrets.
-
-    The empty virtual environment keeps the host's installed packages out of the component.
-    """
-    (workspace / "venv" / "lib" / "python3" / "site-packages").mkdir(parents=True)
+def _environment(source: ComponentManifest, workspace: Path) -> dict[str, str]:
+    """A short environment: the builder runs the component's modules, which have no business with the host's secrets."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return passed_on | {"VIRTUAL_ENV": str(workspace / "venv"), "RUST_BACKTRACE": "0"}
+    return passed_on | _BUILDERS[source.language].environment(workspace)
 
 
 @contextlib.contextmanager

@@ -97,8 +97,8 @@ COMPONENT = Object(
         ),
         Key(
             "language",
-            Choice(("python",)),
-            "What builds it: `python` is built by componentize-py.",
+            Choice(("python", "javascript")),
+            "What builds it: `python` is built by componentize-py, `javascript` by componentize-js, which needs Node.",
             required=True,
             enforced="engine",
             proof="tests/golden/component/invalid/values.yaml",
@@ -113,8 +113,8 @@ COMPONENT = Object(
         ),
         Key(
             "module",
-            Text("a Python module, `app`", MODULE_PATTERN, "module-name", "without `.py`"),
-            "The module that implements it.",
+            Text("a module, `app`", MODULE_PATTERN, "module-name", "without `.py` or `.js`"),
+            "The module that implements it: `app` is `app.py`, or `app.js`.",
             "`app`",
             enforced="engine",
             proof=_BUILD,

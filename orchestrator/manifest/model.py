@@ -535,9 +535,9 @@ class ComponentManifest:
     """A `component.yaml`: how a source folder is built and what the component says of itself.
 
     Arguments:
-        language: `python` (built by componentize-py).
+        language: `python` (built by componentize-py) or `javascript` (by componentize-js).
         world: the WIT world, `package:name/world` or a world's name of the folder's own `wit/`.
-        module: the Python module that implements it, without `.py`.
+        module: the module that implements it, without `.py` or `.js`.
         wit: folders of WIT, relative to this one; the WIT packages that ship are always on the path.
         config: each key the component reads from `wasi:config/store`, with its type, description and default.
         claims: the most that it asks for; None where it says nothing of that.
@@ -545,7 +545,7 @@ class ComponentManifest:
 
     name: str
     version: str
-    language: Literal["python"]
+    language: Literal["python", "javascript"]
     world: str
     module: str = "app"
     wit: tuple[str, ...] = ()
