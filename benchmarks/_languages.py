@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from benchmarks._guests import echo, text
-from benchmarks._ways import Missing, say
+from benchmarks._ways import Missing
 from orchestrator.engine import Component, Engine, Linker
 from orchestrator.errors import BuildError
 from orchestrator.interface.types import Function, Interface
 from orchestrator.wasi import is_served, serve
 
 PYTHON = Path(__file__).parent.parent / "components" / "embedder-hashing"
-BUILDER = "@bytecodealliance/componentize-js@0.23.0"
 _WIT = "package bench:javascript;\nworld guest { export run: func(code: string) -> string; }\n"
 _SOURCE = "export function run(code) { return String((0, eval)(code)); }\n"
-_BUILD = """
-import { componentize } from "@bytecodealliance/componentize-js";
-import { writeFile } from "node:fs/promises";
-const { component } = await componentize(SOURCE, {
-  witPath: WIT, worldName: "guest", disableFeatures: ["stdio", "random", "clocks", "http", "fetch-event"],
-});
-await writeFile(OUT, component);
+_MANIFEST = """
+name: bench-javascript
+version: 0.1.0
+language: javascript
+world: bench:javascript/guest
+claims: {stdio: none}
 """
 
 
@@ -57,37 +54,24 @@ def _python(engine: Engine) -> tuple[Component, bytes]:
 
 def _javascript(engine: Engine) -> tuple[Component, bytes]:
     """A guest of componentize-js without features, which imports nothing."""
-    folder = engine.cache.folder / "benchmarks"
-    made = folder / "javascript.wasm"
-    try:
-        if not made.is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            _build_javascript(folder, made)
-    except (OSError, subprocess.CalledProcessError) as problem:
-        said = problem.stderr.decode(errors="replace") if isinstance(problem, subprocess.CalledProcessError) else ""
-        raise Missing(f"no JavaScript guest: it needs node, npm and {BUILDER} ({problem}) {said}".rstrip()) from None
-    return engine.load(made), made.read_bytes()
+    from orchestrator.engine.build import build
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "wit").mkdir()
+        (folder / "wit" / "world.wit").write_text(_WIT)
+        (folder / "app.js").write_text(_SOURCE)
+        (folder / "component.yaml").write_text(_MANIFEST)
+        try:
+            component = engine.load(folder, "javascript")
+        except BuildError as problem:
+            raise Missing(f"no JavaScript guest: {problem}") from None
+        assert component.manifest is not None
+        return component, build(component.manifest, engine.cache.builds).read_bytes()
 
 
 _KINDS = {"small": _small, "python": _python, "javascript": _javascript}
 KINDS = tuple(_KINDS)
-
-
-def _build_javascript(folder: Path, made: Path) -> None:
-    say(f"building the JavaScript guest with {BUILDER} from npm, once")
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        work = Path(name)
-
-        def run(*command: str) -> None:
-            subprocess.run(command, cwd=work, capture_output=True, check=True)
-
-        run("npm", "install", "--no-audit", "--no-fund", "--silent", BUILDER)
-        (work / "world.wit").write_text(_WIT)
-        names = {"SOURCE": _SOURCE, "WIT": str(work / "world.wit"), "OUT": str(work / "out.wasm")}
-        script = "".join(f"const {key} = {value!r};\n" for key, value in names.items()) + _BUILD
-        (work / "build.mjs").write_text(script)
-        run("node", str(work / "build.mjs"))
-        (work / "out.wasm").replace(made)
 
 
 def linked(engine: Engine, component: Component) -> Linker:

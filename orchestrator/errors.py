@@ -7,6 +7,7 @@
     ├── WitError               a text is not WIT, or names something that is not declared; `.offset` says where
     ├── ValueMismatch          a value does not fit its WIT type; `.path` says where in it (also a ValueError)
     ├── UnsupportedType        a WIT type that is known and not carried: stream, future, map, error-context
+    ├── SnapshotError          a state cannot be saved, or a file holds none that can be used
     ├── TooLargeToDraw         a graph has more vertices and arcs than a picture can show
     ├── ClosedError            an engine, a linked pipeline or an instance was used after it was closed
     └── RunError               a run began and did not end well: node, edge, trace id and cause
@@ -108,6 +109,10 @@ class ValueMismatch(OrchestratorError, ValueError):
 
 class UnsupportedType(OrchestratorError):
     """A WIT type that is recognised and not carried: stream, future, map, error-context."""
+
+
+class SnapshotError(OrchestratorError):
+    """A state of an instance cannot be saved, or a file holds none that can be used."""
 
 
 class TooLargeToDraw(OrchestratorError):

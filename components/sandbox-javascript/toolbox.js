@@ -29,8 +29,9 @@ export class Toolbox {
     const members = Object.keys(JSON.parse(schema || "{}").properties ?? {});
     const byName = new Map(members.flatMap((member) => spellings(member).map((spelling) => [spelling, member])));
     const tool = (...values) => {
+      const given = asJson(name, named(identifier(name), members, byName, values));
       this.calls++;
-      return JSON.parse(this.call(name, asJson(name, named(identifier(name), members, byName, values))));
+      return JSON.parse(this.call(name, given));
     };
     Object.defineProperty(tool, "name", { value: identifier(name) });
     return Object.assign(tool, { description, schema });

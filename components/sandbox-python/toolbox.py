@@ -5,6 +5,8 @@ import keyword
 import re
 from types import SimpleNamespace
 
+from values import Unfit, written
+
 
 class ToolError(Exception):
     """A tool gave no result: `kind` is `denied`, `not-found`, `invalid-arguments` or `failed`; `detail` says why."""
@@ -34,18 +36,25 @@ class Toolbox:
         members = list(json.loads(schema or "{}").get("properties", {}))
         parameters = [member.replace("-", "_") for member in members]
         named = dict(zip(parameters, members, strict=True))
-        call, dumps, loads = self._call, json.dumps, json.loads
+        call, loads = self._call, json.loads
 
         def tool(*values, **arguments):
-            self.calls += 1
             arguments = _joined(tool.__name__, parameters, values, arguments) if values else arguments
-            given = {named.get(key, key): value for key, value in arguments.items()}
-            return loads(call(name, dumps(given, ensure_ascii=False)))
+            given = _as_json(name, {named.get(key, key): value for key, value in arguments.items()})
+            self.calls += 1
+            return loads(call(name, given))
 
         tool.__name__ = tool.__qualname__ = identifier(name)
         tool.__module__ = "tools"
         tool.__doc__ = f"{description}\n\nArguments as JSON Schema: {schema}"
         return tool
+
+
+def _as_json(tool, values):
+    try:
+        return written(values)
+    except Unfit as unfit:
+        raise ToolError(tool, "invalid-arguments", str(unfit)) from None
 
 
 def _joined(tool, parameters, values, arguments):

@@ -18,6 +18,7 @@ import ipaddress
 import json
 import math
 import pathlib
+import re
 import types
 import uuid
 import zoneinfo
@@ -26,6 +27,9 @@ from refusal import Refused, bounded
 
 MOST = 16 << 20
 DEEPEST = 200
+_PIECE = 1024
+_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_BRACKETS = re.compile(r"[\[\]{}]")
 _make_encoder, _quoted = json.encoder.c_make_encoder, json.encoder.encode_basestring
 _decode = json.JSONDecoder(parse_constant=lambda name: _no_json(name)).decode
 _SCALARS = frozenset((type(None), bool, int, float, str))
@@ -51,7 +55,7 @@ def as_json(value):
         Refused: it has no form in JSON, or one of more than 16 MiB.
     """
     try:
-        text = _written(value)
+        text = written(value)
     except Unfit as unfit:
         raise Refused("invalid-result", bounded(str(unfit), 16 << 10)) from None
     except MemoryError:
@@ -67,10 +71,32 @@ def from_json(text):
     Raises:
         ValueError: it is not JSON; the message says where.
     """
-    try:
-        return _decode(text)
-    except RecursionError:
-        raise ValueError("it nests too deep") from None
+    if text.count("[") + text.count("{") > DEEPEST and _nests_deep(_STRINGS.sub("", text)):
+        raise ValueError(f"it nests deeper than {DEEPEST} levels")
+    return _decode(text)
+
+
+def _nests_deep(text):
+    """Whether the brackets of a text without strings nest too deep for the stack.
+
+    They are counted by the piece; only where a piece has so many that they might, are they looked at one by one.
+    """
+    depth = 0
+    for start in range(0, len(text), _PIECE):
+        piece = text[start : start + _PIECE]
+        opened = piece.count("[") + piece.count("{")
+        if depth + opened > DEEPEST and depth + _deepest(piece) > DEEPEST:
+            return True
+        depth += opened - piece.count("]") - piece.count("}")
+    return False
+
+
+def _deepest(piece):
+    deepest = depth = 0
+    for sign in _BRACKETS.findall(piece):
+        depth += 1 if sign in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _no_json(name):
@@ -86,8 +112,8 @@ def _unknown(value):
     raise TypeError
 
 
-def _written(value):
-    """The JSON of a value, by the quick way if that gives it."""
+def written(value):
+    """The JSON of a value, however large, by the quick way if that gives it; raises `Unfit`."""
     if _is_shallow(value):
         with contextlib.suppress(TypeError, ValueError):
             text = _encode(value)

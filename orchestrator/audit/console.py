@@ -167,7 +167,7 @@ def _group(group: list[Event], within: dict[int, list[Event]], gutter: str, belo
         yield from _output(group, gutter, below)
     elif kind == "access" and first.decision != "allowed":
         yield _Line(gutter, (("error", _denied(first)), *_times(total)))
-    elif kind in ("violation", "limit", "retry", "fallback", "declassify"):
+    elif kind in ("violation", "limit", "retry", "fallback", "declassify", "revert"):
         yield _Line(gutter, (("error", _trouble(first, kind)), *_times(total)))
     elif total.fused:
         yield _Line(gutter, (("gutter", "~"), *_name(first, kind), ("size", f"{counted(total.count, 'call')}, fused")))
@@ -207,6 +207,9 @@ def _trouble(event: Event, kind: str) -> str:
         what = f"{what} to {detail.get('to')}"
     if kind == "declassify":
         what = f"declassifies {', '.join(map(str, detail.get('labels') or ()))}"
+    if kind == "revert":
+        pages, by = detail.get("pages"), detail.get("by")
+        what = f"{event.node} taken back ({event.rule}): " + (str(by) if by else f"{pages} pages")
     message = str(detail.get("message") or detail.get("limit") or detail.get("because") or detail.get("reason") or "")
     return _cut(f"! {what}" + (f": {message}" if message else ""))
 

@@ -24,6 +24,9 @@ Kind = Literal[
     "fallback",  # another node stands in for one that failed; `detail` has to, because
     "declassify",  # labels do not cross an edge, told when it is crossed the first time in a run; parent is the
     # crossing, `detail` has labels (a list), reason, and of (`arguments` or `results` of calls, empty for both)
+    "revert",  # a node was taken back to its state after init; `rule` is what had it taken back, `detail` has took
+    # (nanoseconds) and pages (of its memories that had changed), or by (`a fresh instance` took its place); kept (the
+    # name of the state that it was in, in the folder of snapshots), or not-kept (why it could not be)
     "output",  # what a guest printed, cut at a limit; `detail` has stream, text, cut
     "rest",  # several events of a kind summed up; `detail` has of (the kind), count, busy (the sum of durations,
     # nanoseconds) and why. Of those made by this room (chatty, overload, slow-reader) the span is negative. Calls over

@@ -29,6 +29,7 @@ MOMENTS = {
     "retry": names.RETRY_EVENT,
     "fallback": names.FALLBACK_EVENT,
     "declassify": names.DECLASSIFY_EVENT,
+    "revert": names.REVERT_EVENT,
 }
 """The kinds of events that become events of a span, and their names; of accesses those that take no time do too."""
 _DETAILS = {
@@ -51,6 +52,11 @@ _DETAILS = {
     "text": names.TEXT,
     "cut": names.CUT,
     "labels": names.LABELS,
+    "pages": names.PAGES,
+    "took": names.TOOK,
+    "by": names.TAKEN_BY,
+    "kept": names.KEPT_STATE,
+    "not-kept": names.NOT_KEPT,
     "reason": names.REASON,
     "of": names.SIDE,
     "model": names.MODEL,

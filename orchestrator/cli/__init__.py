@@ -20,6 +20,7 @@ COMMANDS = {
     "graph": "Draw a pipeline: as text, Mermaid, DOT, SVG or JSON.",
     "inspect": "Show a component: its WIT, imports, exports, digest and size.",
     "build": "Build a component from its source folder.",
+    "snapshot": "Look into the states that reverts took away and kept.",
     "new": "Make a pipeline or a component, ready to run.",
     "schema": "Print the JSON Schema of pipelines, components or ceilings.",
     "doctor": "Check this installation: versions, cache, kernel, advisories.",

@@ -47,6 +47,7 @@ def all_checks() -> Iterator[Check]:
     yield python()
     yield Check("platform", "ok" if sys.platform == "linux" else "warning", platform.platform())
     yield from dependencies()
+    yield javascript()
     yield shipped_files()
     yield engine()
     yield from cache()
@@ -83,6 +84,16 @@ def _dependency(line: str) -> Check:
     if pinned and pinned[1] != found:
         return Check(name, "error", f"{found}, where {pinned[1]} is needed", f'run: pip install "{line}"')
     return Check(name, "ok", found + (" (pinned)" if pinned else ""))
+
+
+def javascript() -> Check:
+    """Node and npm, which only components in JavaScript need, and only to be built."""
+    from orchestrator.engine import _javascript_builder as builder
+
+    if why := builder.missing():
+        what, _, remedy = why.partition("; ")
+        return Check("JavaScript", "info", what, f"to build components from JavaScript: {remedy}")
+    return Check("JavaScript", "ok", f"Node {builder.node_version()} for {builder.NAME} {builder.VERSION}")
 
 
 def shipped_files() -> Check:

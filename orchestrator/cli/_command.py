@@ -16,15 +16,28 @@ from orchestrator.errors import OrchestratorError
 Body = Callable[..., int | None]
 
 
-def define(name: str, help: str = "", *, epilog: str = "") -> Callable[[Body], click.Command]:
+def group(name: str, help: str, *, epilog: str = "") -> click.Group:
+    """A command that is several, each defined with it as its `parent`.
+
+    Arguments:
+        name, help, epilog: as for `define`.
+    """
+    text = f"{COMMANDS[name]}\n\n{help}"
+    return click.Group(name, help=text, epilog=epilog, short_help=COMMANDS[name], no_args_is_help=True)
+
+
+def define(
+    name: str, help: str = "", *, epilog: str = "", parent: click.Group | None = None
+) -> Callable[[Body], click.Command]:
     """Makes a function a command: it gets `as_json` besides its own options, and returns an exit code or None for 0.
 
     An `OrchestratorError` that leaves it is told on standard error or, with `--json`, as a document on standard output.
 
     Arguments:
-        name: the command's name, a key of `COMMANDS`.
+        name: the command's name, a key of `COMMANDS`; any within a parent.
         help: what its help says after the line of that table.
         epilog: what its help ends with: examples.
+        parent: the group that it is one of; its help then begins with `help`.
     """
 
     def decorate(body: Body) -> click.Command:
@@ -38,6 +51,8 @@ def define(name: str, help: str = "", *, epilog: str = "") -> Callable[[Body], c
                 return _interrupted(as_json=as_json)
 
         option = click.option("--json", "as_json", is_flag=True, help="Write one JSON document, failures included.")
+        if parent is not None:
+            return parent.command(name, help=help, epilog=epilog)(option(guarded))
         text = f"{COMMANDS[name]}\n\n{help}"
         return click.command(name, help=text, epilog=epilog, short_help=COMMANDS[name])(option(guarded))
 

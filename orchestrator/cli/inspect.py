@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestrator.engine import Component
+    from orchestrator.engine.component import Way
 
 
 _LEGEND = "bulk: values get in and out through memory that the host owns; values: one by one; `bulk:` of a node decides"
@@ -54,6 +55,7 @@ def _document(component: Component) -> dict[str, Any]:
         "size": component.size,
         "imports": [_item(item) for item in component.world.imports],
         "exports": [_item(item) for item in component.world.exports],
+        "reverts": {"way": component.way.name, "reason": component.way.reason or None},
         "config": [{"name": key.name, "type": show_type(key.type)} for key in manifest.config] if manifest else [],
         "wit": show_world(component.world),
     }
@@ -84,6 +86,7 @@ def _page(component: Component) -> str:
     lines += [printable(manifest.description)] if manifest and manifest.description else []
     lines += ["", f"digest   sha256:{component.digest}", f"size     {component.size:,} bytes"]
     lines += [f"origin   {printable(str(component.origin))}"] if component.origin else []
+    lines += [f"reverts  {_reverts(component.way)}"]
     imports = _listed(item for item in component.world.imports if not _is_wasi(item))
     imports += _wasi(item for item in component.world.imports if _is_wasi(item))
     lines += ["", paint("name", "imports"), *(imports or ["  nothing"])]
@@ -94,6 +97,18 @@ def _page(component: Component) -> str:
         paint("dim", "--wit prints the whole world as WIT, --json all of this as data"),
     ]
     return "\n".join(lines)
+
+
+_WAYS = {
+    "proven": "in place: nothing but its memories can change",
+    "instrumented": "in place: its memories, and its globals by a keeper that is added",
+    "fresh": "by a fresh instance",
+}
+
+
+def _reverts(way: Way) -> str:
+    """How its instances are taken back."""
+    return f"{_WAYS[way.name]}{f': {printable(way.reason)}' if way.reason else ''}"
 
 
 def _is_wasi(item: t.Interface | t.Function) -> bool:

@@ -28,13 +28,15 @@ _PLACEHOLDER = "my-name"
 )
 @click.argument("kind", type=click.Choice(["pipeline", "component"]))
 @click.argument("folder", metavar="NAME", type=click.Path(path_type=Path))
-@click.option("--lang", type=click.Choice(["python"]), default="python", help="What the component is written in.")
+@click.option(
+    "--lang", type=click.Choice(["python", "javascript"]), default="python", help="What the component is written in."
+)
 def command(kind: str, folder: Path, lang: str, as_json: bool) -> None:
     """Copies the template and says what to do next."""
     name = folder.resolve().name
     _check_name(name)
     try:
-        made = list(_copy(resources.templates() / kind, folder, name))
+        made = list(_copy(_template(kind, lang), folder, name))
         if kind == "pipeline":
             made.append(
                 _write(folder / "pipeline.schema.json", json.dumps(session.schema("pipeline"), indent=2) + "\n")
@@ -61,13 +63,27 @@ def _check_name(name: str) -> None:
         raise click.UsageError(f"`{name}` is a word of WIT's own; add another word to it, like `my-{name}`")
 
 
-def _copy(template: Path, folder: Path, name: str) -> Iterator[Path]:
+def _template(kind: str, lang: str) -> dict[Path, Path]:
+    """The files to copy, by where they go; those of another language than Python stand in for Python's."""
+    files = dict(_files(resources.templates() / kind))
+    if lang == "python":
+        return files
+    files = {place: source for place, source in files.items() if place.suffix != ".py"}
+    return files | dict(_files(resources.templates() / lang / kind))
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, Path]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path.relative_to(folder), path
+
+
+def _copy(template: dict[Path, Path], folder: Path, name: str) -> Iterator[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(0, "it is already there and not an empty folder")
-    for source in sorted(template.rglob("*")):
-        if source.is_file() and "__pycache__" not in source.parts:
-            text = source.read_text(encoding="utf-8").replace(_PLACEHOLDER, name)
-            yield _write(folder / source.relative_to(template), text)
+    for place, source in sorted(template.items()):
+        text = source.read_text(encoding="utf-8").replace(_PLACEHOLDER, name)
+        yield _write(folder / place, text)
 
 
 def _write(path: Path, text: str) -> Path:

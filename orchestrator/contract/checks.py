@@ -73,6 +73,7 @@ class Checks:
         before: asked before the call with (ledger, size of the request, arguments by name or None).
         after: asked after it with (ledger, size of the response, result or None).
         args: which arguments a rule wants, by name: the others need not be there; None for all.
+        reverts: on a violation the node that is called, or whose value it is, is taken back, too.
     """
 
     needs_args: bool
@@ -82,3 +83,4 @@ class Checks:
     before: Callable[[Ledger, int, Mapping[str, Any] | None], Violation | None]
     after: Callable[[Ledger, int, Any], Violation | None]
     args: frozenset[str] | None = None
+    reverts: bool = False

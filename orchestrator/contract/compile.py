@@ -91,9 +91,9 @@ class _Compiler:
         nothing = not self.before and not self.after and timeout is None
         if nothing or any(diagnostic.severity == "error" for diagnostic in self.diagnostics):
             return None
-        denies = self.contract.on_violation == "deny"
+        denies, reverts = self.contract.on_violation != "fail", self.contract.on_violation == "revert"
         before, after = _all(self.before), _all(self.after)
-        return Checks(self.needs_args, self.needs_result, timeout, denies, before, after, self.args)
+        return Checks(self.needs_args, self.needs_result, timeout, denies, before, after, self.args, reverts)
 
     def _sees(self, args: frozenset[str] | None) -> None:
         """Notes that a rule wants those arguments; None stands for all of them."""

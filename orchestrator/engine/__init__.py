@@ -25,8 +25,8 @@ Inside, by what they are about:
     C values         _native, _memory: the C API; _kinds, _values, _sizes, _plan: values of it; _numbers: plain ones
     calls            _calls, _bulk_call, _direct_call: into an instance; _serve, _serve_bulk: out of one, over an edge;
                      _serve_host, _serve_hosted, _serve_lane: to the host, by each way; _resources
-    taking back      snapshot: states of instances; _base: what their memories are mapped from; _keep, _steady: what is
-                     added to a component for it, and which components can have it
+    taking back      snapshot: states of instances; saved: those in files; _base: what their memories are mapped from;
+                     _keep, _steady: what is added to a component for it, and which components can have it
     memories         _memories, _posix: mapped and recycled; _image_file: what they hold at first; _tables: how large
                      tables may get
     the rest         _live, _ticker: callbacks, and the clock of running guests; _failure, _last_words: why one ended;
@@ -65,7 +65,9 @@ if TYPE_CHECKING:
     from orchestrator.engine.instance import Instance as Instance
     from orchestrator.engine.linker import Linker as Linker
     from orchestrator.engine.settings import InstanceSettings as InstanceSettings
+    from orchestrator.engine.snapshot import Contents as Contents
     from orchestrator.engine.snapshot import Snapshot as Snapshot
+    from orchestrator.engine.snapshot import capture as capture
     from orchestrator.engine.snapshot import put as put
     from orchestrator.engine.snapshot import take as take
 
@@ -85,6 +87,6 @@ __all__, __getattr__, __dir__ = lazily(
         "instance": ["Instance"],
         "linker": ["Linker"],
         "settings": ["InstanceSettings"],
-        "snapshot": ["Snapshot", "put", "take"],
+        "snapshot": ["Contents", "Snapshot", "capture", "put", "take"],
     },
 )

@@ -10,8 +10,11 @@ Nothing here knows of globals, handles or the host: see `snapshot`.
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from mmap import PAGESIZE
 
 from orchestrator.engine import _posix
@@ -38,19 +41,35 @@ class Base:
     """
 
     def __init__(self, contents: Sequence[memoryview]) -> None:
-        self._at = self._length = 0
-        self.sizes = [len(content) for content in contents]
-        self.offsets = [sum(self.sizes[:number]) for number in range(len(self.sizes))]
-        self._descriptor = os.memfd_create("orchestrator-snapshot", os.MFD_CLOEXEC)
-        self._length = sum(self.sizes)
-        os.ftruncate(self._descriptor, self._length)
+        self._make([len(content) for content in contents])
         for offset, content in zip(self.offsets, contents, strict=True):
             _write(self._descriptor, offset, content)
-        if self._length:
-            self._at = _posix.map_to_read(self._descriptor, self._length)
+
+    @classmethod
+    def of_pages(cls, sizes: Sequence[int], pages: Iterable[tuple[int, int, bytes]]) -> Base:
+        """The same of pages: the number of the memory, that of the page in it, and what it holds; others are zero.
+
+        Raises:
+            OSError: the system has no room for it.
+        """
+        made = cls.__new__(cls)
+        made._make(sizes)
+        for memory, page, data in pages:
+            os.pwrite(made._descriptor, data, made.offsets[memory] + page * PAGESIZE)
+        return made
+
+    def _make(self, sizes: Sequence[int]) -> None:
+        self._at = self._length = 0
+        self.sizes = list(sizes)
+        self.offsets = [sum(self.sizes[:number]) for number in range(len(self.sizes))]
+        self._descriptor = os.memfd_create("orchestrator-snapshot", os.MFD_CLOEXEC)
+        length = sum(self.sizes)
+        os.ftruncate(self._descriptor, length)
+        if length:
+            self._at, self._length = _posix.map_to_read(self._descriptor, length), length
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
-        if self._at:
+        if getattr(self, "_at", 0):
             _posix.release(self._at, self._length)
         if hasattr(self, "_descriptor"):
             close(self._descriptor)
@@ -59,6 +78,24 @@ class Base:
         """What a memory held, by its number."""
         start = self._at + self.offsets[number]
         return MEMORY[start : start + self.sizes[number]]
+
+    def filled(self) -> Iterator[tuple[int, int, bytes]]:
+        """Its pages that are not zero: see `of_pages`."""
+        for number, size in enumerate(self.sizes):
+            content = self.content(number)
+            for block in range(0, size, _BLOCK):
+                data = bytes(content[block : block + _BLOCK])
+                for start, end in () if data.count(0) == len(data) else _filled(data):
+                    for at in range(start, end, PAGESIZE):
+                        yield number, (block + at) // PAGESIZE, data[at : at + PAGESIZE]
+
+    @cached_property
+    def name(self) -> str:
+        """A name for what it holds, hexadecimal: the same for the same."""
+        digest = hashlib.sha256(repr(self.sizes).encode())
+        for memory, page, data in self.filled():
+            digest.update(struct.pack("<2Q", memory, page) + data)
+        return digest.hexdigest()
 
     def give(self, memories: Sequence[Memory]) -> None:
         """Has memories, which are as large or larger, hold what they held.
@@ -69,8 +106,7 @@ class Base:
         for memory, offset, size in zip(memories, self.offsets, self.sizes, strict=True):
             if size:
                 memory.map(self._descriptor, offset, size)
-            if memory.size > size:
-                _posix.forget(memory.base + size, memory.size - size)
+            memory.blank(size)
 
     def changes(self, number: int, memory: Memory) -> Iterator[tuple[int, int]]:
         """The regions of a memory that may hold something else than in the file, from where to where in it."""
@@ -88,8 +124,7 @@ class Base:
             The pages that it had changed; all of it where the system cannot tell.
         """
         base, size = memory.base, min(self.sizes[number], memory.size)
-        if memory.size > size:
-            _posix.forget(base + size, memory.size - size)
+        memory.blank(size)
         if not _posix.tells_changes():
             _posix.forget(base, size)
             return size // PAGESIZE

@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING
 from orchestrator.engine._flat import MAX_PARAMS, signature
 from orchestrator.engine.imports import is_wasi, is_wasi_resource
 from orchestrator.interface.crossing import has_handles, has_lists
-from orchestrator.interface.types import U8, Function, Interface, List, Name, Resource, World, walk
+from orchestrator.interface.types import (
+    U8,
+    Borrow,
+    Function,
+    Interface,
+    List,
+    Name,
+    Own,
+    Resource,
+    TypeDef,
+    World,
+    walk,
+)
 
 if TYPE_CHECKING:
     from orchestrator.manifest.model import Bulk
@@ -100,7 +112,7 @@ def hosted(world: World, bulk: Bulk) -> Sequence[Interface]:
     """The interfaces of WASI that a component imports, where all their functions go through memory: one passes bytes.
 
     All or none, since they share resources. These are then the shim's own, and the host knows each by the number that
-    it gave it. None where something else than an interface of WASI's shows such a resource too.
+    it gave it. None where something else than an interface of WASI's shows such a resource too, or one of them another.
 
     Arguments:
         bulk: `never` takes none.
@@ -109,8 +121,18 @@ def hosted(world: World, bulk: Bulk) -> Sequence[Interface]:
     if bulk == "never" or not any(_passes_bytes(function) for _, function in _of(ours)):
         return ()
     others = (item for item in (*world.imports, *world.exports) if isinstance(item, Interface) and item not in ours)
-    shown = [definition.type for types in (world.types, *(item.types for item in others)) for definition in types]
-    return () if any(isinstance(type_, Resource) and is_wasi_resource(type_) for type_ in shown) else ours
+    elsewhere = _resources([*world.types, *(definition for item in others for definition in item.types)])
+    shown = _resources([definition for item in ours for definition in item.types])
+    return () if any(map(is_wasi_resource, elsewhere)) or not all(map(is_wasi_resource, shown)) else ours
+
+
+def _resources(definitions: Iterable[TypeDef]) -> Iterator[Resource]:
+    """The resources that are defined, and those whose handles are in what is."""
+    for definition in definitions:
+        if isinstance(definition.type, Resource):
+            yield definition.type
+        else:
+            yield from (part.resource for part in walk(definition.type) if isinstance(part, Own | Borrow))
 
 
 def _passes_bytes(function: Function) -> bool:

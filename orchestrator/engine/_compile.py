@@ -16,12 +16,13 @@ from wasmtime import component as cm
 
 from orchestrator.engine import _image_file
 from orchestrator.engine._binary import MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES, TooMany, made
-from orchestrator.engine._chosen import Chosen, chosen, function_key, hosted, without
+from orchestrator.engine._chosen import EXPORTS, IMPORTS, Chosen, chosen, function_key, hosted, without
 from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.engine._direct import Direct, expose, qualifies
 from orchestrator.engine._image_file import Image
 from orchestrator.engine._images import strip
 from orchestrator.engine._keep import Kept, keep, way_of
+from orchestrator.engine._lanes import LANES
 from orchestrator.engine._lay import lay
 from orchestrator.engine._reflect import reflect
 from orchestrator.engine._shim import wrap
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from orchestrator.manifest.model import Bulk
 
 _COMPONENT = b"\0asm\x0d\0\1\0"
+_OURS = {str(EXPORTS), str(IMPORTS), str(LANES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ def prepare(engine: Engine, binary: bytes, world: World, bulk: Bulk, *, kept: bo
     if not HOST_MEMORY:
         return Prepared(binary)
     stripped, images = strip(binary, partial(_is_valid, engine))
+    bulk = "never" if _has_ours(world) else bulk
     exports, imports = chosen(world, bulk)
     exposed, direct = _exposed(stripped, exports)
     exports, served = without(exports, direct), hosted(world, bulk)
@@ -102,6 +105,11 @@ def prepare(engine: Engine, binary: bytes, world: World, bulk: Bulk, *, kept: bo
     lanes = {key: memory + 1 for key, memory in laid.lanes.items()}
     images = (None, *images) if images else ()
     return Prepared(wrapped, images, shimmed=True, direct=behind, lanes=lanes, keeper=inner.memory)
+
+
+def _has_ours(world: World) -> bool:
+    """Whether a component imports or exports something under a name that is a shim's, which it cannot have then."""
+    return any(str(item.name) in _OURS for item in (*world.imports, *world.exports))
 
 
 def _exposed(binary: bytes, exports: Chosen) -> tuple[bytes, dict[str, Direct]]:

@@ -93,25 +93,24 @@ def missing() -> str:
     return ""
 
 
+def node_version() -> str:
+    """What Node says its version is, `20.1.0`; empty where it cannot be run."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        said = _children.run([_found("node"), "--version"], timeout=60).stdout.decode(errors="replace")
+        return said.strip().removeprefix("v")
+    return ""
+
+
 def _require_node() -> None:
-    remedy = f"install Node.js {NODE} or later (https://nodejs.org), with npm, so that both are on PATH"
-    absent = [name for name in ("node", "npm") if shutil.which(name) is None]
+    needs = f"{NAME}, which builds components from JavaScript, needs Node {NODE} or later with npm"
+    remedy = "install it from https://nodejs.org, so that `node` and `npm` are on PATH"
+    absent = [f"`{name}`" for name in ("node", "npm") if shutil.which(name) is None]
     if absent:
-        verb = "is" if len(absent) == 1 else "are"
-        raise BuildError(
-            f"{NAME}, which builds components from JavaScript, needs Node: {' and '.join(absent)} {verb} "
-            f"not on PATH; {remedy}"
-        )
-    try:
-        said = _children.run([_found("node"), "--version"], timeout=60).stdout.decode(errors="replace").strip()
-    except (OSError, subprocess.TimeoutExpired) as problem:
-        raise BuildError(f"node cannot be run: {problem}; {remedy}") from None
-    version = re.match(r"v(\d+)\.", said)
-    if version is None or int(version[1]) < NODE:
-        raise BuildError(
-            f"{NAME}, which builds components from JavaScript, needs Node {NODE} or later, and node is "
-            f"{said or 'of no version'}; {remedy}"
-        )
+        raise BuildError(f"{needs}, and there is no {' and no '.join(absent)} on PATH; {remedy}")
+    found = node_version()
+    version = re.match(r"\d+", found)
+    if version is None or int(version[0]) < NODE:
+        raise BuildError(f"{needs}, and `node` is {found or 'none that can be run'}; {remedy}")
 
 
 def _found(name: str) -> str:

@@ -76,7 +76,8 @@ class _Outline:
             for _ in range(section.number()):
                 if section.extern_name() in (KEEP, BACK):
                     raise Unsteady("it has an export with a name that this engine adds")
-                section.exported()
+                if section.exported()[0] == CORE_MODULE:
+                    raise Unsteady("it exports a module, which is then another one by its number")
         elif kind in (Section.ALIASES, Section.IMPORTS):
             _refuse_foreign_modules(kind, section)
 
@@ -96,13 +97,18 @@ def _module_of(section: Reader) -> int | None:
 
 
 def _refuse_modules(component: Reader, depth: int) -> None:
-    """Refuses a nested component that instantiates modules of its own: their globals are out of reach."""
+    """Refuses a nested component that instantiates modules of its own: their globals are out of reach.
+
+    One that lifts or lowers has a table of handles, in which nobody sees what comes and goes.
+    """
     component.preamble(depth)
     for kind, section in component.sections():
         if kind == Section.COMPONENT:
             _refuse_modules(section, depth + 1)
         elif kind == Section.CORE_INSTANCES:
             raise Unsteady("a component nested in it has modules of its own")
+        elif kind == Section.CANONS:
+            raise Unsteady("a component nested in it has functions of its own")
 
 
 def _refuse_foreign_modules(kind: int, section: Reader) -> None:
@@ -119,12 +125,11 @@ def _refuse_foreign_modules(kind: int, section: Reader) -> None:
 def way_of(binary: bytes) -> Way:
     """How an instance of the component in `binary` is taken back."""
     try:
-        found = _Outline(binary)
+        globals_ = sum(len(one.globals) for _, one in _Outline(binary).instances())
     except Unsteady as why:
         return Way("fresh", str(why))
     except (ValueError, IndexError):
         return Way("fresh", "its binary has a form that is not known here")
-    globals_ = sum(len(one.globals) for _, one in found.instances())
     if globals_ > MAX_GLOBALS:
         return Way("fresh", f"it has {globals_} globals that can change, and {MAX_GLOBALS} are kept")
     return Way("instrumented" if globals_ else "proven")

@@ -6,6 +6,7 @@ See `_lanes` for what lanes are.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -28,16 +29,37 @@ class _Lowered(NamedTuple):
     options: Mapping[int, int]
 
 
+class _Module(NamedTuple):
+    """What matters of a core module.
+
+    Arguments:
+        functions, tables: what it imports, as pairs of names.
+        fills: whether all that it does is to put the functions into the one table, in their order from its start on.
+        binary: it itself.
+    """
+
+    functions: Sequence[tuple[str, str]]
+    tables: Sequence[tuple[str, str]]
+    fills: bool
+    binary: Reader
+
+
 class _Filled(NamedTuple):
     """A table of functions that a module has filled.
 
     Arguments:
         functions: the indices of the core functions in its places, from the first on.
-        table: its index; or the core instance that exports it, and the name.
+        maker: the core instance that exports the table.
+        table: its index; or the instance, and the name of the export.
     """
 
     functions: Sequence[int]
+    maker: int
     table: int | tuple[int, str]
+
+
+_Listed = Mapping[str, tuple[int, int]]
+"""A core instance that is listed in place: by name the sort and the index of what it exports."""
 
 
 @dataclass(slots=True)
@@ -47,15 +69,18 @@ class Found:
     instances: list[str | None] = field(default_factory=list)
     functions: list[tuple[str, str] | None] = field(default_factory=list)
     core_functions: list[_Lowered | None] = field(default_factory=list)
-    listed: list[Mapping[str, tuple[int, int]] | None] = field(default_factory=list)
-    """Core instances that are listed in place: by name the sort and the index of what they export."""
-    modules: list[Reader] = field(default_factory=list)
+    core_instances: list[_Listed | _Module] = field(default_factory=list)
+    modules: list[_Module | None] = field(default_factory=list)
+    tables: list[int] = field(default_factory=list)
+    """The core instances that tables are taken out of."""
     filled: list[_Filled] = field(default_factory=list)
+    takers: Counter[int] = field(default_factory=Counter)
+    """By core instance, how many others are given a table of it."""
 
     def read(self, kind: int, section: Reader) -> None:
         """Takes up a section."""
         if kind == Section.CORE_MODULE:
-            self.modules.append(section)
+            self.modules.append(_module(section))
         elif kind in _SECTIONS:
             for _ in range(section.number()):
                 _SECTIONS[kind](section, self)
@@ -68,42 +93,32 @@ class Found:
             self.instances.append(instance)
         elif sort == s.CORE_FUNCTION:
             self.core_functions.append(None)
+        elif sort == s.CORE_MODULE:
+            self.modules.append(None)
+
+    def only(self) -> _Filled | None:
+        """The one table that a module fills, if nothing else but its maker has it, which only calls what is there."""
+        filled = self.filled[0] if len(self.filled) == 1 else None
+        if filled is None or self.takers[filled.maker] != 1:
+            return None
+        maker = self.core_instances[filled.maker]
+        return filled if isinstance(maker, _Module) and _only_calls(maker.binary.copy()) else None
 
 
-def _core_instance(section: Reader, found: Found) -> None:
-    if section.byte():
-        entries = [(section.name(), (section.byte(), section.number())) for _ in range(section.number())]
-        found.listed.append(dict(entries))
-        return
-    module, given = section.number(), dict[str, int]()
-    for _ in range(section.number()):
-        name, _sort = section.name(), section.byte()
-        given[name] = section.number()
-    filled = _filling(found.modules[module].copy(), given, found.listed)
-    found.listed.append(None)
-    if filled is not None:
-        found.filled.append(filled)
-
-
-def _filling(
-    module: Reader, given: Mapping[str, int], listed: Sequence[Mapping[str, tuple[int, int]] | None]
-) -> _Filled | None:
-    """What an instance of a module does to a table, if it puts all functions that it imports there, and no more."""
+def _module(module: Reader) -> _Module:
+    binary, kinds = module.copy(), set[int]()
     imports, elements = list[tuple[str, str, int]](), b""
     module.preamble()
     for kind, section in module.sections():
+        kinds.add(kind)
         if kind == CoreSection.IMPORTS:
             imports = [_imported(section) for _ in range(section.number())]
         elif kind == CoreSection.ELEMENTS:
             elements = section.rest()
-    tables = [(given[instance], name) for instance, name, kind in imports if kind == A_TABLE]
-    functions = [(given[instance], name) for instance, name, kind in imports if kind == A_FUNCTION]
-    if len(tables) != 1 or len(imports) != len(functions) + 1 or elements != _all_in_order(len(functions)):
-        return None
-    places = [(listed[instance] or {}).get(name) for instance, name in functions]
-    table = (listed[tables[0][0]] or {}).get(tables[0][1])
-    known = [place[1] for place in places if place is not None]
-    return _Filled(known, tables[0] if table is None else table[1]) if len(known) == len(functions) else None
+    tables = [(instance, name) for instance, name, kind in imports if kind == A_TABLE]
+    functions = [(instance, name) for instance, name, kind in imports if kind == A_FUNCTION]
+    fills = kinds <= _FILLING and len(tables) == 1 and len(imports) == len(functions) + 1
+    return _Module(functions, tables, fills and elements == _all_in_order(len(functions)), binary)
 
 
 def _all_in_order(count: int) -> bytes:
@@ -119,10 +134,81 @@ def _imported(section: Reader) -> tuple[str, str, int]:
     return *names, section.core_import()
 
 
+def _only_calls(module: Reader) -> bool:
+    """Whether all that a module's functions do is to call, with what they are given, those in its table."""
+    module.preamble()
+    for kind, section in module.sections():
+        if kind not in _CALLING:
+            return False
+        if kind == CoreSection.CODE and not all(_is_call(section) for _ in range(section.number())):
+            return False
+    return True
+
+
+def _is_call(code: Reader) -> bool:
+    """Whether a function has no locals, and only instructions that change nothing themselves."""
+    _size, some = code.number(), code.number()
+    while not some and (instruction := code.byte()) != _END:
+        some = instruction not in _OPERANDS
+        for _ in range(_OPERANDS.get(instruction, 0)):
+            code.number()
+    return not some
+
+
+_FILLING = {CoreSection.CUSTOM, CoreSection.TYPES, CoreSection.IMPORTS, CoreSection.ELEMENTS}
+_CALLING = {
+    CoreSection.CUSTOM,
+    CoreSection.TYPES,
+    CoreSection.FUNCTIONS,
+    CoreSection.TABLES,
+    CoreSection.EXPORTS,
+    CoreSection.CODE,
+}
+_OPERANDS, _END = {0x11: 2, 0x20: 1, 0x41: 1}, 0x0B
+"""How many numbers follow `call_indirect`, `local.get` and `i32.const`."""
+
+
+def _core_instance(section: Reader, found: Found) -> None:
+    if section.byte():
+        entries = [(section.name(), (section.byte(), section.number())) for _ in range(section.number())]
+        found.core_instances.append(dict(entries))
+        return
+    module, given = found.modules[section.number()], dict[str, int]()
+    for _ in range(section.number()):
+        name, _sort = section.name(), section.byte()
+        given[name] = section.number()
+    if module is None:
+        raise ValueError("an instance of a module that is not known from its place")
+    found.core_instances.append(module)
+    tables = [_table(found, given[instance], name) for instance, name in module.tables]
+    found.takers.update(maker for maker, _ in tables)
+    if module.fills and len(found.filled) < 2:
+        functions = [_listed(found, given[instance], name) for instance, name in module.functions]
+        found.filled.append(_Filled(functions, *tables[0]))
+
+
+def _table(found: Found, instance: int, name: str) -> tuple[int, int | tuple[int, str]]:
+    """A table that is given: the core instance that exports it, and its index, or that instance and its name there."""
+    listed = found.core_instances[instance]
+    if isinstance(listed, _Module):
+        return instance, (instance, name)
+    return found.tables[listed[name][1]], listed[name][1]
+
+
+def _listed(found: Found, instance: int, name: str) -> int:
+    """The index of a core function that is given, out of an instance that is listed in place."""
+    listed = found.core_instances[instance]
+    if isinstance(listed, _Module):
+        raise ValueError("a table is filled with functions of an instance")
+    return listed[name][1]
+
+
 def _alias(section: Reader, found: Found) -> None:
     sort, inside, _ = section.alias()
     if sort == s.FUNCTION and inside is not None and found.instances[inside[0]] is not None:
         found.add(sort, (found.instances[inside[0]] or "", inside[1]))
+    elif sort == s.CORE_TABLE and inside is not None:
+        found.tables.append(inside[0])
     else:
         found.add(sort)
 
@@ -202,8 +288,8 @@ def sites_of(
     found: Found, spaces: Lifts, known: Mapping[tuple[str, str], Lane], places: Sequence[Place]
 ) -> tuple[dict[Lane, int], list[Site]]:
     """Which memory the bytes of each lane are in, and where it goes."""
-    memories, sites = dict[Lane, int](), list[Site]()
-    for slot, index in enumerate(found.filled[0].functions):
+    memories, sites, filled = dict[Lane, int](), list[Site](), found.only()
+    for slot, index in enumerate(filled.functions if filled is not None else ()):
         core = found.core_functions[index]
         lane = known.get((core.interface, core.function)) if core is not None else None
         if core is None or lane is None or s.WITH_MEMORY not in core.options:

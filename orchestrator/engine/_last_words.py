@@ -72,6 +72,11 @@ class LastWords:
             with contextlib.suppress(Exception):
                 self._output(*self.unfinished.popitem())
 
+    def forget(self) -> None:
+        """Hands on what was not, and forgets the rest: what a guest said is not what it says from now on."""
+        self.flush()
+        self._kept = b""
+
     def reason(self) -> Reason | None:
         """Why the guest ended itself, if the last that it wrote was that."""
         return reason(self._kept.decode("utf-8", "replace"))

@@ -27,6 +27,8 @@ from orchestrator.interface.types import U64, Borrow, Function, Interface, Resou
 
 SMALL = 1024
 """Bytes up to which a guest that asks for so many gets them as other values: a lane calls the host twice for them."""
+MOST_SITES = 500
+"""Places of a table that get a lane, each a function more to compile; of what tools make it has some ten."""
 _ELSE = -1
 """What the host answers where the lane is to call what was in its place."""
 
@@ -47,7 +49,8 @@ class Laid:
 def lay(binary: bytes, interfaces: Sequence[Interface]) -> Laid:
     """The component with lanes for those functions of interfaces that it imports for which there can be one.
 
-    Only what is certain gets one: the memory is known, one that a module defines with a page or more, and made once.
+    Only what is certain gets one: the memory is known, one that a module defines with a page or more, and made once;
+    and nothing else changes the table.
     """
     known = {
         (str(interface.name), function.name): Lane(interface, function)
@@ -57,12 +60,10 @@ def lay(binary: bytes, interfaces: Sequence[Interface]) -> Laid:
     }
     try:
         spaces, found, places = lifts(binary), found_in(binary), made(binary).memories
-        if not known or len(found.filled) != 1 or str(LANES) in found.instances:
-            return Laid(binary, {})
         memories, sites = sites_of(found, spaces, known, places)
     except (ValueError, IndexError, KeyError, ComponentError):
         return Laid(binary, {})
-    if not sites:
+    if not 0 < len(sites) <= MOST_SITES:
         return Laid(binary, {})
     added = _Added(spaces, found, list(memories), sites).sections()
     keys = (function_key(lane.interface.name, lane.function.name) for lane in memories)
@@ -189,7 +190,7 @@ class _Added:
             if site.realloc is not None:
                 given[f"r{site.slot}"] = 0, site.realloc
         listed = [s.text(name) + bytes([sort]) + s.unsigned(index) for name, (sort, index) in given.items()]
-        arguments = s.text("") + b"\x12" + s.unsigned(len(self._found.listed))
+        arguments = s.text("") + b"\x12" + s.unsigned(len(self._found.core_instances))
         return [b"\1" + s.vector(listed), b"\0" + s.unsigned(len(self._found.modules)) + s.vector([arguments])]
 
 

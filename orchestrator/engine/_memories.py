@@ -13,6 +13,7 @@ Source: the headers of wasmtime 50, `wasmtime/config.h`.
 from __future__ import annotations
 
 import ctypes
+import errno
 import resource
 import struct
 import threading
@@ -59,12 +60,14 @@ class Memory:
         kept: bytes from its start that are there from the beginning, and stay when its mapping is made new.
     """
 
-    __slots__ = ("bank", "base", "kept", "mapped", "shape", "size")
+    __slots__ = ("bank", "base", "changed", "kept", "mapped", "shape", "size")
 
     def __init__(self, bank: Bank, shape: Shape, base: int, size: int, kept: int = 0) -> None:
         self.bank, self.shape, self.base, self.size, self.kept = bank, shape, base, size, kept
         self.mapped = 0
-        """Bytes from its start that are another file's than its image's: its mapping cannot be made new."""
+        """Bytes from its start that are, or were, of a file that is not its image's."""
+        self.changed = False
+        """Whether any of its mapping is not what it was at first, so that it cannot be made new."""
 
     def view(self) -> memoryview:
         """Its bytes as they are now: when it has grown there are more. Good as long as its instance lives."""
@@ -94,11 +97,24 @@ class Memory:
         if size >= self.size:
             self.grow(size)
             return
-        if not _posix.forget(self.base + size, self.size - size):
-            raise Refused("the system does not take memory back")
+        self.blank(size)
         _posix.forbid(self.base + size, self.size - size)
         self.bank.left += self.size - size
         self.size = size
+
+    def blank(self, start: int) -> None:
+        """Makes it zero from there to its end, which is where it had nothing at first.
+
+        Raises:
+            OSError: the system does not take memory back, or the process has too many mappings.
+        """
+        if start >= self.size:
+            return
+        if start < self.mapped:
+            _posix.map_nothing(self.base + start, self.mapped - start)
+            self.mapped = start
+        if not _posix.forget(self.base + start, self.size - start):
+            raise OSError(errno.EINVAL, "the system does not take memory back")
 
     def map(self, descriptor: int, offset: int, size: int) -> None:
         """Has it begin with what a file holds there, whole pages; it is at least as large.
@@ -106,14 +122,14 @@ class Memory:
         Raises:
             OSError: the file cannot be mapped.
         """
-        self.mapped = max(self.mapped, size)
         _posix.map_file(self.base, size, descriptor, offset)
+        self.mapped, self.changed = max(self.mapped, size), True
 
     def free(self) -> None:
         """Gives its mapping back."""
         shape, base, size = self.shape, self.base, self.size
         self.base = self.size = 0
-        if not self.mapped and _cleaned(base, size, shape[0], self.kept):
+        if not self.changed and _cleaned(base, size, shape[0], self.kept):
             spare.put(shape, base)
         else:
             _posix.release(base, addresses(shape))
@@ -128,8 +144,8 @@ class Bank:
     Arguments:
         limit: bytes of all of them together.
         images: what each of those holds at first that begin with a page or more, in their order; () for nothing.
-        shim: whether the first memory is not the guest's but ours: it is nearly 4 GiB, not counted, and there as it is
-            touched.
+        shim: whether the first of `begun` is not the guest's but ours: it is nearly 4 GiB, not counted, and there as it
+            is touched.
     """
 
     __slots__ = ("_images", "_next", "_outer", "_shim", "begun", "left", "memories", "refused")
@@ -145,7 +161,8 @@ class Bank:
     @property
     def own(self) -> Sequence[Memory]:
         """The memories of the guest itself, and of its keeper where it has one: all but the shim's."""
-        return self.memories[1:] if self._shim else self.memories
+        ours = self.begun[0] if self._shim else None
+        return [memory for memory in self.memories if memory is not ours]
 
     def __enter__(self) -> Bank:
         """Has this thread's instantiations make their memories here."""
@@ -171,7 +188,7 @@ class Bank:
         """
         image = self._image(minimum) if self._images else None
         shape = (minimum, capacity if capacity > minimum else minimum, guard, image)
-        if self._shim and not self.memories:
+        if self._shim and minimum and not self.begun:
             memory = self._mapped(shape)
         elif minimum > self.left:
             raise Refused(f"memory minimum size of {minimum} bytes exceeds the {self.left} that are left of the limit")

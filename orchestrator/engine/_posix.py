@@ -59,6 +59,16 @@ def map_file(at: int, size: int, descriptor: int, offset: int) -> None:
         raise _error()
 
 
+def map_nothing(at: int, size: int) -> None:
+    """Has reserved addresses hold zeros, whatever they held or were mapped from.
+
+    Raises:
+        OSError: the process has too many mappings.
+    """
+    if _mmap(at, size, _READ_WRITE, _PRIVATE | _FIXED | _ANONYMOUS | _NORESERVE, -1, 0) == _FAILED:
+        raise _error()
+
+
 def map_to_read(descriptor: int, size: int) -> int:
     """The address of a file's first bytes, which nothing can write to there.
 

@@ -73,27 +73,41 @@ class Handle:
 
 
 class _Ordered(dict[int, Any]):
-    """A table of handles that knows the order of those that are held."""
+    """A table of handles that knows the order of those that are held.
 
-    __slots__ = ("mixed", "order")
+    `moves` counts what came and went; `lent_at` is what it was when something was lent the last time.
+    """
+
+    __slots__ = ("lent_at", "mixed", "moves", "order")
 
     def __init__(self) -> None:
         super().__init__()
         self.order: list[int] = []
         self.mixed = False
+        self.moves = self.lent_at = 0
 
     def __setitem__(self, number: int, handle: Handle | HostResource) -> None:
+        self.moves += 1
         self.order.append(number)
         super().__setitem__(number, handle)
 
     def pop(self, number: int, *otherwise: Any) -> Any:
         """Takes one out."""
+        self.moves += 1
         if number in self:
             if self.order and self.order[-1] == number:
                 self.order.pop()
             else:
                 self.mixed = True
         return super().pop(number, *otherwise)
+
+    def end_of_loan(self, count: int) -> None:
+        """So many were lent for a call, and are about to be forgotten.
+
+        When the guest gave them back it tells nobody. If nothing else came or went meanwhile, and there is one, that
+        does not matter.
+        """
+        self.mixed = self.mixed or count > 1 or self.moves != self.lent_at
 
 
 class Handles:
@@ -145,6 +159,8 @@ class Handles:
         number = self.keep(resource.name, moved)
         if not owned:
             self._lent.append(number)
+            if isinstance(self.table, _Ordered):
+                self.table.lent_at = self.table.moves
         return self._known(number, resource, owned)
 
     def _known(self, number: int, resource: Resource, owned: bool) -> int:
@@ -199,6 +215,8 @@ class Handles:
 
     def end_of_call(self) -> None:
         """Forgets what was lent for the call that ended."""
+        if self._lent and isinstance(self.table, _Ordered):
+            self.table.end_of_loan(len(self._lent))
         for number in self._lent:
             self.table.pop(number, None)
         self._lent.clear()

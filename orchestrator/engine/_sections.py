@@ -43,6 +43,7 @@ class CoreSection(IntEnum):
     CUSTOM = 0
     TYPES = 1
     IMPORTS = 2
+    FUNCTIONS = 3
     TABLES = 4
     MEMORIES = 5
     GLOBALS = 6

@@ -278,7 +278,7 @@ def leave(callee: Instance, frame: Frame) -> None:
     """Leaves a callee; one that was made for the call alone is closed."""
     callee.leave_nested()
     if frame.fresh:
-        callee.close()
+        callee.dismiss(frame)
 
 
 class _Translated:

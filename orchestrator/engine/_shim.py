@@ -14,7 +14,7 @@ between that memory and the guest's. Not for laying out values in it, nor for ca
   module's function would be, and return what it would;
 - does not import what the host serves through it (see `_shim_hosted`), whose functions follow among those of `IMPORTS`.
 
-Its memory is the first that an instance makes. How it is shared out is said in `_libc`.
+Its memory is the first that an instance makes with a page or more. How it is shared out is said in `_libc`.
 """
 
 from __future__ import annotations

@@ -89,6 +89,8 @@ def traits(module: Reader) -> Traits:
                 found = inner.core_import()
                 if found in imported:
                     imported[found] += 1
+        elif kind == CoreSection.TAGS:
+            raise Unsteady("it throws exceptions, which wasmtime keeps in a heap of its own")
         elif kind == CoreSection.MEMORIES:
             memories = [_memory(inner) for _ in range(inner.number())]
         elif kind == CoreSection.GLOBALS:

@@ -29,14 +29,20 @@ class Host(Protocol):
         """The instance has ended, and its resources were dropped; called once."""
 
     def state(self) -> Any:
-        """What its guest could tell two times apart by, besides the resources that it holds.
+        """What its guest could tell two times apart by, besides the resources that it holds: plain data, as in JSON.
 
         Raises:
             CannotKeep: there is something that nobody can bring back.
         """
 
     def restore(self, state: Any) -> None:
-        """All is as it was when `state` gave this; what went on since by itself has ended."""
+        """All is as it was when `state` gave this; what went on since by itself has ended.
+
+        It may come out of a file that anybody wrote, with lists in place of tuples.
+
+        Raises:
+            CannotKeep: it is none that `state` could give.
+        """
 
 
 class CannotKeep(Exception):

@@ -75,6 +75,8 @@ class Instance:
         self._found: list[Any] = []
         self.calls: dict[str, Call] = {}
         """What calls its exported functions, by `function_key`; made when they are first called."""
+        self.heir: Callable[[Instance, Frame | None], None] | None = None
+        """Takes it when it is dismissed, in place of its end."""
         self.left: Callable[[], None] | None = None
         """Called, if it is set, each time the instance is about to be left."""
         self.drops: list[int] = []
@@ -88,7 +90,7 @@ class Instance:
         self.host_left: float = 0 if settings.ahead else settings.most_calls
         """Calls of what the host serves that are left to it."""
         self.owed: Any = None
-        """What a lane of the guest has to give, as long as that is not done: see `_serve_lane`."""
+        """What a lane of the guest has to give, as long as that is not done: see `_serve_lane`. It ends with a stay."""
         self.payer: object | None = None
         """Whose fuel and calls of the host it uses, for whoever gives it some."""
         self._told = 0
@@ -132,10 +134,10 @@ class Instance:
 
     @property
     def arena(self) -> Arena:
-        """The memory of its shim, which it must have: the first that its instantiation makes."""
+        """The memory of its shim, which it must have: the first that its instantiation makes with a page or more."""
         if self._arena is None:
             assert self.bank is not None
-            memory = self.bank.memories[0]
+            memory = self.bank.begun[0]
             self._arena = Arena(memory.base, memory.size, bound(self.settings.memory))
         return self._arena
 
@@ -190,6 +192,19 @@ class Instance:
         """Gives it that much fuel from now on, whatever it had left. It must be entered, or not yet started."""
         self._told = min(amount, _ENDLESS)
         _unfailing(c.context_set_fuel(self.context, self._told))
+
+    @contextmanager
+    def at_nobodys_expense(self) -> Iterator[None]:
+        """What its store runs meanwhile uses no fuel of the guest's."""
+        fuel, told = self.fuel, self._told
+        if fuel is not None:
+            self.refuel(_ENDLESS)
+        try:
+            yield
+        finally:
+            if fuel is not None:
+                self.refuel(fuel)
+                self._told = told
 
     def used(self) -> int:
         """How much fuel it used since this was asked the last time, or since it was given some; it is entered."""
@@ -252,6 +267,7 @@ class Instance:
         """Does what has to be done before the instance is left; a destructor calls too."""
         if self.drops:
             self._drop_deferred()
+        self.owed = None
         if self.left is not None and not self.closed:
             self.left()
         if self.swollen or self.ended:
@@ -262,7 +278,7 @@ class Instance:
     def _shrink(self) -> None:
         """Gives back what values took of the shim's memory; one that ended may be kept for long without a call."""
         self.swollen = False
-        memories = self.bank.memories if self.bank is not None and self.linker.code.shim is not None else ()
+        memories = self.bank.begun if self.bank is not None and self.linker.code.shim is not None else ()
         if memories and memories[0].base:
             self.arena.wipe()
 
@@ -389,6 +405,21 @@ class Instance:
         found = self.functions[function_key(interface, name)] = ctypes.c_void_p(ctypes.addressof(out))
         return found
 
+    def rest(self) -> None:
+        """Refuses what only an instance allows that this thread has entered, and in which no call is going on.
+
+        Raises:
+            ClosedError: it has ended, or this thread has not entered it.
+            Trapped: it is calling out.
+        """
+        self._mine()
+        if self.gone:
+            raise ClosedError("the instance has ended")
+
+    def forget_words(self) -> None:
+        """What it printed is nothing that a later error quotes."""
+        self._words.forget()
+
     # Ending
 
     def failed(self, error: int) -> BaseException:
@@ -439,7 +470,9 @@ class Instance:
             Trapped: it has something else to give.
         """
         owed, self.owed = self.owed, None
-        raise owed if isinstance(owed, Refused) else Trapped(_CONFUSED)
+        raise (
+            Refused(owed.error) if isinstance(owed, Refused) else Trapped(_CONFUSED)
+        )  # what is raised has no name here
 
     def kept(self) -> Any:
         """What a lane is to give where all went well.
@@ -514,6 +547,17 @@ class Instance:
                 self.ended = f"a destructor failed: {self.ended}"
             finally:
                 c.resource_delete(any_)
+
+    def dismiss(self, frame: Frame | None = None) -> None:
+        """Whoever it was made for needs it no more: it ends, unless it has an heir. It is not entered.
+
+        Arguments:
+            frame: the last stay in it.
+        """
+        if self.heir is None or self.gone:
+            self.close()
+        else:
+            self.heir(self, frame)
 
     def close(self) -> None:
         """Ends the instance and frees its store: at once if it is idle, else when it is left."""

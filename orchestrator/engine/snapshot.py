@@ -21,26 +21,22 @@ from orchestrator.engine import _native as c
 from orchestrator.engine._base import Base, Changes
 from orchestrator.engine._keep import BACK, KEEP
 from orchestrator.engine._memories import Memory, Refused
+from orchestrator.engine._resources import Handle
 from orchestrator.engine.component import Variant
-from orchestrator.engine.host import CannotKeep
+from orchestrator.engine.host import CannotKeep, HostResource
 from orchestrator.engine.instance import Instance
-from orchestrator.errors import ClosedError
-
-_ENDLESS = 1 << 62
-"""Fuel for the keeper, which is not the guest's."""
+from orchestrator.errors import ClosedError, LimitExceeded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Snapshot:
-    """A state of an instance.
+class Contents:
+    """What the memories of an instance held: to be looked at, and nothing that one can be taken back to.
 
     Arguments:
         digest, variant: of the component, and of how its machine code was made: it fits no other.
         base: the file that memories are mapped from.
         sizes: bytes of each memory.
         pages: of each memory those that are not as in the file.
-        handles: what the guest held, by number, each with its state.
-        host: the state of the host's side.
     """
 
     digest: str
@@ -48,13 +44,6 @@ class Snapshot:
     base: Base
     sizes: tuple[int, ...]
     pages: tuple[Changes, ...]
-    handles: Mapping[int, Any]
-    host: Any
-
-    @property
-    def portable(self) -> bool:
-        """Whether it can be put on another instance: one in which the guest held nothing of others."""
-        return not self.handles
 
     @property
     def kept(self) -> int:
@@ -68,6 +57,24 @@ class Snapshot:
             return found
         at = number * PAGESIZE
         return bytes(self.base.content(memory)[at : at + PAGESIZE]).ljust(PAGESIZE, b"\0")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot(Contents):
+    """A state of an instance.
+
+    Arguments:
+        handles: what the guest held, by number, each with its state.
+        host: the state of the host's side.
+    """
+
+    handles: Mapping[int, tuple[Handle | HostResource, Any]]
+    host: Any
+
+    @property
+    def portable(self) -> bool:
+        """Whether it can be put on another instance: one in which the guest held nothing of others."""
+        return not self.handles
 
 
 def can_keep(instance: Instance) -> bool:
@@ -88,7 +95,7 @@ def take(instance: Instance, before: Snapshot | None = None) -> Snapshot:
     """
     _refuse(instance)
     held = {number: instance.handles.table[number] for number in instance.handles.held()}
-    handles = {number: resource.state() for number, resource in held.items()}
+    handles = {number: (resource, resource.state()) for number, resource in held.items()}
     host = None if instance.host is None else instance.host.state()
     _call(instance, KEEP)
     memories = _memories(instance)
@@ -96,13 +103,34 @@ def take(instance: Instance, before: Snapshot | None = None) -> Snapshot:
         base = Base([memory.view() for memory in memories])
         base.give(memories)
         instance.base = base
-    pages = tuple(
-        _changed(instance.base, number, memory, None if before is None else before.pages[number])
-        for number, memory in enumerate(memories)
-    )
+    pages = _all_changed(instance.base, memories, before)
     component = instance.linker.component
     sizes = tuple(memory.size for memory in memories)
     return Snapshot(component.digest, component.variant, instance.base, sizes, pages, handles, host)
+
+
+def capture(instance: Instance) -> Contents:
+    """What the memories of an instance hold, whatever it is, and even where it ended; not where it was closed.
+
+    It is entered, or has ended: nobody is about to close it. Nothing of it changes.
+
+    Raises:
+        ClosedError: it was closed, or the engine does not own its memories.
+        OSError: the system has no room.
+    """
+    if instance.bank is None or instance.closing:
+        raise ClosedError("the instance has no memory any more that could be looked at")
+    memories, component = _memories(instance), instance.linker.component
+    base = instance.base or Base([memoryview(b"")] * len(memories))
+    sizes = tuple(memory.size for memory in memories)
+    return Contents(component.digest, component.variant, base, sizes, _all_changed(base, memories, None))
+
+
+def _all_changed(base: Base, memories: Sequence[Memory], before: Contents | None) -> tuple[Changes, ...]:
+    return tuple(
+        _changed(base, number, memory, None if before is None else before.pages[number])
+        for number, memory in enumerate(memories)
+    )
 
 
 def _changed(base: Base, number: int, memory: Memory, before: Changes | None) -> Changes:
@@ -131,31 +159,48 @@ def put(instance: Instance, snapshot: Snapshot) -> int:
     Raises:
         CannotKeep: it cannot be for certain; the instance is as it was, and is to be closed.
         ClosedError: it has ended.
+        LimitExceeded: its memories may not be as large as they were; the instance has ended.
         OSError: the system has no room; the instance has ended.
     """
     _refuse(instance)
-    if (instance.linker.component.digest, instance.linker.component.variant) != (snapshot.digest, snapshot.variant):
-        raise CannotKeep("the state is another component's")
-    if instance.handles.held() != tuple(snapshot.handles):
-        raise CannotKeep("the guest does not hold what it held then")
+    _refuse_other(instance, snapshot)
     try:
         count = _filled(instance, snapshot)
-    except (OSError, Refused) as problem:
+        _call(instance, BACK)
+        for resource, state in snapshot.handles.values():
+            resource.restore(state)
+        if instance.host is not None:
+            instance.host.restore(snapshot.host)
+    except Refused as problem:
+        instance.end(problem)
+        raise LimitExceeded(f"the state does not fit the instance: {problem}", limit="memory") from None
+    except BaseException as problem:
         instance.end(problem)
         raise
-    _call(instance, BACK)
-    for number, state in snapshot.handles.items():
-        instance.handles.table[number].restore(state)
-    if instance.host is not None:
-        instance.host.restore(snapshot.host)
+    instance.forget_words()
     return count
+
+
+def _refuse_other(instance: Instance, snapshot: Snapshot) -> None:
+    """Refuses a state that the instance was never in and cannot get into."""
+    if (instance.linker.component.digest, instance.linker.component.variant) != (snapshot.digest, snapshot.variant):
+        raise CannotKeep("the state is another component's")
+    memories = _memories(instance)
+    least = [memory.shape[0] for memory in memories]
+    if len(least) != len(snapshot.sizes) or any(map(int.__gt__, least, snapshot.sizes)):
+        raise CannotKeep("the state has not the memories of the instance")
+    held, table = instance.handles.held(), instance.handles.table
+    same = held == tuple(snapshot.handles)
+    if not same or any(table[number] is not resource for number, (resource, _) in snapshot.handles.items()):
+        raise CannotKeep("the guest does not hold what it held then")
 
 
 def _filled(instance: Instance, snapshot: Snapshot) -> int:
     """Has the memories hold what they held."""
     base, count, mapped = snapshot.base, 0, instance.base is snapshot.base
     memories = _memories(instance)
-    for memory, size in zip(memories, snapshot.sizes, strict=True):
+    sizes = sorted(zip(memories, snapshot.sizes, strict=True), key=lambda one: one[1] - one[0].size)
+    for memory, size in sizes:  # those first that give back room, which others may need
         if memory.size != size:
             memory.resize(size)
     if not mapped:
@@ -182,8 +227,7 @@ def _memories(instance: Instance) -> Sequence[Memory]:
 
 def _refuse(instance: Instance) -> None:
     """Refuses an instance of which no state can be kept now."""
-    if instance.gone:
-        raise ClosedError("the instance has ended")
+    instance.rest()
     if not can_keep(instance):
         reason = instance.linker.component.way.reason or "it was linked without `kept`"
         raise CannotKeep(f"{instance.linker.component.name}: {reason}")
@@ -195,9 +239,5 @@ def _call(instance: Instance, name: str) -> None:
     """Calls a function of the keeper, at nobody's expense; a component with nothing to keep has none."""
     if not instance.linker.component.keeper:
         return
-    fuel = instance.fuel
-    if fuel is not None:
-        instance.refuel(_ENDLESS)
-    instance.run(c.call, instance.function(None, name), instance.context, None, 0, None, 0)
-    if fuel is not None:
-        instance.refuel(fuel)
+    with instance.at_nobodys_expense():
+        instance.run(c.call, instance.function(None, name), instance.context, None, 0, None, 0)

@@ -7,6 +7,7 @@
     data.py, sources.py, paths.py                               data edges and the paths into values
     bindings.py, exclusive.py                                   each parameter one source
     control.py           repeat, fallback                       tools.py       tool edges
+    reverts.py           what takes nodes back
     config.py            configuration                          grants.py      grants and limits
     python_nodes.py, annotations.py, signature.py               Python functions as nodes
     fusing.py            nodes that share a store               shape.py       order, cycles, depth, reach

@@ -17,7 +17,7 @@ from orchestrator.capability.narrowing import Narrowed
 from orchestrator.engine.component import Component
 from orchestrator.interface import Packages
 from orchestrator.interface.types import Function, Interface, Result, Type
-from orchestrator.link.model import Binding, Export, LinkedCall, LinkedData, LinkedInput, LinkedTool
+from orchestrator.link.model import Binding, Export, LinkedCall, LinkedData, LinkedInput, LinkedTool, Reverts
 from orchestrator.link.report import Report, place_of_edge
 from orchestrator.manifest.model import CallEdge, DataEdge, Edge, Manifest, Node, RunLimits, ToolEdge, Where
 
@@ -41,6 +41,7 @@ class Draft:
         excused: imports that an edge was meant to answer and failed to, by `item_name`: no second diagnostic.
         bounds: what its component claims and the ceilings allow.
         within: its grants and limits within those.
+        reverts: what takes it back, and to what; None where nothing does.
     """
 
     node: Node
@@ -61,6 +62,7 @@ class Draft:
     excused: set[str] = field(default_factory=set)
     bounds: tuple[Bound, ...] = ()
     within: Narrowed | None = None
+    reverts: Reverts | None = None
 
     @property
     def name(self) -> str:

@@ -84,6 +84,8 @@ def _details(node: Node) -> Iterator[str]:
         yield f"run {node.run}"
     if node.lifetime != "run":
         yield f"lifetime {node.lifetime}"
+    if node.revert_after != "never":
+        yield f"reverted after each {node.revert_after}"
     if node.bulk != "auto":
         yield f"bulk {node.bulk}"
     yield from _grants(node.grants)

@@ -138,6 +138,20 @@ def _lifetime(_edge: CallEdge, caller: Draft, callee: Draft) -> Iterator[_Fault]
     yield from () if for_calls else _differing("lifetime", caller, callee, "fused nodes live together")
 
 
+def _reverts(_edge: CallEdge, caller: Draft, callee: Draft) -> Iterator[_Fault]:
+    for draft in (caller, callee):
+        node = draft.node
+        for key, given in (
+            ("snapshot", node.snapshot),
+            ("revert-on", node.revert_on),
+            ("revert-after", node.revert_after),
+        ):
+            if given not in (None, "never"):
+                message = f"`{draft.name}` is fused and has `{key}`: what shares a store cannot be taken back by itself"
+                where, place = node.where.at(key), place_of_node(draft.name)
+                yield _Fault("fuse-node", message, (), (f"remove it, {_APART}",), where, place)
+
+
 def _bulk(_edge: CallEdge, caller: Draft, callee: Draft) -> Iterator[_Fault]:
     return _differing("bulk", caller, callee, "values get in and out of a store in one way")
 
@@ -205,7 +219,7 @@ def _other_modes(name: str, ours: Grants, other: str, theirs: Grants) -> Iterato
 
 _RULES: tuple[_Rule, ...] = (_contract, _each)
 """What an edge and its nodes have to fulfil to be fused."""
-_ALIKE: tuple[_Rule, ...] = (_lifetime, _bulk, _grants)
+_ALIKE: tuple[_Rule, ...] = (_lifetime, _reverts, _bulk, _grants)
 """What has to be said alike of both; a key that says more of a store adds a rule. Faulty keys cannot be compared."""
 
 

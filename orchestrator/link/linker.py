@@ -26,6 +26,7 @@ from orchestrator.link.inputs import link_inputs
 from orchestrator.link.model import Flow, LinkedGraph, LinkedNode, LinkedOutput
 from orchestrator.link.nodes import Load, draft_nodes
 from orchestrator.link.outputs import link_outputs
+from orchestrator.link.reverts import lifetime_of, link_reverts
 from orchestrator.link.shape import Shape, find_shape
 from orchestrator.link.tools import link_tools
 from orchestrator.manifest.model import CallEdge, Manifest
@@ -102,6 +103,7 @@ def check(
     link_data(work)
     bind(work)
     link_control(work)
+    link_reverts(work)
     link_config(work)
     groups = link_fused(work)
     check_grants(work, groups)
@@ -156,7 +158,8 @@ def _node(draft: Draft, shape: Shape, groups: Groups, flow: Flow, labels: tuple[
         places=within.places,
         bounds=draft.bounds,
         cuts=within.cuts,
-        lifetime=node.lifetime,
+        lifetime=lifetime_of(node),
+        reverts=draft.reverts,
         bulk=node.bulk,
         repeat=node.repeat,
         until=draft.until,

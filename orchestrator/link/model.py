@@ -30,6 +30,7 @@ from orchestrator.manifest.model import (
     Ref,
     Repeat,
     Retry,
+    RevertAfter,
     RunLimits,
     Sort,
     Where,
@@ -45,6 +46,25 @@ class Export:
 
     def __str__(self) -> str:
         return f"{self.interface}.{self.function.name}" if self.interface else self.function.name
+
+
+@dataclass(frozen=True, slots=True)
+class Reverts:
+    """How the instances of a node are taken back to how they were after their init.
+
+    Arguments:
+        after: what they are taken back after, to serve again.
+        warm_up: a function that each answers first, with these values.
+        steps, quarantine: see `manifest.model.Snapshots`.
+        violations, denials: see `manifest.model.RevertOn`.
+    """
+
+    after: RevertAfter = "never"
+    warm_up: tuple[Export, tuple[Any, ...]] | None = None
+    steps: int = 0
+    quarantine: int = 0
+    violations: int | None = None
+    denials: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +203,8 @@ class LinkedNode:
         places: by `storage`, `http` and `secrets`: for each of those grants its number in the pipeline.
         bounds: what its component claims, and what the ceilings allow: what a run's inputs say is held against them.
         cuts: what the bounds took away.
+        lifetime: how long what an instance remembers lives.
+        reverts: what takes its instances back, and to what; None where nothing does.
         bulk: how values get in and out of its component.
         config: what `wasi:config/store` answers: texts by key.
         depth: how many stores its longest chain of calls enters, its own included; a group has one.
@@ -207,6 +229,7 @@ class LinkedNode:
     bounds: tuple[Bound, ...] = ()
     cuts: tuple[Cut, ...] = ()
     lifetime: Lifetime = "run"
+    reverts: Reverts | None = None
     bulk: Bulk = "auto"
     repeat: Repeat | None = None
     until: Callable[[Any], bool] | None = None

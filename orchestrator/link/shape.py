@@ -311,7 +311,7 @@ def _skippable(work: Work) -> frozenset[str]:
     found = {draft.node.fallback for draft in work.drafts.values() if draft.node.fallback}
     flows: list[tuple[str, str]] = []
     for _, edge in work.data_edges():
-        if edge.when or edge.source.kind == "error" or edge.contract.on_violation == "deny":
+        if edge.when or edge.source.kind == "error" or edge.contract.on_violation != "fail":
             found.add(edge.node)
         if edge.source.kind == "error" and not _has_fallback(work, edge.source.name):
             found.add(edge.source.name)

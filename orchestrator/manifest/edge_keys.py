@@ -144,8 +144,10 @@ CONTRACT = Object(
         ),
         Key(
             "on-violation",
-            Choice(("fail", "deny"), later=("revert",)),
-            "`fail` ends the run; `deny` gives the caller an error, and on a data edge skips the consumer.",
+            Choice(("fail", "deny", "revert")),
+            "`fail` ends the run; `deny` gives the caller an error, and on a data edge skips the consumer; `revert`"
+            " does as `deny`, and takes the node that is called, or whose value it is, back to its snapshot"
+            " `after-init`.",
             "`fail`",
             enforced="runtime",
             proof=_CONTRACTS,

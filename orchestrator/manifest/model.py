@@ -64,7 +64,8 @@ Random = Literal["none", "seeded", "secure"]
 Stdio = Literal["none", "captured", "inherit"]
 METHODS = ("GET", "HEAD")
 """What an http grant allows where it does not say."""
-Violation = Literal["fail", "deny"]
+Violation = Literal["fail", "deny", "revert"]
+RevertAfter = Literal["never", "call", "run"]
 Cause = Literal["timeout", "trap", "err"]
 Sort = Literal["untrusted", "private"]
 Side = Literal["", "arguments", "results"]
@@ -317,6 +318,46 @@ class PythonFunction:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmUp:
+    """A call that is made before the state `after-init` is kept: what it has settled need not be settled again.
+
+    Arguments:
+        call: an export, as `run` names one.
+        args: constants for its parameters.
+    """
+
+    call: str
+    args: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """Which states of a node's instances are kept, beside `after-init`.
+
+    Arguments:
+        steps: so many of the last executions of the node, in each run.
+        quarantine: so many dirty ones, from which it was taken back for a misbehaviour.
+    """
+
+    warm_up: WarmUp | None = None
+    steps: int = 0
+    quarantine: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RevertOn:
+    """How much of what a node may not do takes it back, in one run; None for any number.
+
+    Arguments:
+        violations: contracts that it broke: by what it asked as a caller, by what it gave when it was called.
+        denials: uses of powers that it was refused.
+    """
+
+    violations: int | None = None
+    denials: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A component (or a Python function) in the pipeline, with its grants and limits.
 
@@ -339,6 +380,9 @@ class Node:
     retry: Retry | None = None
     fallback: str = ""
     labels: tuple[str, ...] = ()
+    snapshot: Snapshots | None = None
+    revert_after: RevertAfter = "never"
+    revert_on: RevertOn | None = None
     description: str = ""
     where: Where = field(default=NOWHERE, compare=False, repr=False)
 

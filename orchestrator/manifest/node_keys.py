@@ -13,6 +13,7 @@ _CONTROL = "tests/behaviour/test_control.py"
 _GRANTS = "tests/unit/test_capability_grants.py"
 _LIMITS = "tests/behaviour/test_limits.py"
 _PYTHON = "tests/unit/test_link_python.py"
+_REVERTS = "tests/behaviour/test_reverts.py"
 
 REPEAT = Object(
     "`repeat`",
@@ -117,6 +118,97 @@ PYTHON = Object(
     ),
     build.read_python,
     title="Python function",
+)
+
+WARM_UP = Object(
+    "`warm-up`",
+    (
+        Key(
+            "call",
+            Text(
+                "a function, `package:name/interface.function`",
+                FUNCTION,
+                "function-name",
+                "write the export's interface, a dot and the function; a version has three numbers: `@0.1.0`",
+            ),
+            "The export that is called.",
+            required=True,
+            enforced="link",
+            proof=_REVERTS,
+        ),
+        Key(
+            "args",
+            MapOf(
+                "a map from parameter to value",
+                Text("a parameter's name", LABEL, "name", "names of WIT are in kebab-case"),
+                Anything(),
+            ),
+            "Constants for its parameters.",
+            "none",
+            enforced="link",
+            proof=_REVERTS,
+        ),
+    ),
+    build.read_warm_up,
+    title="Warm-up",
+)
+
+SNAPSHOT = Object(
+    "`snapshot`",
+    (
+        Key(
+            "warm-up",
+            WARM_UP,
+            "A call that an instance answers before `after-init` is kept, so that what it settles at first is settled;"
+            " it reaches no edge.",
+            "of an interpreter of `agent:code` an empty snippet, else none",
+            enforced="runtime",
+            proof=_REVERTS,
+        ),
+        Key(
+            "steps",
+            Whole(1, 100),
+            "How many of the states after the node's last executions are kept in each run: `step-1`, `step-2`, ….",
+            "none",
+            enforced="runtime",
+            proof=_REVERTS,
+        ),
+        Key(
+            "quarantine",
+            Whole(1, 1000),
+            "How many dirty states are kept on disk, to be looked at, when it is taken back for a misbehaviour.",
+            "none",
+            enforced="runtime",
+            proof=_REVERTS,
+        ),
+    ),
+    build.read_snapshots,
+    title="Snapshot",
+)
+
+REVERT_ON = Object(
+    "`revert-on`",
+    (
+        Key(
+            "violations",
+            Whole(1, 1_000_000),
+            "So many violations of contracts that are its own: of what it asks as a caller, of what it gives when it is"
+            " called.",
+            "any number is let be",
+            enforced="runtime",
+            proof=_REVERTS,
+        ),
+        Key(
+            "denials",
+            Whole(1, 1_000_000),
+            "So many uses of powers that it was refused; the call in which that happens ends.",
+            "any number is let be",
+            enforced="runtime",
+            proof=_REVERTS,
+        ),
+    ),
+    build.read_revert_on,
+    title="Revert on",
 )
 
 _CONFIG_OF_PYTHON = {"python": "a Python function takes its values as parameters: use `args` or an edge"}
@@ -258,8 +350,38 @@ NODE = Object(
             enforced="link",
             proof="tests/unit/test_link_flow.py",
         ),
+        Key(
+            "snapshot",
+            SNAPSHOT,
+            "Which states of its instances are kept; with it, though it be empty, `after-init` is.",
+            "none, unless something takes it back",
+            only=("component",),
+            instead=_NO_SANDBOX,
+            enforced="runtime",
+            proof=_REVERTS,
+        ),
+        Key(
+            "revert-after",
+            Choice(("never", "call", "run")),
+            "After what its instances are taken back to `after-init`, to serve the next call or run, instead of being"
+            " ended.",
+            "`never`",
+            only=("component",),
+            instead=_NO_SANDBOX,
+            enforced="runtime",
+            proof=_REVERTS,
+        ),
+        Key(
+            "revert-on",
+            REVERT_ON,
+            "How much of what it may not do takes it back to `after-init` in a run.",
+            "nothing",
+            only=("component",),
+            instead=_NO_SANDBOX,
+            enforced="runtime",
+            proof=_REVERTS,
+        ),
         Key("description", TEXT, "What it is for, for a person."),
-        *(Key(name, Anything(), "", later=True) for name in ("snapshot", "revert-after")),
     ),
     build.read_node,
     kinds=("component", "python"),

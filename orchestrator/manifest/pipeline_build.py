@@ -258,9 +258,27 @@ def read_node(context: Context, fields: Fields) -> model.Node:
         retry=fields.get("retry"),
         fallback=fields.get("fallback", ""),
         labels=fields.get("labels", ()),
+        snapshot=fields.get("snapshot"),
+        revert_after=fields.get("revert-after", "never"),
+        revert_on=fields.get("revert-on"),
         description=fields.get("description", ""),
         where=context.where(fields.tree, str(fields.spot)),
     )
+
+
+def read_warm_up(_context: Context, fields: Fields) -> Any:
+    """A call before the first snapshot."""
+    return model.WarmUp(fields.get("call"), fields.get("args", model.EMPTY)) if "call" in fields.values else BAD
+
+
+def read_snapshots(_context: Context, fields: Fields) -> model.Snapshots:
+    """Which states of a node are kept."""
+    return model.Snapshots(fields.get("warm-up"), fields.get("steps", 0), fields.get("quarantine", 0))
+
+
+def read_revert_on(_context: Context, fields: Fields) -> model.RevertOn:
+    """What takes a node back."""
+    return model.RevertOn(fields.get("violations"), fields.get("denials"))
 
 
 def read_declassify(_context: Context, fields: Fields) -> Any:

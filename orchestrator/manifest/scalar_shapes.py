@@ -14,7 +14,6 @@ from orchestrator.manifest.shapes import (
     compiled,
     joined,
     nearest,
-    not_enforced,
     refuse,
     substituted,
     text_of,
@@ -114,15 +113,12 @@ class Choice:
     """One of a few words."""
 
     options: tuple[str, ...]
-    later: tuple[str, ...] = ()
 
     def read(self, context: Context, tree: Tree, spot: Spot) -> str | Bad:
         """The word."""
         filled = text_of(context, tree, spot, self.show())
         if isinstance(filled, Bad):
             return BAD
-        if filled.text in self.later:
-            return not_enforced(context, f"`{filled.text}`", tree, f"use {self.show()}")
         if filled.text in self.options:
             return filled.text
         near = nearest(filled.text, self.options)

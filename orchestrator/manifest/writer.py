@@ -87,7 +87,17 @@ class _Writer:
         yield "retry", node.retry and _given(self.retry(node.retry))
         yield "fallback", node.fallback
         yield "labels", list(node.labels)
+        yield "snapshot", node.snapshot and _KeptMap(_given(self.snapshots(node.snapshot, place)))
+        yield "revert-after", None if node.revert_after == "never" else node.revert_after
+        yield "revert-on", node.revert_on and _KeptMap(_given(_revert_on(node.revert_on)))
         yield "description", escape(node.description)
+
+    def snapshots(self, rules: model.Snapshots, place: str) -> Iterator[tuple[str, Any]]:
+        if rules.warm_up is not None:
+            args = self.map(rules.warm_up.args, place)
+            yield "warm-up", {"call": rules.warm_up.call, **({"args": args} if args else {})}
+        yield "steps", rules.steps or None
+        yield "quarantine", rules.quarantine or None
 
     def python(self, function: model.PythonFunction | None, place: str) -> Any:
         if function is None:
@@ -255,9 +265,20 @@ class _Kept(list[Any]):
     """A list that is written even when it is empty."""
 
 
+class _KeptMap(dict[str, Any]):
+    """A map that is written even when it is empty."""
+
+
 def _given(pairs: Iterator[tuple[str, Any]] | list[tuple[str, Any]]) -> dict[str, Any]:
     """What differs from its default."""
-    return {key: value for key, value in pairs if isinstance(value, _Kept) or value not in (None, "", {}, [])}
+    return {
+        key: value for key, value in pairs if isinstance(value, _Kept | _KeptMap) or value not in (None, "", {}, [])
+    }
+
+
+def _revert_on(rules: model.RevertOn) -> Iterator[tuple[str, Any]]:
+    yield "violations", rules.violations
+    yield "denials", rules.denials
 
 
 def _duration(seconds: float | None) -> str | None:

@@ -25,8 +25,11 @@ from orchestrator.manifest.model import (
     Reject,
     Repeat,
     Retry,
+    RevertAfter,
+    RevertOn,
     Secret,
     Side,
+    Snapshots,
     Sort,
     Storage,
 )
@@ -38,6 +41,7 @@ T = TypeVar("T")
 _NODE: dict[str, Any] = {
     "signature": str, "run": str, "args": Mapping, "config": Mapping, "grants": Grants, "limits": Limits,
     "lifetime": str, "bulk": str, "repeat": Repeat, "retry": Retry, "fallback": str, "labels": Sequence,
+    "snapshot": Snapshots, "revert_after": str, "revert_on": RevertOn,
     "description": str,
 }  # fmt: skip
 """What a node is given besides its name and what it runs."""
@@ -45,8 +49,10 @@ _EMPTY: dict[str, Callable[[], Any]] = {
     "args": dict, "config": dict, "grants": Grants, "limits": Limits, "labels": tuple,
 }  # fmt: skip
 """What stands for None."""
-_OPTIONAL = {"repeat", "retry"}
-_CHOICES: dict[str, tuple[str, ...]] = {"lifetime": get_args(Lifetime), "bulk": get_args(Bulk)}
+_OPTIONAL = {"repeat", "retry", "snapshot", "revert_on"}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "lifetime": get_args(Lifetime), "bulk": get_args(Bulk), "revert_after": get_args(RevertAfter),
+}  # fmt: skip
 
 
 def text(value: Any, what: str) -> str:

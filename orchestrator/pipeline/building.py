@@ -30,7 +30,10 @@ from orchestrator.manifest.model import (
     PythonFunction,
     Repeat,
     Retry,
+    RevertAfter,
+    RevertOn,
     RunLimits,
+    Snapshots,
     Sort,
     ToolEdge,
     Where,
@@ -162,6 +165,9 @@ class Pipeline:
         retry: Retry | None = None,
         fallback: str = "",
         labels: Sequence[str] = (),
+        snapshot: Snapshots | None = None,
+        revert_after: RevertAfter = "never",
+        revert_on: RevertOn | None = None,
         description: str = "",
     ) -> Pipeline:
         """Adds a node.
@@ -174,6 +180,9 @@ class Pipeline:
             bulk: how values get in and out of the component: `auto`, `always` or `never`.
             repeat: the paths in its `feed` may be texts, `"path.0"`.
             labels: those that it has beside what its grants say: `untrusted`, `private`, `outbound`, or its pipeline's.
+            snapshot: which states of its instances are kept.
+            revert_after: after what they are taken back to how they were after their init: `call`, `run` or `never`.
+            revert_on: how much of what it may not do takes it back.
 
         Raises:
             InvalidPipeline: the name is not in kebab-case, or a path in `repeat` is none.
@@ -182,7 +191,7 @@ class Pipeline:
         given = arguments.node({
             "run": run, "args": args, "config": config, "grants": grants, "limits": limits, "lifetime": lifetime,
             "bulk": bulk, "repeat": repeat, "retry": retry, "fallback": fallback, "labels": labels,
-            "description": description,
+            "snapshot": snapshot, "revert_after": revert_after, "revert_on": revert_on, "description": description,
         })  # fmt: skip
         called = None if python is None else self._function(python, signature)
         component = arguments.component(component)

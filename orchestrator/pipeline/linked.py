@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.pipeline.base import Base
     from orchestrator.pipeline.building import Pipeline
     from orchestrator.pipeline.result import Result
+    from orchestrator.pipeline.states import NodeStates
     from orchestrator.plan import Plan
     from orchestrator.runtime import Program
 
@@ -136,6 +137,19 @@ class LinkedPipeline:
             return name
         dashed = name.replace("_", "-")
         return dashed if dashed in self._inputs else name
+
+    # States
+
+    def node(self, name: str) -> NodeStates:
+        """The states of a node's instance: to keep one by name, and to take the instance back to it.
+
+        Raises:
+            OrchestratorError: there is no such node, or it is a Python function.
+            ClosedError: this was closed.
+        """
+        from orchestrator.pipeline.states import states_of
+
+        return states_of(name, self._program.homes, closed=self._closed)
 
     # Changing
 

@@ -21,7 +21,7 @@ from orchestrator.plan.saved import checked
 Kind = Literal["widened", "narrowed", "changed"]
 Item = Mapping[str, Any]
 _LIFETIMES = ("call", "run", "session")
-_VIOLATIONS = ("fail", "deny")
+_VIOLATIONS = ("fail", "revert", "deny")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,8 @@ def _node(old: Item, new: Item) -> _Found:
         was, now = (str(one["digest"] or one["python"])[:19] for one in (old, new))
         yield "changed", f"what it runs was {was} and is {now}"
     yield from _ordered("lifetime", old["lifetime"], new["lifetime"], _LIFETIMES)
+    if old.get("reverts") != new.get("reverts"):
+        yield "changed", "what takes it back, or how, is not what it was"
     yield from _names("shares its memory with", old["shares-store-with"], new["shares-store-with"])
     yield from _grants(old["grants"], new["grants"])
     if not new["trusted"] and not old["trusted"]:

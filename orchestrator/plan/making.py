@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator.capability.limits import SHOWN
 from orchestrator.capability.powers import power_of, powers_of, uses
+from orchestrator.engine.component import Way
 from orchestrator.engine.settings import DEFAULT_MEMORY, HANDLES, TABLE_ELEMENTS
 from orchestrator.interface.types import Interface
 from orchestrator.link.model import LinkedGraph, LinkedNode
@@ -91,6 +92,7 @@ def _node(graph: LinkedGraph, node: LinkedNode, asked: Node) -> NodePlan:
         places={key: tuple(_places(node, key)) for key in _ROWS},
         each_run={key: tuple(one.name for one in node.bounds if one.depends(key)) for key in _ROWS},
         sources=_sources(node, _stated(graph, node)) if node.component else {},
+        reverts=_reverts(node),
         labels={held.label: held.seed.why for held in reversed(node.labels)},
         sends=node.sends,
         taken=tuple(_taken(node)),
@@ -127,6 +129,24 @@ def _sources(node: LinkedNode, stated: list[Limits]) -> dict[str, str]:
         else:
             found[field] = next(bound.name for bound in node.bounds if getattr(bound.limits, field) == value)
     return found
+
+
+def _reverts(node: LinkedNode) -> dict[str, Any] | None:
+    if node.reverts is None or node.component is None:
+        return None
+    rules, way = node.reverts, node.component.way
+    if node.group:
+        way = Way("fresh", "it shares its store")
+    return {
+        "way": way.name,
+        "reason": way.reason or None,
+        "after": rules.after,
+        "warm-up": None if rules.warm_up is None else str(rules.warm_up[0]),
+        "violations": rules.violations,
+        "denials": rules.denials,
+        "steps": rules.steps,
+        "quarantine": rules.quarantine,
+    }
 
 
 def _taken(node: LinkedNode) -> Iterator[Taken]:

@@ -91,6 +91,7 @@ class NodePlan:
         places: by key, for each grant of a row, where it stands in the pipeline.
         each_run: by key, who else is asked in each run of a grant with an input in it.
         sources: who says a limit, by its field: "pipeline", "the ceiling `ops`", "default".
+        reverts: what takes its instances back to how they were after their init, and how; None where nothing does.
         labels: what its data is labelled with, each with where that began.
         sends: why it can send, for a person; empty where it cannot.
         taken: what it asks and does not get.
@@ -109,6 +110,7 @@ class NodePlan:
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     each_run: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    reverts: Mapping[str, Any] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     sends: str = ""
     taken: tuple[Taken, ...] = ()
@@ -126,6 +128,7 @@ class NodePlan:
             "shares-store-with": list(self.store),
             "grants": self._grants(),
             "limits": self._limits(),
+            "reverts": None if self.reverts is None else dict(self.reverts),
             "labels": dict(self.labels),
             "sends": self.sends or None,
             "taken": [

@@ -117,6 +117,7 @@ def _of_node(name: str, node: Item, edges: Sequence[Item]) -> Iterator[_Line]:
         limits = node["limits"]
         stated = {key: one for key, one in limits.items() if one["from"] != "default"}
         yield from _limits("limits", stated, [key for key, one in limits.items() if one["value"] is None])
+        yield from _reverts(node)
         yield from _taken(node)
         yield from _refused(node)
     if node["labels"] or node["sends"]:
@@ -142,6 +143,20 @@ def _granted(node: Item) -> Iterator[_Line]:
 def _granting(one: Item) -> str:
     within = f"; in each run within {' and '.join(one['each-run'])}" if one["each-run"] else ""
     return f"pipeline, {one['place']}{within}"
+
+
+def _reverts(node: Item) -> Iterator[_Line]:
+    found = node["reverts"]
+    if not found:
+        return
+    after = {"never": [], "call": ["after each call"], "run": ["after each run"]}[found["after"]]
+    counts = [f"at {found[key]} {key}" for key in ("violations", "denials") if found[key] is not None]
+    kept = [
+        f"{found[key]} {what} kept" for key, what in (("steps", "steps"), ("quarantine", "dirty states")) if found[key]
+    ]
+    how = "by a fresh instance" if found["way"] == "fresh" else f"in place ({found['way']})"
+    why = f": {found['reason']}" if found["reason"] else ""
+    yield _Line("taken back", "; ".join([*after, *counts, f"{how}{why}", *kept]), "pipeline")
 
 
 def _taken(node: Item) -> Iterator[_Line]:

@@ -91,9 +91,21 @@ def _violated(
     run.event("violation", parent=span, node=step.name, edge=edge.id, rule=rule, decision=decision,
               detail={"message": said})  # fmt: skip
     if checks.denies:
+        _taken_back(run, edge, checks, f"on-violation: revert, {rule}")
         return False
     message = f"the contract's rule `{rule}` is broken: {said}"
     raise ContractViolated(message, rule=rule, node=step.name, edge=edge.id)
+
+
+def _taken_back(run: Run, edge: LinkedData, checks: Checks, rule: str) -> None:
+    """Has the node whose value broke a rule be taken back, where the edge, or the node's own rules, say so."""
+    source = edge.source
+    if source.kind == "input":
+        return
+    visit = run.visit(source.name)
+    if checks.reverts:
+        run.rooms.take_back(source.name, rule, visit)
+    run.blame(source.name, visit)
 
 
 def wrapped(edge: LinkedData, value: Any) -> Any:

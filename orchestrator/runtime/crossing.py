@@ -41,6 +41,7 @@ class Crossing:
         timeout: seconds for one call of the callee, from its own limits.
         tool: what the caller knows the function by, where it finds it by name.
         declassify: the labels that do not cross, and why.
+        noted: whether its calls are remembered, for when the callee is taken back.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class Crossing:
         timeout: float | None,
         tool: str = "",
         declassify: Declassify | None = None,
+        *,
+        noted: bool = False,
     ) -> None:
         self.edge, self.caller, self.callee, self.function, self._denied = edge, caller, callee, function, denied
         self._checks, self._timeout = checks, timeout
@@ -73,7 +76,8 @@ class Crossing:
         self._returned = _returned(self)
         plain = checks is None and not self._timed
         begin: Begin = _plain_begin(self) if plain else self._begin
-        self.begin = begin if declassify is None else _declassifying(self, declassify, begin)
+        begin = begin if declassify is None else _declassifying(self, declassify, begin)
+        self.begin = _noting(self, begin) if noted else begin
         """Lets a call through, as a visit of the callee with its deadline; or says what the caller gets instead."""
         self.end: End = self._returned if plain else self._end
         """The call returned: checked, and recorded."""
@@ -94,7 +98,7 @@ class Crossing:
             violation = self._checks.before(run.ledger(self.edge), size, args)
         except RunError as problem:
             return self.failed(visit, problem)
-        return visit if violation is None else self._violated(visit, violation, -1)
+        return visit if violation is None else self._violated(visit, violation, -1, self.caller)
 
     def visit(self, caller: Visit) -> Visit:
         """The visit that calls out of `caller` over this edge are, one at a time."""
@@ -126,13 +130,13 @@ class Crossing:
             except RunError as problem:
                 return self.failed(visit, problem)
             if violation is not None:
-                return self._violated(visit, violation, size)
+                return self._violated(visit, violation, size, self.callee)
         return self._returned(visit, size, result)
 
     def failed(self, visit: Visit, problem: BaseException) -> Denial:
         """The call failed: the edge's timeout is a rule that was broken; all else is raised, told where it happened."""
         if isinstance(problem, TimedOut) and visit.own_limit and self._edge_timeout and visit.remaining() <= 0:
-            return self._violated(visit, timed_out(self._edge_timeout), -1)
+            return self._violated(visit, timed_out(self._edge_timeout), -1, self.callee)
         run = visit.run
         found = problem if isinstance(problem, RunError) else explained(problem)
         found = run.placed(found, self.callee, self.edge, visit=visit)
@@ -141,7 +145,8 @@ class Crossing:
         self._record(visit, -1, "cancelled" if over else "failed", "", detail)
         raise found from found.__cause__
 
-    def _violated(self, visit: Visit, violation: Violation, response: int) -> Denial:
+    def _violated(self, visit: Visit, violation: Violation, response: int, whose: str) -> Denial:
+        """A rule was broken, by the one of the two nodes that said what it forbids."""
         run = visit.run
         denies = self._checks is not None and self._checks.denies
         decision, detail = "denied" if denies else "failed", {**self.about, "error": violation.message}
@@ -156,6 +161,9 @@ class Crossing:
         run.placed(problem, self.callee, self.edge)
         if not denies:
             raise problem
+        if self._checks is not None and self._checks.reverts:
+            run.rooms.take_back(self.callee, f"on-violation: revert, {violation.rule}", visit)
+        run.blame(whose, visit)
         try:
             return Denial(self._denied(f"{violation.rule}: {violation.message}"))
         except ValueError:
@@ -207,6 +215,18 @@ def _declassifying(crossing: Crossing, rule: Declassify, begin: Begin) -> Begin:
         return visit
 
     return told
+
+
+def _noting(crossing: Crossing, begin: Begin) -> Begin:
+    """`begin` of an edge whose calls are remembered."""
+
+    def noted(caller: Visit, request: int, args: Mapping[str, Any] | None) -> Visit | Denial:
+        visit = begin(caller, request, args)
+        if isinstance(visit, Visit):
+            visit.run.quarantine.called(crossing.callee, crossing.function)
+        return visit
+
+    return noted
 
 
 def _returned(crossing: Crossing) -> Callable[[Visit, int, object], None]:

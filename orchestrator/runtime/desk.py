@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit import traceparent
 from orchestrator.contract.redact import HIDDEN
+from orchestrator.errors import LimitExceeded
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
     from orchestrator.engine import Frame
+    from orchestrator.runtime.run import Run
 
 
 class _Desk:
@@ -35,6 +37,8 @@ class _Desk:
                 operation, -1, -1, "allowed" if allowed else "denied", rule, subject,
             )
         )  # fmt: skip
+        if not allowed and frame.node in run.program.most_denials:
+            _count(run, frame)
 
     @staticmethod
     def exchanged(
@@ -66,6 +70,21 @@ class _Desk:
     def began(frame: Frame | None) -> int:
         """When the run began; now where there is none."""
         return frame.run.began if isinstance(frame, Visit) else time.time_ns()
+
+
+def _count(run: Run, frame: Visit) -> None:
+    """Counts a denial; one that is too much ends the guest.
+
+    Raises:
+        LimitExceeded: it is that.
+    """
+    key, most = (frame.node, "denials"), run.program.most_denials[frame.node]
+    count = run.misdeeds[key] = run.misdeeds.get(key, 0) + 1
+    if count >= most:
+        run.misdeeds[key] = 0
+        raise LimitExceeded(
+            f"the guest was denied {most} uses of powers, as many as have it taken back", limit="denials"
+        )
 
 
 def _hushed(operation: str) -> str:

@@ -9,18 +9,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.capability import Authority, Operator, prepare, prepare_once
+from orchestrator.engine import CannotKeep
+from orchestrator.engine.frame import Frame
 from orchestrator.engine.settings import InstanceSettings
 from orchestrator.engine.turn import Turn
-from orchestrator.errors import ClosedError, Trapped
+from orchestrator.errors import ClosedError, OrchestratorError, RunError, Trapped
+from orchestrator.runtime.clean import AFTER_INIT, Clean, told
 from orchestrator.runtime.desk import DESK
 from orchestrator.runtime.labels import Memory
 from orchestrator.runtime.output import Printed
 from orchestrator.runtime.pool import Pool
-from orchestrator.runtime.visit import Visit
+from orchestrator.runtime.visit import RUN_SPAN, Visit
 from orchestrator.wasi import Session, is_served
 
 if TYPE_CHECKING:
-    from orchestrator.engine import Frame, Instance, Linker
+    from orchestrator.engine import Instance, Linker
     from orchestrator.manifest.model import Limits
     from orchestrator.runtime.pool import Filler
     from orchestrator.runtime.program import Program
@@ -49,7 +52,10 @@ class Home:
         self._names = [node.name for node in store.nodes]
         # An instance that a run could tell apart, or that uses the terminal before there is a run, is not made ahead.
         alike = self.lifetime != "session" and self.authority is not None and self.authority.stdio != "inherit"
-        self._pool = Pool(filler) if alike else None
+        rules = next((one.reverts for one in store.nodes if one.reverts is not None), None)
+        self.clean = None if rules is None else Clean(store, rules, limits.timeout)
+        """Those of its instances that are taken back, where some are."""
+        self._pool = Pool(filler) if alike and rules is None else None
         self._settings = partial(InstanceSettings, **_bounds(limits))
         uses_host = any(map(is_served, store.component.world.imports))
         self._silent = None if uses_host else self._settings()
@@ -65,7 +71,9 @@ class Home:
         self._maker: Run | None = None
 
     def fresh(self, visit: Visit, authority: Authority) -> Instance:
-        """An instance that was never entered, made ahead if there is one; whoever asked closes it."""
+        """An instance that nobody used, or that is as if nobody had; whoever asked dismisses it."""
+        if self.clean is not None:
+            return self._settled(self.clean, visit, authority)
         pool = self._pool
         ready = None if pool is None else pool.take()
         if ready is not None:
@@ -77,6 +85,19 @@ class Home:
             pool.missed(time.perf_counter() - begun, ahead)
             if pool.off:
                 self._pool = None
+        return made
+
+    def _settled(self, clean: Clean, visit: Visit, authority: Authority) -> Instance:
+        """One that is as it was after its init."""
+        idle = clean.idle() if authority is self.authority else None
+        if idle is not None:
+            return idle
+        made = self._made(visit, visit.run, authority, visit.run.program.hushed.isdisjoint(self._names))
+        try:
+            clean.settle(made, visit, serves_on=clean.rules.after != "never" and authority is self.authority)
+        except BaseException:
+            made.close()
+            raise
         return made
 
     def _made(self, frame: Frame, run: Run | None, authority: Authority, quotes: bool) -> Instance:
@@ -130,6 +151,67 @@ class Home:
             made.close()
         return made
 
+    def keep(self, name: str, seconds: float) -> None:
+        """Keeps the state of the instance that outlives runs.
+
+        Arguments:
+            seconds: that a run which is in it is waited for.
+
+        Raises:
+            OrchestratorError: there is no such instance, or no state of it can be kept.
+            TimedOut: a run was in it for longer.
+        """
+        clean, kept = self._kept_states(), self._alive()
+        if kept is None:
+            raise OrchestratorError(f"node `{self.node.name}` has no instance: it gets one when it is first used")
+        try:
+            with kept.entered(_waiting(self.node.name, seconds)):
+                clean.keep(kept, name)
+        except (CannotKeep, OSError) as problem:
+            raise OrchestratorError(f"the state of node `{self.node.name}` cannot be kept: {problem}") from None
+
+    def revert(self, name: str, seconds: float) -> int | None:
+        """Takes the instance that outlives runs back to a state, or has the next one begin with it.
+
+        Returns:
+            How many pages had changed; None where a fresh instance takes its place.
+
+        Raises:
+            OrchestratorError: there is no such state, or it can be put on no other instance.
+        """
+        clean, kept = self._kept_states(), self._alive()
+        state = clean.state(name)
+        if kept is not None:
+            try:
+                with kept.entered(_waiting(self.node.name, seconds)):
+                    pages = clean.back(kept, state)
+            except (CannotKeep, RunError, OSError):
+                kept.close()
+            else:
+                self.memory = None if self.memory is None else Memory()
+                return pages
+        if name != AFTER_INIT and not state.portable:
+            message = (
+                f"the state `{name}` of node `{self.node.name}` holds handles, and the instance that had them is gone"
+            )
+            raise OrchestratorError(message)
+        clean.next = None if name == AFTER_INIT else state
+        return None
+
+    def _kept_states(self) -> Clean:
+        name = self.node.name
+        if self.lifetime != "session":
+            raise OrchestratorError(f"node `{name}` has no instance between runs: give it `lifetime: session`")
+        if self.clean is None:
+            raise OrchestratorError(f"no state of node `{name}` is kept: give it `snapshot: {{}}`")
+        return self.clean
+
+    def _alive(self) -> Instance | None:
+        with self._lock:
+            if not self._users:
+                raise ClosedError("the linked pipeline was closed")
+            return None if self._session is None or self._session.gone else self._session
+
     def shared(self) -> Home | None:
         """This home, for one more program: it closes with the last of them. None when it is closed."""
         with self._lock:
@@ -162,7 +244,14 @@ class Home:
             kept.close()
         if self._pool is not None:
             self._pool.close()
+        if self.clean is not None:
+            self.clean.close()
         self.linker.close()
+
+
+def _waiting(node: str, seconds: float) -> Frame:
+    """A stay in a node's instance that waits so long for its turn."""
+    return Frame(deadline=time.monotonic() + seconds, limit=f"a run was in node `{node}` for more than {seconds:g} s")
 
 
 def _bounds(limits: Limits) -> dict[str, Any]:
@@ -222,7 +311,8 @@ class Rooms:
         self._budgets: dict[Home, Budget] = {}
         self._making: dict[Home, Turn] = {}
         self._lock = threading.Lock()
-        self._all: list[Instance] = []
+        self._all: list[tuple[str, Instance]] = []
+        self._steps: dict[str, int] = {}
         self._closed = False
 
     def entered(self, visit: Visit, *, nested: bool = False) -> Instance:
@@ -263,7 +353,7 @@ class Rooms:
     @staticmethod
     def _refused(visit: Visit, instance: Instance) -> None:
         if visit.fresh:
-            instance.close()
+            instance.dismiss()
 
     def outlives(self, node: str) -> bool:
         """Whether the node's instance serves every run, until it is gone."""
@@ -311,27 +401,73 @@ class Rooms:
             turn = self._making.setdefault(home, Turn())
         turn.acquire(visit)
         try:
-            found = self.instances.get(home)
-            if found is not None and not found.gone:
-                return found
+            before = self.instances.get(home)
+            if before is not None and not before.gone:
+                return before
             if self._closed:
                 raise ClosedError("the run has ended")
+            began = time.perf_counter_ns()
             if home.lifetime == "session":
                 found = home.session(visit, self._authority(home, visit))
             else:
                 found = home.fresh(visit, self._authority(home, visit))
-                self._keep(found)
+                self._keep(visit.node, found)
+            if home.clean is not None and before is not None and before.ended:
+                contents = visit.run.quarantine.captured(visit.node, before)
+                told(visit.run, visit, visit.node, "the instance ended", -1, began, contents)
             self.instances[home] = found
             return found
         finally:
             turn.release()
 
-    def _keep(self, instance: Instance) -> None:
+    def _keep(self, node: str, instance: Instance) -> None:
         with self._lock:
-            self._all.append(instance)
+            self._all.append((node, instance))
             closed = self._closed
         if closed:
             instance.close()
+
+    def step(self, node: str, instance: Instance) -> None:
+        """An execution of a node in an entered instance is over: its state is kept, where that is asked for."""
+        clean = self._program.homes[node].clean
+        if clean is not None and clean.rules.steps:
+            with self._lock:
+                number = self._steps[node] = self._steps.get(node, 0) + 1
+            clean.step(instance, number)
+
+    def take_back(self, node: str, rule: str, visit: Visit) -> None:
+        """Takes the instance that serves a node in this run back to how it was after its init.
+
+        It is not entered by this thread. Where it cannot be taken back it is ended, and the next call has a fresh one.
+
+        Arguments:
+            rule: what has it taken back.
+            visit: the stay in which that happened.
+        """
+        home = self._program.homes.get(node)
+        instance = None if home is None else self.at_hand(node)
+        if home is None or home.clean is None or instance is None:
+            return  # nothing of it is left that could be taken back
+        began, frame = time.perf_counter_ns(), Frame(visit.stop, visit.deadline, visit.limit)
+        pages, contents = -1, None
+        try:
+            with instance.entered(frame):
+                contents = visit.run.quarantine.captured(node, instance)
+                pages = home.clean.back(instance)
+        except (CannotKeep, RunError, OSError):
+            instance.close()
+        told(visit.run, visit, node, rule, pages, began, contents)
+
+    def taint(self, node: str, rule: str, visit: Visit) -> None:
+        """Has the instance that serves a node be taken back as soon as it is left, or now where nobody is in it."""
+        home = self._program.homes.get(node)
+        instance = None if home is None else self.at_hand(node)
+        if home is None or home.clean is None or instance is None:
+            return
+        if instance.turn.mine():
+            instance.left = partial(_cleanse, instance, home.clean, node, rule, visit)
+        else:
+            self.take_back(node, rule, visit)
 
     def close(self, run: Run) -> None:
         """Ends every instance of the run; one in which a guest still runs, when that guest returns.
@@ -341,8 +477,22 @@ class Rooms:
         with self._lock:
             self._closed = True
             every, self._all = self._all, []
-        for instance in every:
-            instance.close()
+        for node, instance in every:
+            last = Visit(run, node, run.frame)
+            last.span = last.parent = RUN_SPAN
+            instance.dismiss(last)
         for home, instance in list(self.instances.items()):
             if home.lifetime == "session" and isinstance(instance.host, Session):
                 instance.host.end_run(lambda frame: isinstance(frame, Visit) and frame.run is run)
+
+
+def _cleanse(instance: Instance, clean: Clean, node: str, rule: str, visit: Visit) -> None:
+    """Takes an instance back that is about to be left."""
+    instance.left = None
+    began, pages = time.perf_counter_ns(), -1
+    contents = visit.run.quarantine.captured(node, instance)
+    try:
+        pages = clean.back(instance)
+    except (CannotKeep, RunError, OSError):
+        instance.closing = instance.gone = True  # it is closed as soon as it is left
+    told(visit.run, visit, node, rule, pages, began, contents)

@@ -40,9 +40,9 @@ class Own:
         return kept
 
     def close(self) -> None:
-        """Ends it."""
+        """It is needed no more."""
         if self._instance is not None:
-            self._instance.close()
+            self._instance.dismiss()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +113,15 @@ def _called(
         rooms = run.rooms
         instance = rooms.entered(visit) if own is None else own.entered(rooms, visit)
         try:
+            run.quarantine.called(step.name, step.title)
             found = instance.call_carried(target, arguments)
+            rooms.step(step.name, instance)
         finally:
             if step.metered:
                 detail["fuel"] = instance.used()
             instance.leave()
             if visit.fresh:
-                instance.close()
+                instance.dismiss(visit)
     if step.timeout and visit.remaining() <= 0:
         raise TimedOut(visit.limit, deadline=visit.deadline)
     return found

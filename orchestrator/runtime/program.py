@@ -85,6 +85,11 @@ class Program:
         """How many nodes each of them waits for."""
         self.hushed = _hushed(graph)
         """Nodes that are given or give what an edge redacts: what they say of a failure is not shown."""
+        rules = {name: node.reverts for name, node in graph.nodes.items() if node.reverts is not None}
+        self.most_violations = {name: one.violations for name, one in rules.items() if one.violations is not None}
+        self.most_denials = {name: one.denials for name, one in rules.items() if one.denials is not None}
+        """Of nodes that are taken back for that: after how many violations of contracts, and denials, in a run."""
+        self.most_quarantined = {name: one.quarantine for name, one in rules.items() if one.quarantine}
         self._unblocked = all(
             node.component is not None and node.grants.stdio != "inherit" for node in graph.nodes.values()
         )
@@ -139,6 +144,7 @@ class Program:
                 edge.checks.get(offered.name),
                 callee.limits.timeout,
                 declassify=edge.declassify,
+                noted=_is_noted(callee),
             )
             if callee.python is not None:
                 linker.define(interface, wanted, python_host(crossing, wanted, callee.python), arrays=True)
@@ -152,7 +158,8 @@ class Program:
         where = (edge.id, edge.caller, edge.callee, str(edge.export))
         store = self.stores.get(callee.name)
         target = None if store is None else store.exported(callee.name, edge.export.interface, edge.export.function)
-        return Tool(edge, Crossing(*where, denied, edge.checks, timeout, edge.name, edge.declassify), callee, target)
+        crossing = Crossing(*where, denied, edge.checks, timeout, edge.name, edge.declassify, noted=_is_noted(callee))
+        return Tool(edge, crossing, callee, target)
 
     # Running
 
@@ -360,7 +367,8 @@ def _identity(program: Program, name: str) -> tuple[Any, ...]:
     callees = {edge.callee for edge in node.calls} | {edge.callee for edge in node.tools}
     called = sorted((callee, graph.nodes[callee].limits.timeout or 0.0) for callee in callees)
     pythons = {item.name: item.python for item in graph.manifest.nodes if item.name in callees}
-    own = (node.component, node.bulk, node.grants, node.limits, node.lifetime, dict(node.config), graph.operator)
+    kept = (node.lifetime, node.reverts)
+    own = (node.component, node.bulk, node.grants, node.limits, *kept, dict(node.config), graph.operator)
     return (*own, node.calls, node.tools, called, _answers(program, node), pythons, graph.manifest.folder)
 
 
@@ -370,6 +378,11 @@ def _answers(program: Program, node: LinkedNode) -> list[str]:
     calls = [stores[e.callee].offered(e.callee, e.offered).name for e in node.calls if e.callee in stores]
     tools = [(e.callee, e.export) for e in node.tools if e.callee in stores]
     return [*map(str, calls), *(stores[c].exported(c, e.interface, e.function).key for c, e in tools)]
+
+
+def _is_noted(node: LinkedNode) -> bool:
+    """Whether it is remembered what of a node is called."""
+    return node.reverts is not None and node.reverts.quarantine > 0
 
 
 def _hushed(graph: LinkedGraph) -> frozenset[str]:

@@ -16,7 +16,8 @@ from orchestrator.contract import Ledger
 from orchestrator.engine.frame import Frame, Stop
 from orchestrator.errors import Cancelled, LimitExceeded, RunError, TimedOut
 from orchestrator.runtime.homes import Rooms
-from orchestrator.runtime.visit import Visit
+from orchestrator.runtime.quarantine import Quarantine
+from orchestrator.runtime.visit import RUN_SPAN, Visit
 
 if TYPE_CHECKING:
     from orchestrator.diagnostics import Diagnostic
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from orchestrator.link.model import LinkedGraph
     from orchestrator.manifest.model import Declassify
     from orchestrator.runtime.program import Program
-
-RUN_SPAN = 1
-"""The span of the run itself."""
 
 _SPANS = frozenset({"node", "call"})
 """The kinds of events that are a visit; the others are a moment in one."""
@@ -74,6 +72,9 @@ class Run:
         """The labels that its inputs were given with, beside those of the pipeline: (input, label)."""
         self.brought: tuple[Seed, ...] = ()
         """The labels that began with the run: those, and what kept instances remember."""
+        self.quarantine = Quarantine(program.most_quarantined)
+        self.misdeeds: dict[tuple[str, str], int] = {}
+        """How often a node broke a contract, and was denied a power, where that is counted: by node and which."""
         self._declassified: set[str] = set()
         """The edges of which it was told that they declassify."""
         self.next_call = itertools.count(1).__next__
@@ -116,6 +117,23 @@ class Run:
             with self._lock:
                 found = self._ledgers.setdefault(edge, Ledger())
         return found
+
+    def blame(self, node: str, visit: Visit) -> None:
+        """Counts a violation of a contract that is a node's own; one that is too much has it taken back.
+
+        Arguments:
+            visit: the stay in which that happened.
+        """
+        most = self.program.most_violations.get(node)
+        if most is None:
+            return
+        with self._lock:
+            count = self.misdeeds[node, "violations"] = self.misdeeds.get((node, "violations"), 0) + 1
+            due = count >= most
+            if due:
+                self.misdeeds[node, "violations"] = 0
+        if due:
+            self.rooms.taint(node, f"revert-on: violations {most}", visit)
 
     def over(self) -> RunError | None:
         """Why the run cannot go on, whatever its nodes do about their failures; None while it can."""

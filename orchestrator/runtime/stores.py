@@ -109,7 +109,9 @@ def stores_of(graph: LinkedGraph, engine: Engine) -> dict[str, Store]:
         found |= dict.fromkeys(names, store)
     for name, node in graph.nodes.items():
         if node.component is not None and name not in found:
-            found[name] = Store([node], engine.variant(node.component, node.bulk, metered=_metered(node)))
+            kept = node.reverts is not None
+            component = engine.variant(node.component, node.bulk, metered=_metered(node), kept=kept)
+            found[name] = Store([node], component)
     return found
 
 

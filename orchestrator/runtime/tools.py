@@ -116,7 +116,7 @@ def _invoke(tool: Tool, visit: Visit, values: tuple[Any, ...]) -> tuple[Any, int
     finally:
         instance.leave()
         if visit.fresh:
-            instance.close()
+            instance.dismiss(visit)
 
 
 def _answer(tool: Tool, result: Any) -> dict[str, Any]:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from orchestrator.runtime.run import Run
 
 
+RUN_SPAN = 1
+"""The span of the run itself."""
+
+
 class Visit(Frame):
     """A frame that knows what it is part of: the run, the node that is entered, the span of the entering.
 

@@ -58,14 +58,21 @@ class Files:
             root.opened.release()
         self.roots = []
 
-    def state(self) -> int:
-        """How many files have numbers."""
-        return len(self._numbers)
+    def state(self) -> Any:
+        """The files that have numbers, in their order."""
+        return tuple(self._numbers)
 
-    def restore(self, state: int) -> None:
-        """Forgets the numbers of files that were seen since `state` gave this."""
-        while len(self._numbers) > state:
-            self._numbers.popitem()
+    def restore(self, state: Any) -> None:
+        """Gives those files their numbers, and no other.
+
+        Raises:
+            TypeError, ValueError: it is no list of files.
+        """
+        if len(self._numbers) != len(state) or tuple(self._numbers) != state:
+            known = {(device, file): number for number, (device, file) in enumerate(state, start=1)}
+            if len(known) > _MOST_NUMBERED:
+                raise ValueError("files")
+            self._numbers = known
 
     def number(self, found: os.stat_result) -> int:
         """A number for a file that says nothing of the host: by the order in which the guest saw it."""

@@ -50,8 +50,14 @@ class Clock:
         """How far a virtual clock has moved, nanoseconds; the host's own goes on whatever happens."""
         return self._offset if self.is_virtual else 0
 
-    def restore(self, state: int, base: int) -> None:
-        """Sets a virtual clock back to where `state` gave this, from a time of day on."""
+    def restore(self, state: Any, base: int) -> None:
+        """Sets a virtual clock back to where `state` gave this, from a time of day on.
+
+        Raises:
+            ValueError: it is no time.
+        """
+        if not isinstance(state, int) or not 0 <= state <= _MOST:
+            raise ValueError("a time")
         if self.is_virtual:
             self._offset, self._base = state, base
 

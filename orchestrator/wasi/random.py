@@ -26,31 +26,39 @@ class Numbers:
         seed: of a stream that repeats; None for the host's own numbers.
     """
 
-    __slots__ = ("_drawn", "_seed", "_stream", "octets")
+    __slots__ = ("_seed", "_stands", "_stream", "octets")
 
     def __init__(self, seed: int | None) -> None:
         self._stream = None if seed is None else random.Random(seed)
         self.octets = os.urandom if seed is None else self._draw
         """So many random bytes."""
         self._seed: tuple[int, int] | None = None
-        self._drawn = False
+        self._stands: Any = None
+        """The state that a stream which repeats is in; None where nobody asked since something was drawn."""
 
     def _draw(self, size: int) -> bytes:
-        self._drawn = True
+        self._stands = None
         assert self._stream is not None
         return self._stream.randbytes(size)
 
     def state(self) -> Any:
         """Where a stream that repeats is, and the bits that stay."""
-        self._drawn = False
-        return None if self._stream is None else self._stream.getstate(), self._seed
+        if self._stream is not None and self._stands is None:
+            self._stands = self._stream.getstate()
+        return self._stands, self._seed
 
     def restore(self, state: Any) -> None:
-        """Sets a stream that repeats back to where `state` gave this."""
-        stream, self._seed = state
-        if self._drawn and self._stream is not None:
-            self._stream.setstate(stream)
-            self._drawn = False
+        """Sets a stream that repeats back to where `state` gave this.
+
+        Raises:
+            TypeError, ValueError, OverflowError: it never gave this.
+        """
+        stream, seed = state
+        self._seed = None if seed is None else _two_words(*seed)
+        if self._stream is not None and (stream is None or self._stands is not stream):
+            version, words, gauss = stream
+            self._stream.setstate((version, tuple(words), gauss))
+            self._stands = stream
 
     def word(self) -> int:
         """64 random bits."""
@@ -61,6 +69,12 @@ class Numbers:
         if self._seed is None:
             self._seed = self.word(), self.word()
         return self._seed
+
+
+def _two_words(low: int, high: int) -> tuple[int, int]:
+    if not (0 <= low < 1 << 64 and 0 <= high < 1 << 64):
+        raise ValueError("a seed")
+    return low, high
 
 
 def _bytes(session: Session, size: int) -> bytes:

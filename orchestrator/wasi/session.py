@@ -124,13 +124,24 @@ class Session:
 
     def restore(self, state: Any) -> None:
         """See `engine.host.Host`. A clock that shows when the run began shows that of the run that is on now."""
-        clock, random, files = state
-        self.clock.restore(clock, self._base())
-        self.random.restore(random)
-        if self.authority.preopens:
-            self.files.restore(files)
+        try:
+            clock, random, files = state
+            self.clock.restore(clock, self._base())
+            self.random.restore(random)
+            if self.authority.preopens:
+                self.files.restore(files or ())
+        except (TypeError, ValueError, OverflowError):
+            raise CannotKeep("the state of the host's side has another form") from None
         if self.authority.http:
-            self.line.end(lambda _frame: True)
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Ends what goes on by itself; what others still hold of it for a while counts against nobody any more."""
+        line: Line | None = self.__dict__.pop("line", None)
+        if line is not None:
+            line.end(lambda _frame: True)
+            line.close()
+        self.__dict__.pop("keeper", None)
 
     def end_run(self, is_of: Callable[[Frame | None], bool]) -> None:
         """Ends what goes on by itself of a run that is over, from any thread: nothing of it is seen any more.

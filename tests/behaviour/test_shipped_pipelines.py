@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import ComponentFailed, Engine, Pipeline
+from orchestrator import ComponentFailed, Engine, LinkedPipeline, Pipeline
 
 PIPELINES = Path(__file__).resolve().parent.parent.parent / "pipelines"
 KEY = "AKIAABCDEFGHIJKLMNOP"
@@ -73,21 +73,50 @@ def test_a_review_joins_three_inspections(engine: Engine, folder: Path) -> None:
 
 
 def test_a_snippet_uses_its_tools(engine: Engine, folder: Path) -> None:
-    outputs = run(engine, "snippet-tools", question="hedgehog", folder=str(folder))
+    variables = [{"name": "question", "value": '"hedgehog"'}]
+    outputs = run(engine, "snippet-tools", variables=variables, folder=str(folder))
     assert outputs["printed"].startswith('read: failed: {"not-text": "image.md"}\nread 2 pages of ')
     assert "guide/animals.md" in outputs["result"]
 
 
 @pytest.mark.parametrize(
-    ("code", "case"),
+    ("source", "case"),
     [
         ("open('/docs/guide/animals.md')", "raised"),
         ("tools.read(path='notes.txt')", "denied"),
         ("for _ in range(11): tools.list(pattern='*')", "denied"),
-        ("def", "invalid-code"),
+        ("def", "invalid-source"),
     ],
 )
-def test_a_snippet_reaches_nothing_else(engine: Engine, folder: Path, code: str, case: str) -> None:
+def test_a_snippet_reaches_nothing_else(engine: Engine, folder: Path, source: str, case: str) -> None:
     with pytest.raises(ComponentFailed) as caught:
-        run(engine, "snippet-tools", folder=str(folder), code=code)
+        run(engine, "snippet-tools", folder=str(folder), source=source)
     assert caught.value.value.case == case
+
+
+OTHERS = (("1-harbour.md", '["The harbour", "Tomorrow"]'), ("3-market.md", '["The market", "Prices"]'))
+
+
+def _reports(linked: LinkedPipeline) -> dict[str, tuple[bool, str]]:
+    return {one["document"]: (one["done"], one["said"]) for one in linked.run().outputs["reports"]}
+
+
+def test_an_agent_that_was_told_to_do_something_else_is_taken_back(engine: Engine) -> None:
+    with Pipeline.load(PIPELINES / "injected-agent.yaml").link(engine) as linked:
+        found = _reports(linked)
+    assert {page: found[page] for page, _ in OTHERS} == {page: (True, said) for page, said in OTHERS}
+    done, said = found["2-notice.md"]
+    assert not done
+    assert said.startswith("reject: a string under `args.source` matches ")
+
+
+def test_without_being_taken_back_it_answers_as_it_was_told(engine: Engine, tmp_path: Path) -> None:
+    text = (PIPELINES / "injected-agent.yaml").read_text(encoding="utf-8")
+    assert "    revert-on: {violations: 1}\n" in text
+    gullible = tmp_path / "gullible.yaml"
+    text = text.replace("    revert-on: {violations: 1}\n", "").replace(
+        "../components", str(PIPELINES.parent / "components")
+    )
+    gullible.write_text(text.replace("default: injected-pages", f"default: {PIPELINES / 'injected-pages'}"))
+    with Pipeline.load(gullible).link(engine) as linked:
+        assert _reports(linked)["3-market.md"] == (True, '"All is well."')

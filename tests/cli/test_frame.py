@@ -39,7 +39,8 @@ def test_every_command_has_a_file_that_agrees_with_the_table(command: Command, n
     found = import_module(f"orchestrator.cli.{name}").command
     assert isinstance(found, click.Command)
     assert (found.name, found.short_help) == (name, COMMANDS[name])
-    assert "--json" in {option for parameter in found.params for option in parameter.opts}
+    for one in found.commands.values() if isinstance(found, click.Group) else [found]:
+        assert "--json" in {option for parameter in one.params for option in parameter.opts}
     shown = command(name, "--help")
     assert shown.code == 0
     assert COMMANDS[name] in shown.out

@@ -38,7 +38,8 @@ def test_a_component_on_a_page(command: Command, adder: Path) -> None:
     done = command("inspect", adder)
     digest, size = (line.split(maxsplit=1)[1] for line in done.out.splitlines()[2:4])
     assert done.out == (
-        f"adder\n\ndigest   {digest}\nsize     {size}\norigin   {adder}\n\n"
+        f"adder\n\ndigest   {digest}\nsize     {size}\norigin   {adder}\n"
+        "reverts  in place: nothing but its memories can change\n\n"
         "imports\n  demo:math/rounding@0.1.0\n    values  round: func(value: f64) -> s64\n\n"
         "exports\n  demo:math/numbers@0.1.0\n    values  add: func(a: u32, b: u32) -> u32\n"
         "  values  plus: func(a: u32, b: u32) -> u32\n  bulk    sum: func(all: list<u32>) -> u32\n\n"

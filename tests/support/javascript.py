@@ -1,14 +1,12 @@
-"""Guests in JavaScript, built by componentize-js where node and npm are; kept in the user's cache.
+"""Guests in JavaScript, built by the project's own builder where node and npm are; kept in the user's cache.
 
 Most tests need one alone, which runs the code that it is handed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
-import subprocess
+import re
 import tempfile
 import time
 from dataclasses import dataclass
@@ -17,20 +15,13 @@ from typing import Any
 
 import pytest
 
-from orchestrator import resources
 from orchestrator.capability import Authority
 from orchestrator.engine import Component, Engine, Frame
+from orchestrator.engine._javascript_builder import missing
 from orchestrator.engine.settings import Output
 from orchestrator.interface.types import Function
 from tests.support.hosted import Notes, hosted
 
-BUILDER = "@bytecodealliance/componentize-js@0.23.0"
-_BUILD = """
-import { componentize } from "@bytecodealliance/componentize-js";
-import { writeFile } from "node:fs/promises";
-const { component } = await componentize(SOURCE, { witPath: WIT, worldName: WORLD, disableFeatures: OFF });
-await writeFile(OUT, component);
-"""
 _RUNS_CODE_WIT = """package test:javascript@0.1.0;
 world guest { export run: func(code: string) -> result<string, string>; }
 """
@@ -79,40 +70,22 @@ class Scripts:
         return json.loads(outcome["ok"])
 
 
-def javascript(
-    engine: Engine, source: str, wit: str, world: str, packages: tuple[str, ...] = (), off: str = ""
-) -> Component:
+def javascript(engine: Engine, source: str, wit: str, world: str) -> Component:
     """A component of JavaScript source; skips the test, saying so, where it cannot be built.
 
     Arguments:
         wit: the text of its package.
-        packages: folders of the WIT that ships which that uses.
-        off: features of the builder that are turned off, divided by spaces.
     """
-    folder = engine.cache.folder / "javascript"
-    key = hashlib.sha256(json.dumps([BUILDER, source, wit, world, packages, off]).encode()).hexdigest()[:16]
-    made = folder / f"{key}.wasm"
-    if not made.is_file():
-        if not shutil.which("node") or not shutil.which("npm"):
-            pytest.skip("node and npm are not here: no guest in JavaScript is tried")
-        folder.mkdir(parents=True, exist_ok=True)
-        _build(folder, made, source, wit, world, packages, off)
-    return engine.load(made, "javascript")
-
-
-def _build(folder: Path, made: Path, source: str, wit: str, world: str, packages: tuple[str, ...], off: str) -> None:
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        work = Path(name)
-        subprocess.run(
-            ["npm", "install", "--no-audit", "--no-fund", "--silent", BUILDER], cwd=work, check=True, timeout=280
+    if why := missing():
+        pytest.skip(f"no guest in JavaScript is tried: {why}")
+    package = re.match(r"package ([^@;]+)", wit)
+    assert package is not None
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "wit").mkdir()
+        (folder / "wit" / "world.wit").write_text(wit)
+        (folder / "app.js").write_text(source)
+        (folder / "component.yaml").write_text(
+            f"name: javascript\nversion: 0.1.0\nlanguage: javascript\nworld: {package[1]}/{world}\n"
         )
-        (work / "wit").mkdir()
-        (work / "wit" / "world.wit").write_text(wit)
-        for package in packages:
-            shutil.copytree(resources.wit() / package, work / "wit" / "deps" / package)
-        names = {"SOURCE": source, "WIT": str(work / "wit"), "WORLD": world, "OUT": str(work / "out.wasm")}
-        lines = [f"const {key} = {json.dumps(value)};\n" for key, value in names.items()]
-        lines.append(f"const OFF = {json.dumps(off.split())};\n")
-        (work / "build.mjs").write_text("".join(lines) + _BUILD)
-        subprocess.run(["node", "build.mjs"], cwd=work, check=True, capture_output=True, timeout=280)
-        (work / "out.wasm").replace(made)
+        return engine.load(folder, "javascript")

@@ -197,7 +197,8 @@ class Puppet:
     def memory(self) -> memoryview:
         """The guest's memory as it is now."""
         assert self.instance.bank is not None
-        return self.instance.bank.begun[-1].view()
+        keeper = self.instance.linker.component.keeper
+        return self.instance.bank.begun[-2 if keeper else -1].view()
 
     def function(self, interface: str, name: str) -> t.Function:
         """An imported function."""
@@ -220,6 +221,10 @@ class Puppet:
         """Has the guest call it with those very numbers."""
         self._run("reset")
         return self._run(self._functions[interface, name][1], *numbers)
+
+    def have(self, interface: str, name: str, *numbers: Any) -> Any:
+        """The same, in a stay that the test has begun."""
+        return self.instance.call(None, self._exports[self._functions[interface, name][1]], numbers)
 
     def drop(self, resource: str, handle: int) -> None:
         """Has the guest drop a handle."""

@@ -18,6 +18,7 @@ from benchmarks import _guests, _languages, _ways, bulk, chain, codec, hop, inst
 from benchmarks._ours import own_engine
 from benchmarks._stock import stock
 from benchmarks._ways import Effort, Missing, Way
+from orchestrator.engine._javascript_builder import missing
 
 TINY = Effort(seconds=0.002, rounds=2)
 PEERS = ("langgraph", "langgraph.graph", "haystack", "numpy")
@@ -149,13 +150,10 @@ def test_an_instance_is_measured_and_a_guest_that_cannot_be_built_is_null(
         "small_us", "small_stock_us", "small_to_stock_ratio",
     }  # fmt: skip
     pooled, *others = capsys.readouterr().err.splitlines()
-    building = f"building the JavaScript guest with {_languages.BUILDER} from npm, once"
-    assert building in others
     assert pooled == "small_pooled: not measured: a pool is for what takes 200 us to make, which no small guest does"
-    needs = f"not measured: no JavaScript guest: it needs node, npm and {_languages.BUILDER} "
-    why = "([Errno 2] No such file or directory: 'npm')"
-    others = [line for line in others if line != building]
-    assert others == [f"javascript{way}: {needs}{why}" for way in ("", "_stock", "_pooled")]
+    why = missing()
+    assert "no `node` and no `npm` on PATH" in why
+    assert others == [f"javascript{way}: not measured: no JavaScript guest: {why}" for way in ("", "_stock", "_pooled")]
 
 
 def test_an_instance_is_taken_out_of_a_pool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

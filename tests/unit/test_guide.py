@@ -154,6 +154,8 @@ def test_a_command_that_is_named_has_that_name_and_those_options(text: str) -> N
     name, *words = text.split()
     assert name in COMMANDS
     command = application().get_command(click.Context(click.Group()), name)
+    if isinstance(command, click.Group) and words:
+        command = command.commands[words[0]]
     assert command is not None
     known = {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
     known |= {"--help", "-h", "--json"}

@@ -11,8 +11,8 @@ import pytest
 
 from orchestrator import Engine, resources
 from orchestrator.cli import COMMANDS
+from orchestrator.engine import _python_builder
 from orchestrator.engine._config import WASMTIME
-from orchestrator.engine.build import BUILDER, BUILDER_VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -66,7 +66,7 @@ def test_every_room_is_in_the_architecture_and_in_the_layers() -> None:
 
 def test_the_exact_pins_are_the_versions_that_the_engine_is_written_for() -> None:
     project = tomllib.loads(text("pyproject.toml"))["project"]
-    pins = {f"wasmtime=={WASMTIME}", f"{BUILDER}=={BUILDER_VERSION}"}
+    pins = {f"wasmtime=={WASMTIME}", f"{_python_builder.NAME}=={_python_builder.VERSION}"}
     assert {line for line in project["dependencies"] if "==" in line} == pins
     assert all(f"\n{pin} \\\n" in text("requirements.lock") for pin in pins)
 

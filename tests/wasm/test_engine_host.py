@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import gc
+import itertools
+import math
+import re
 import resource as process
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from wasmtime import wat2wasm
 
-from orchestrator.engine import Engine, Frame, Refused
+from orchestrator.engine import Engine, Frame, InstanceSettings, Refused, _lane_sites, _lay
+from orchestrator.engine._sections import Reader
+from orchestrator.engine.frame import Stop
 from orchestrator.engine.fused import Link
-from orchestrator.errors import ComponentError, LimitExceeded, RunError, Trapped
+from orchestrator.engine.instance import Instance
+from orchestrator.errors import Cancelled, ComponentError, LimitExceeded, RunError, Trapped
 from orchestrator.interface import types as t
 from orchestrator.interface.values import Variant
 from orchestrator.manifest.model import Bulk
@@ -339,6 +348,30 @@ def test_a_guest_that_keeps_every_handle_is_ended(engine: Engine, way: str) -> N
     )
 
 
+@pytest.mark.parametrize("ended", ["deadline", "stop", "close"])
+def test_a_guest_is_ended_while_the_host_waits_for_its_bytes(play: Puppet, ended: str) -> None:
+    player, stop, made = Player(play), Stop(), play.instance
+    stream = player.obtain("input-stream")
+    enders = {"deadline": lambda: None, "stop": lambda: stop.set(Cancelled("stopped")), "close": made.close}
+
+    def wait(*_: Any) -> bytes:
+        enders[ended]()
+        while not made.closing:
+            made.check()
+            time.sleep(0.001)
+        return bytes(5000)
+
+    play.answers[STREAMS, READ] = wait
+    late = time.monotonic() + 0.1 if ended == "deadline" else math.inf
+    with made.entered(Frame(stop, late, "too late")):
+        if ended == "close":
+            play.have(STREAMS, READ, stream, 5000, ARGUMENTS)
+        else:
+            with pytest.raises(RunError, match=r"^(too late|stopped)$"):
+                play.have(STREAMS, READ, stream, 5000, ARGUMENTS)
+    assert (made.owed, made.gone, made.closed) == (None, True, ended == "close")
+
+
 # What the host may do wrong
 
 
@@ -475,6 +508,90 @@ def test_a_guest_that_takes_room_twice_over_ends(play: Puppet) -> None:
         assert caught.value.message == "the guest read or wrote while it was taking room for what it read"
 
 
+_TAKER = """(component
+  (import "wasi:random/random@0.2.0" (instance $random
+    (export "get-random-bytes" (func (param "len" u64) (result (list u8))))))
+  (core module $Table (table (export "$imports") 1 funcref) (type $t (func (param i64 i32)))
+    (func (export "random") (type $t) (call_indirect (type $t) (local.get 0) (local.get 1) (i32.const 0))))
+  (core instance $table (instantiate $Table))
+  (core module $Main (import "" "random" (func $random (param i64 i32))) (memory (export "memory") 1) (tag $none)
+    (global $while (mut i32) (i32.const 0))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (local $while i32)
+      (local.set $while (global.get $while)) (global.set $while (i32.const 0))
+      (if (i32.eq (local.get $while) (i32.const 1)) (then (throw $none)))
+      (if (i32.eq (local.get $while) (i32.const 2)) (then (unreachable)))
+      (if (i32.eq (local.get $while) (i32.const 3)) (then (call $random (i64.const 3000) (i32.const 16))))
+      (if (i32.eq (local.get $while) (i32.const 4)) (then (call $random (i64.const 5) (i32.const 16))))
+      (if (i32.eq (local.get $while) (i32.const 5)) (then (loop $on (br $on))))
+      (i32.const 1024))
+    (func (export "go") (param i32 i64) (result i32)
+      (global.set $while (local.get 0))
+      (block $caught
+        (try_table (catch $none $caught) (call $random (local.get 1) (i32.const 0)))
+        (return (i32.load8_u (i32.load (i32.const 0)))))
+      (i32.const -1)))
+  (core instance $main (instantiate $Main (with "" (instance $table))))
+  (core func $lowered (canon lower (func $random "get-random-bytes")
+    (memory (core memory $main "memory")) (realloc (core func $main "realloc"))))
+  (core module $Fill (import "" "random" (func (param i64 i32))) (import "" "$imports" (table 1 funcref))
+    (elem (i32.const 0) func 0))
+  (alias core export $table "$imports" (core table $imports))
+  (core instance (instantiate $Fill (with "" (instance
+    (export "random" (func $lowered)) (export "$imports" (table $imports))))))
+  (func (export "go") (param "while" u32) (param "size" u64) (result s32) (canon lift (core func $main "go"))))"""
+"""A guest that does something else, of which it is told the number, while it takes room; it gives the first byte."""
+
+
+@contextmanager
+def _taker(engine: Engine) -> Iterator[tuple[Instance, Callable[..., Any]]]:
+    """It, and what calls it: the host gives a byte more often, and as another one, each time that it is asked."""
+    component, asked = engine.from_text(_TAKER, "taker"), itertools.count(1)
+    assert len(component.lanes) == 1
+    (random,), (go,), linker = component.world.imports, component.world.exports, engine.linker(component)
+    assert isinstance(random, t.Interface)
+    assert isinstance(go, t.Function)
+    linker.serve(random.name, random.functions[0], lambda _host, size: bytes([next(asked)]) * size)
+    made = linker.instantiate(Frame(), InstanceSettings(host_calls=9))
+
+    def call(*values: int, frame: Frame | None = None) -> Any:
+        with made.entered(frame or Frame()):
+            return made.call(None, go, values)
+
+    yield made, call
+    made.close()
+    linker.close()
+
+
+def test_what_a_guest_did_not_take_is_not_kept_for_the_next_call(engine: Engine) -> None:
+    with _taker(engine) as (made, call):
+        assert call(1, 5000) == -1
+        assert made.owed is None
+        assert [call(0, 5), call(0, 5000)] == [2, 3]
+        assert made.host_left == 6
+
+
+@pytest.mark.parametrize(
+    ("action", "message", "left"),
+    [
+        (2, "the guest trapped: wasm `unreachable` instruction executed", 8),
+        (3, "the guest read or wrote while it was taking room for what it read", 7),
+        (4, "the guest read or wrote while it was taking room for what it read", 8),
+        (5, "it takes too long", 8),
+    ],
+)
+def test_a_guest_that_ends_while_it_takes_room_leaves_nothing(
+    engine: Engine, action: int, message: str, left: int
+) -> None:
+    frame = Frame(deadline=time.monotonic() + 0.1, limit="it takes too long") if action == 5 else Frame()
+    with _taker(engine) as (made, call):
+        with pytest.raises(RunError) as caught:
+            call(action, 5000, frame=frame)
+        assert caught.value.message.startswith(message)
+        assert (made.owed, made.host_left) == (None, left)
+        with pytest.raises(Trapped, match=r"^the instance answers no further call: "):
+            call(0, 5)
+
+
 def test_only_what_calls_through_a_table_has_lanes(engine: Engine) -> None:
     lanes = {way: _lanes(engine, *choice) for way, choice in WAYS.items()}
     assert lanes == {
@@ -494,6 +611,10 @@ def _lanes(engine: Engine, bulk: Bulk, by_table: bool, change: tuple[str, str] =
     return sorted(key.partition("#")[2] for key in engine.variant(engine.from_text(guest), bulk).lanes)
 
 
+_FILL = "(core instance (instantiate $Fill"
+_OTHER = '(core instance (instantiate $Other (with "" (instance (export "$imports" (table $imports))))))'
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -502,13 +623,123 @@ def _lanes(engine: Engine, bulk: Bulk, by_table: bool, change: tuple[str, str] =
         pytest.param(
             ('"wasi:io/error', '"orchestrator:shim/lanes" (instance)) (import "wasi:io/error'), id="taken name"
         ),
+        pytest.param(
+            ("(elem (i32.const 0)", "(func $also) (start $also) (elem (i32.const 0)"), id="and something else"
+        ),
+        pytest.param(
+            (_FILL, f'(core module $Other (import "" "$imports" (table 1 funcref))) {_OTHER} {_FILL}'), id="by another"
+        ),
+        pytest.param(
+            (
+                "(core module $Table (",
+                '(core module $Table (func (export "") (table.set 0 (i32.const 0) (ref.null func))) (',
+            ),
+            id="its maker",
+        ),
+        pytest.param(
+            ("(core module $Table (", "(core module $Table (func $first) (start $first) ("), id="its maker at its start"
+        ),
     ],
 )
 def test_a_table_that_is_filled_in_another_way_has_no_lanes(engine: Engine, change: tuple[str, str]) -> None:
     assert _lanes(engine, "auto", True, change) == []
 
 
+@pytest.mark.parametrize("name", ["lanes", "imports", "exports"])
+@pytest.mark.parametrize(
+    "item",
+    ['(import "{}" (instance))', '(import "{}" (func))', '(instance $none) (export "{}" (instance $none))'],
+    ids=["imported", "function", "exported"],
+)
+def test_a_guest_may_have_a_name_of_ours(engine: Engine, name: str, item: str) -> None:
+    own = item.format(f"orchestrator:shim/{name}")
+    assert _lanes(engine, "auto", True, ("(core module $Libc", f"{own} (core module $Libc")) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(("(core module $Libc", '(export "failure" (type {})) (core module $Libc'), id="a type of WASI's"),
+        pytest.param(('(import "wasi:io/poll@', '(import "wash:io/poll@'), id="a resource of others"),
+    ],
+)
+def test_a_guest_that_gives_away_or_takes_in_types_that_only_wasi_has_is_run(
+    engine: Engine, change: tuple[str, str]
+) -> None:
+    """Its resources are not the shim's then: what it exports would be others than what it imports."""
+    wanted = ("wasi:io/poll", "wasi:io/error", STREAMS)
+    kept = {STREAMS: "[method]input-stream.read"}
+    interfaces = [
+        replace(i, functions=tuple(f for f in i.functions if f.name == kept.get(i.name.base)))
+        for i in INTERFACES
+        if i.name.base in wanted
+    ]
+    guest = text(interfaces, by_table=True)
+    named = re.search(r'\(alias export \$i\d+ "stream-error" \(type (\$t\d+)\)\)', guest)
+    assert named is not None
+    old, new = change
+    component = engine.from_text(guest.replace(old, new.format(named[1]), 1), "giver")
+    assert (component.world.refused, component.lanes, component.shimmed) == ((), {}, False)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "(alias outer 0 $Fill (core module $Again))",
+        '(component $Nest (core module $Inner) (export "m" (core module $Inner))) (instance $nest (instantiate $Nest)) '
+        '(alias export $nest "m" (core module $Inner))',
+        "(component $Nest (core module $Inner (memory 1)) (core instance (instantiate $Inner))) "
+        "(instance (instantiate $Nest))",
+    ],
+    ids=["again", "out of an instance", "nested"],
+)
+def test_modules_from_elsewhere_are_counted(engine: Engine, more: str) -> None:
+    assert len(_lanes(engine, "auto", True, (_FILL, f"{more} {_FILL}"))) == 8
+
+
+def test_a_table_of_very_many_places_has_no_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is a function more, which takes as long to compile as a guest's own."""
+    guest = bytes(wat2wasm(text(INTERFACES, by_table=True)))
+    assert len(_lay.lay(guest, INTERFACES).lanes) == 8
+    monkeypatch.setattr(_lay, "MOST_SITES", 7)
+    assert _lay.lay(guest, INTERFACES) == _lay.Laid(guest, {})
+
+
+def test_a_module_is_looked_at_once_however_often_it_is_instantiated(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, str, int]] = []
+    imported = _lane_sites._imported
+
+    def look(section: Reader) -> tuple[str, str, int]:
+        seen.append(imported(section))
+        return seen[-1]
+
+    monkeypatch.setattr(_lane_sites, "_imported", look)
+    many = '(core module $Many (import "" "f" (func))) (core module $F (func (export "f"))) (core instance $f '
+    many += "(instantiate $F)) " + '(core instance (instantiate $Many (with "" (instance $f))))' * 50
+    _lane_sites.found_in(bytes(wat2wasm(f"(component {many})")))
+    assert seen == [("", "f", _lane_sites.A_FUNCTION)]
+
+
 # Many calls
+
+
+@pytest.mark.parametrize("asked", [5, 5000])
+def test_an_error_leaves_nothing_that_only_a_collection_finds(play: Puppet, asked: int) -> None:
+    stream = Player(play).obtain("input-stream")
+
+    def refuse(*_: Any) -> Any:
+        raise Refused(Variant("closed"))
+
+    play.answers[STREAMS, READ] = refuse
+    play.call(STREAMS, READ, stream, asked)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(50):
+            play.raw(STREAMS, READ, stream, asked, ARGUMENTS)
+        assert gc.collect() < 50
+    finally:
+        gc.enable()
 
 
 def test_very_many_calls_leave_nothing_behind(play: Puppet) -> None:

@@ -347,6 +347,23 @@ def test_the_shim_s_memory_is_not_the_guest_s(engine: Engine, no_spare: None, mo
             call(made, "set", GIB4 - 1, 1)
 
 
+def test_a_heap_of_objects_that_is_made_first_is_not_the_shim_s_memory(engine: Engine) -> None:
+    """The first of all, it has no page: what is written there ends the process."""
+    text = """(component (core module $m (type $box (struct (field i32))) (memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64))
+        (func (export "size") (param i32 i32) (result i32)
+          (struct.get $box 0 (struct.new $box (local.get 1)))))
+      (core instance $i (instantiate $m))
+      (func (export "size") (param "of" (list string)) (result u32) (canon lift (core func $i "size")
+        (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))"""
+    for _ in range(2):
+        with instance(engine, text) as made:
+            assert made.linker.code.shim is not None
+            assert made.bank is not None
+            assert [memory.size for memory in made.bank.memories] == [0, GIB4, PAGE]
+            assert call(made, "size", ["one", "two"]) == 2
+
+
 def test_a_system_that_promises_only_what_it_has_gives_the_shim_less(
     engine: Engine, no_spare: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

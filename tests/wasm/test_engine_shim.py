@@ -361,8 +361,18 @@ def test_all_of_wasi_goes_through_a_shim_or_nothing(plain: Engine) -> None:
     without = replace(guest, imports=tuple(item for item in guest.imports if "streams" not in str(item.name)))
     assert hosted(without, "auto") == (), "nothing of it passes bytes"
     shows = t.Interface(t.Name.parse("a:b/c"), (t.TypeDef("error", t.Resource("error", "wasi:io/error", True)),))
-    for others in ({"imports": (*guest.imports, shows)}, {"exports": (shows,)}, {"types": shows.types}):
+    error = t.Variant((t.Case("failed", t.Own(t.Resource("error", "wasi:io/error", True))), t.Case("closed", None)))
+    names = replace(shows, types=(t.TypeDef("stream-error", error),))
+    for others in (
+        {"imports": (*guest.imports, shows)},
+        {"exports": (shows,)},
+        {"exports": (names,)},
+        {"types": shows.types},
+    ):
         assert hosted(replace(guest, **others), "auto") == (), "its resources stay those that others know too"
+    foreign = t.TypeDef("pollable", t.Resource("pollable", "a:b/poll", True))
+    mixed = tuple(replace(i, types=(*i.types, foreign)) for i in guest.imports if isinstance(i, t.Interface))
+    assert hosted(replace(guest, imports=mixed), "auto") == (), "nor can it have those of others"
 
 
 def test_what_the_bulk_path_takes(plain: Engine) -> None:

@@ -1,0 +1,95 @@
+"""The states of one node's instance between runs: kept by name, and gone back to. Policies are the node's keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.diagnostics import printable
+from orchestrator.errors import ClosedError, OrchestratorError
+from orchestrator.pipeline import arguments
+
+if TYPE_CHECKING:
+    from orchestrator.runtime.homes import Home
+
+WAIT = 30.0
+"""Seconds that a run which is in the instance is waited for."""
+
+
+class NodeStates:
+    """A node of a linked pipeline, as far as its states go. Made by `LinkedPipeline.node`.
+
+    What is kept stays in memory as long as the linked pipeline; pages that did not change since an earlier state are
+    shared with it. A node has them that something takes back: give it `snapshot: {}`, if it is nothing else.
+
+    Arguments:
+        name: the node's.
+    """
+
+    def __init__(self, name: str, home: Home) -> None:
+        self.name, self._home = name, home
+
+    def __repr__(self) -> str:
+        return f"<states of node {self.name}: {', '.join(self.snapshots) or 'none'}>"
+
+    @property
+    def way(self) -> str:
+        """How it is taken back: `proven`, `instrumented` or `fresh` (by a fresh instance alone)."""
+        return self._home.store.component.way.name
+
+    @property
+    def snapshots(self) -> tuple[str, ...]:
+        """The names of the states that are kept: `after-init`, those of `snapshot`, the `step-N` of the last run."""
+        clean = self._home.clean
+        return () if clean is None else clean.names()
+
+    def snapshot(self, name: str, *, timeout: float = WAIT) -> None:
+        """Keeps the present state of the node's instance, which has to outlive runs (`lifetime: session`).
+
+        Arguments:
+            name: in its place, whatever had that name before.
+            timeout: seconds that a run which is in the instance is waited for.
+
+        Raises:
+            OrchestratorError: no state of it can be kept, or none now; the text says why.
+            TimedOut: a run was in it for longer.
+            ClosedError: the linked pipeline was closed.
+        """
+        self._home.keep(arguments.named(name, "a state"), arguments.seconds(timeout, "`timeout`") or WAIT)
+
+    def revert(self, name: str = "after-init", *, timeout: float = WAIT) -> int | None:
+        """Takes the node's instance back to a state; where it has none now, the next one will begin with it.
+
+        Arguments:
+            name: of the state.
+            timeout: seconds that a run which is in the instance is waited for; then the instance is given up, and ends
+                when that run leaves it.
+
+        Returns:
+            How many pages of its memories had changed; None where a fresh instance takes its place.
+
+        Raises:
+            OrchestratorError: there is no such state, or it can be put on no other instance and this one has ended.
+            ClosedError: the linked pipeline was closed.
+        """
+        return self._home.revert(name, arguments.seconds(timeout, "`timeout`") or WAIT)
+
+    def forget(self, name: str) -> None:
+        """Gives a state up; harmless where there is none. `after-init` stays."""
+        if self._home.clean is not None:
+            self._home.clean.named.pop(name, None)
+
+
+def states_of(name: str, homes: dict[str, Home], *, closed: bool) -> NodeStates:
+    """The states of a node.
+
+    Raises:
+        ClosedError: the linked pipeline was closed.
+        OrchestratorError: it has no such node, or that is a Python function.
+    """
+    if closed:
+        raise ClosedError("the linked pipeline was closed")
+    home = homes.get(name)
+    if home is None:
+        known = ", ".join(homes) or "none"
+        raise OrchestratorError(f"there is no node `{printable(name)}` with instances; those with some: {known}")
+    return NodeStates(name, home)

@@ -1,0 +1,239 @@
+"""Instances that are taken back to how they were when they were ready, instead of being ended.
+
+The state `after-init` is that of an instance which is made, and has answered its warm-up call if there is one. It is
+kept of the first; others are put into it, which spares them the warm-up. What is done with an instance may be done with
+it again: when nobody needs it any more it is taken back, and serves the next call or run as a fresh one would, in a
+fraction of the time. Where a component cannot be taken back (`Component.way`), or what an instance holds cannot for
+certain, it is ended, and a fresh one is made: nothing is lost but speed.
+
+Who is taken back when, `homes` and `crossing` decide.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.diagnostics import printable
+from orchestrator.engine import CannotKeep, Frame, put, take
+from orchestrator.errors import OrchestratorError, RunError
+from orchestrator.runtime.visit import Visit
+
+if TYPE_CHECKING:
+    from orchestrator.engine import Contents, Exported, Instance, Snapshot
+    from orchestrator.link.model import Reverts
+    from orchestrator.runtime.run import Run
+    from orchestrator.runtime.stores import Store
+
+MOST_IDLE = 16
+"""Clean instances of a home that are kept while nobody needs them."""
+WARM_UP = 10.0
+"""Seconds that a warm-up may take, where its node has no timeout."""
+MOST_NAMED = 128
+"""States of a node that are kept by name."""
+AFTER_INIT = "after-init"
+_STEP = "step-"
+
+
+class Warming(Visit):
+    """A stay for the warm-up: what it uses of the host is told of in the run, and it can call over no edge."""
+
+    __slots__ = ()
+
+    def __init__(self, visit: Visit, seconds: float) -> None:
+        super().__init__(visit.run, visit.node, visit)
+        self.span, self.parent, self.start = visit.span, visit.parent, visit.start
+        self.within(seconds, f"the warm-up of `{visit.node}` took longer than {seconds:g} s")
+        del self.inner  # an edge that looks for its visit here finds that there is none
+
+
+class Clean:
+    """The clean instances of one home.
+
+    Arguments:
+        store: what they are made of.
+        rules: of the node that they serve.
+        timeout: seconds that a call of the node may take.
+    """
+
+    def __init__(self, store: Store, rules: Reverts, timeout: float | None) -> None:
+        self.rules = rules
+        self.after_init: Snapshot | None = None
+        self.named: dict[str, Snapshot] = {}
+        """States that were kept beside it, by name; of an instance that outlives runs, and of steps of the last run."""
+        self.next: Snapshot | None = None
+        """What the next instance begins with, where that is another state."""
+        self._warm_up = None if rules.warm_up is None else _call(store, rules.warm_up)
+        self._seconds = min(WARM_UP, math.inf if timeout is None else timeout)
+        self._idle: list[Instance] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def idle(self) -> Instance | None:
+        """A clean instance that nobody needs, for whoever dismisses it."""
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    def settle(self, instance: Instance, visit: Visit, *, serves_on: bool) -> None:
+        """Has a fresh instance be as it is after its init.
+
+        Arguments:
+            serves_on: whether it is kept for others when it is dismissed.
+
+        Raises:
+            RunError: the warm-up failed.
+        """
+        warming = Warming(visit, self._seconds)
+        with instance.entered(warming):
+            if not self._put(instance) and self._warm_up is not None:
+                target, values = self._warm_up
+                instance.call_carried(target, values)
+                self._put(instance)
+            if self.after_init is None:
+                self._keep(instance)
+            begins, self.next = self.next, None
+            if begins is not None:
+                put(instance, begins)
+            _renew(instance)
+        if serves_on:
+            instance.heir = self.inherit
+
+    def _put(self, instance: Instance) -> bool:
+        """Puts it into the state that is kept, if that is possible now."""
+        if self.after_init is None or (not self.after_init.portable and self._warm_up is None):
+            return False
+        try:
+            put(instance, self.after_init)
+        except CannotKeep:
+            return False
+        return True
+
+    def _keep(self, instance: Instance) -> None:
+        try:
+            found = take(instance)
+        except CannotKeep:
+            return
+        with self._lock:
+            first = self.after_init is None
+            if first:
+                self.after_init = found
+        if not first:  # others made one meanwhile: all share it
+            assert self.after_init is not None
+            put(instance, self.after_init)
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the states that are kept."""
+        return (*([AFTER_INIT] if self.after_init is not None else ()), *self.named)
+
+    def state(self, name: str) -> Snapshot:
+        """The state of a name.
+
+        Raises:
+            OrchestratorError: there is none.
+        """
+        found = self.after_init if name == AFTER_INIT else self.named.get(name)
+        if found is None:
+            known = ", ".join(f"`{one}`" for one in self.names()) or "none"
+            raise OrchestratorError(f"no state `{printable(name)}` is kept; there are: {known}")
+        return found
+
+    def keep(self, instance: Instance, name: str) -> None:
+        """Keeps the present state of an entered instance.
+
+        Raises:
+            CannotKeep, ClosedError, OSError: see `engine.take`.
+            OrchestratorError: too many states are kept, or the name is that of the first.
+        """
+        if name == AFTER_INIT:
+            raise OrchestratorError(f"`{AFTER_INIT}` is the state that the engine keeps itself: choose another name")
+        if name not in self.named and len(self.named) >= MOST_NAMED:
+            raise OrchestratorError(f"{MOST_NAMED} states of the node are kept, as many as may be: forget one")
+        before = next(reversed(self.named.values()), self.after_init)
+        self.named[name] = take(instance, before)
+
+    def step(self, instance: Instance, number: int) -> None:
+        """Keeps the state after an execution of the node, the last few of a run; what cannot be kept is left out.
+
+        Arguments:
+            number: of the execution in its run, from 1.
+        """
+        steps = [name for name in self.named if name.startswith(_STEP)]
+        for name in steps if number == 1 else steps[: max(0, len(steps) + 1 - self.rules.steps)]:
+            del self.named[name]
+        with contextlib.suppress(CannotKeep, OSError, OrchestratorError):
+            self.keep(instance, f"{_STEP}{number}")
+
+    def back(self, instance: Instance, to: Snapshot | None = None) -> int:
+        """Takes an entered instance back.
+
+        Returns:
+            How many pages of its memories had changed.
+
+        Raises:
+            CannotKeep: it cannot be taken back: it is to be closed.
+            ClosedError, OSError: see `engine.put`.
+        """
+        state = to or self.after_init
+        if state is None:
+            raise CannotKeep(instance.linker.component.way.reason or "its state after init could not be kept")
+        return put(instance, state)
+
+    def inherit(self, instance: Instance, frame: Frame | None) -> None:
+        """Takes an instance that was dismissed: back to its state, for whoever comes next."""
+        began, now = time.perf_counter_ns(), Frame(deadline=time.monotonic())
+        try:
+            with instance.entered(now):
+                now.deadline = math.inf
+                pages = self.back(instance)
+                _renew(instance)
+        except (CannotKeep, RunError, OSError):
+            instance.close()
+            return
+        if isinstance(frame, Visit):
+            told(frame.run, frame, frame.node, f"revert-after: {self.rules.after}", pages, began)
+        with self._lock:
+            kept = not self._closed and len(self._idle) < MOST_IDLE
+            if kept:
+                self._idle.append(instance)
+        if not kept:
+            instance.close()
+
+    def close(self) -> None:
+        """Ends those that nobody needs; those that somebody does are ended when they are dismissed."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for instance in idle:
+            instance.close()
+
+
+def told(
+    run: Run, visit: Visit | None, node: str, rule: str, pages: int, began: int, contents: Contents | None = None
+) -> None:
+    """Records that a node was taken back, and keeps what it was taken back from.
+
+    Arguments:
+        rule: what had it taken back.
+        pages: of its memories that had changed; -1 where a fresh instance takes its place.
+        began: when that began, `time.perf_counter_ns()`.
+        contents: what its memories held before, to be kept.
+    """
+    took = time.perf_counter_ns() - began
+    way: dict[str, Any] = {"by": "a fresh instance"} if pages < 0 else {"pages": pages}
+    kept = run.quarantine.keep(run, node, rule, contents)
+    run.event("revert", visit, node=node, rule=rule, detail={**way, "took": took, **kept})
+
+
+def _call(store: Store, warm_up: tuple[Any, tuple[Any, ...]]) -> tuple[Exported, tuple[Any, ...]]:
+    export, values = warm_up
+    return store.exported(store.nodes[-1].name, export.interface, export.function), values
+
+
+def _renew(instance: Instance) -> None:
+    """Gives an entered instance anew what each may use in its life."""
+    instance.host_left = instance.settings.most_calls
+    if instance.settings.fuel is not None:
+        instance.refuel(instance.settings.fuel)

@@ -1,0 +1,7 @@
+// Greets somebody by name.
+
+export const greeting = {
+  greet(name) {
+    return `Hello, ${name}!`;
+  },
+};
