@@ -18,7 +18,7 @@ from functools import cached_property
 from mmap import PAGESIZE
 
 from orchestrator.engine import _posix
-from orchestrator.engine._memories import Memory
+from orchestrator.engine._memories import Memory, Written
 from orchestrator.engine._memory import MEMORY
 
 MANY = 1024
@@ -128,15 +128,28 @@ class Base:
         if not _posix.tells_changes():
             _posix.forget(base, size)
             return size // PAGESIZE
-        regions = _posix.changed(base, base + size)
+        regions = _written(memory, base + size)
         count = sum(end - start for start, end in regions) // PAGESIZE
         if count > MANY:
+            memory.written = None
             _posix.forget(base, size)
             return count
         shift = self._at + self.offsets[number] - base
         for start, end in regions:
             MEMORY[start:end] = MEMORY[start + shift : end + shift]
         return count
+
+
+def _written(memory: Memory, end: int) -> list[tuple[int, int]]:
+    """The regions of a memory that have pages of their own; the system is asked where there may be more of them.
+
+    A page that was copied back stays the memory's own. So of a guest that does the same again and again there are no
+    more after a while, and asking for them takes longer than copying them.
+    """
+    faults, known = _posix.faults(), memory.written
+    if known is None or known.faults != faults:
+        known = memory.written = Written(_posix.changed(memory.base, end), faults)
+    return known.regions
 
 
 def _write(descriptor: int, offset: int, content: memoryview) -> None:

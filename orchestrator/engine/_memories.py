@@ -20,7 +20,7 @@ import threading
 from collections.abc import Sequence
 from mmap import PAGESIZE
 from threading import get_ident
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.engine import _native as c
 from orchestrator.engine import _posix
@@ -53,6 +53,18 @@ def addresses(shape: Shape) -> int:
     return shape[1] + shape[2]
 
 
+class Written(NamedTuple):
+    """Regions of a memory that have pages of their own.
+
+    Arguments:
+        regions: from where to where each.
+        faults: of the process, when they were all: see `_posix.faults`.
+    """
+
+    regions: list[tuple[int, int]]
+    faults: int
+
+
 class Memory:
     """A linear memory: where it lies and how large it is, in bytes; both are 0 when it is gone.
 
@@ -60,7 +72,7 @@ class Memory:
         kept: bytes from its start that are there from the beginning, and stay when its mapping is made new.
     """
 
-    __slots__ = ("bank", "base", "changed", "kept", "mapped", "shape", "size")
+    __slots__ = ("bank", "base", "changed", "kept", "mapped", "shape", "size", "written")
 
     def __init__(self, bank: Bank, shape: Shape, base: int, size: int, kept: int = 0) -> None:
         self.bank, self.shape, self.base, self.size, self.kept = bank, shape, base, size, kept
@@ -68,6 +80,8 @@ class Memory:
         """Bytes from its start that are, or were, of a file that is not its image's."""
         self.changed = False
         """Whether any of its mapping is not what it was at first, so that it cannot be made new."""
+        self.written: Written | None = None
+        """What of the file that it is mapped from it was last seen to have pages of its own for."""
 
     def view(self) -> memoryview:
         """Its bytes as they are now: when it has grown there are more. Good as long as its instance lives."""
@@ -110,6 +124,7 @@ class Memory:
         """
         if start >= self.size:
             return
+        self.written = None
         if start < self.mapped:
             _posix.map_nothing(self.base + start, self.mapped - start)
             self.mapped = start
@@ -122,6 +137,7 @@ class Memory:
         Raises:
             OSError: the file cannot be mapped.
         """
+        self.written = None
         _posix.map_file(self.base, size, descriptor, offset)
         self.mapped, self.changed = max(self.mapped, size), True
 

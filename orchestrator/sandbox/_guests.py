@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import CannotKeep, Instance, InstanceSettings, exported, put, take
+from orchestrator.engine import CannotKeep, Instance, InstanceSettings, exported, put, python_of, take
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, RunError
 from orchestrator.wasi import Session
@@ -113,7 +113,7 @@ class Guests:
         if self.limits.fuel is not None:
             instance.refuel(_ENDLESS)
         for source in _WARM:
-            instance.call_sized(self.run.interface, self.run.function, (source, []))
+            instance.call_carried(self.run, (source, []))
 
     def _instance(self, frame: Frame) -> Instance:
         return self.linker.instantiate(frame, self._settings(host=self._host()))
@@ -168,13 +168,14 @@ class Guest:
         instance.host_left = instance.settings.most_calls
         if self._unseeded:
             self._reseed(instance)
-        found: Mapping[str, Any] = instance.call_sized(run.interface, run.function, (source, inputs))[0]
+        # No list of numbers is in it that would have to be made a plain one.
+        found: Mapping[str, Any] = python_of(instance.call_carried(run, (source, inputs))[0])
         return found
 
     def _reseed(self, instance: Instance) -> None:
         reseed = self._guests.reseed
         assert reseed is not None
-        instance.call_sized(reseed.interface, reseed.function, ())
+        instance.call_carried(reseed, ())
         self._unseeded = False
 
     def _back(self, state: Snapshot | None) -> None:
