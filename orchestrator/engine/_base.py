@@ -128,28 +128,37 @@ class Base:
         if not _posix.tells_changes():
             _posix.forget(base, size)
             return size // PAGESIZE
-        regions = _written(memory, base + size)
-        count = sum(end - start for start, end in regions) // PAGESIZE
-        if count > MANY:
+        written = self._written(number, memory, base + size)
+        if written.pages > MANY:
             memory.written = None
             _posix.forget(base, size)
-            return count
-        shift = self._at + self.offsets[number] - base
-        for start, end in regions:
-            MEMORY[start:end] = MEMORY[start + shift : end + shift]
-        return count
+        else:
+            for place, held in written.copies:
+                MEMORY[place] = held
+        return written.pages
+
+    def _written(self, number: int, memory: Memory, end: int) -> Written:
+        """Which of a memory's pages are its own; the system is asked where there may be more of them than there were.
+
+        A page that was copied back stays the memory's own. So of a guest that does the same again and again there are
+        no more after a while, and asking for them would take longer than copying them.
+        """
+        faults, known = _posix.faults(), memory.written
+        if known is not None and known.faults == faults:
+            return known
+        regions = _posix.changed(memory.base, end)
+        pages = sum(end - start for start, end in regions) // PAGESIZE
+        shift = self._at + self.offsets[number] - memory.base
+        before = {} if known is None else dict(zip(known.regions, known.copies, strict=True))
+        wanted = regions if pages <= MANY else ()
+        copies = [before.get(region) or _copy(*region, shift) for region in wanted]
+        memory.written = Written(regions, copies, pages, faults)
+        return memory.written
 
 
-def _written(memory: Memory, end: int) -> list[tuple[int, int]]:
-    """The regions of a memory that have pages of their own; the system is asked where there may be more of them.
-
-    A page that was copied back stays the memory's own. So of a guest that does the same again and again there are no
-    more after a while, and asking for them takes longer than copying them.
-    """
-    faults, known = _posix.faults(), memory.written
-    if known is None or known.faults != faults:
-        known = memory.written = Written(_posix.changed(memory.base, end), faults)
-    return known.regions
+def _copy(start: int, end: int, shift: int) -> tuple[slice, bytes]:
+    """A region, and what the file holds of it: in one place, where a processor finds it sooner than in the file's."""
+    return slice(start, end), bytes(MEMORY[start + shift : end + shift])
 
 
 def _write(descriptor: int, offset: int, content: memoryview) -> None:

@@ -54,14 +54,18 @@ def addresses(shape: Shape) -> int:
 
 
 class Written(NamedTuple):
-    """Regions of a memory that have pages of their own.
+    """What of a memory has pages of its own, in place of those of the file that it is mapped from.
 
     Arguments:
-        regions: from where to where each.
-        faults: of the process, when they were all: see `_posix.faults`.
+        regions: from which address to which each is.
+        copies: the same regions, with what the file holds of them.
+        pages: how many these are together.
+        faults: those of the process when they were all: see `_posix.faults`.
     """
 
     regions: list[tuple[int, int]]
+    copies: list[tuple[slice, bytes]]
+    pages: int
     faults: int
 
 
