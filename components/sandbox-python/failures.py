@@ -5,7 +5,9 @@ import traceback
 NAME = "<snippet"
 """What the file names of all snippets begin with."""
 _MOST_LINKED = 16
-_MODULES = "this sandbox has Python's standard library as far as it does without files, threads and sockets, and no packages"
+_MODULES = (
+    "this sandbox has Python's standard library as far as it does without files, threads and sockets, and no packages"
+)
 
 
 def described(error):

@@ -108,7 +108,9 @@ class Session:
         except Refused:
             raise
         except BaseException as error:  # a value's own methods may raise anything
-            raise Refused("invalid-result", bounded(f"the value cannot be read: {message(error)}", _MOST_SAID)) from None
+            raise Refused(
+                "invalid-result", bounded(f"the value cannot be read: {message(error)}", _MOST_SAID)
+            ) from None
         return Done(text, self._printed.text(), self._printed.cut, calls)
 
 

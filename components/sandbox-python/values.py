@@ -125,21 +125,29 @@ def written(value):
 def _is_shallow(value):
     """Whether a value can be written without running out of stack, which would end the instance.
 
-    A level at a time, of which those that hold scalars alone are passed over without a loop of Python's.
+    A level at a time, of which those that hold scalars alone are passed over without a loop of Python's. What stands
+    in several places is looked at once, and counted as often: a few lists may be written as more than there is room for.
     """
-    level = [value]
+    level = {id(value): (value, 1)}
     for _ in range(DEEPEST):
-        below = []
-        for each in level:
+        below = {}
+        for each, times in level.values():
             parts = each.values() if isinstance(each, dict) else each if isinstance(each, (list, tuple)) else ()
             if not _SCALARS.issuperset(map(type, parts)):
-                below += [part for part in parts if type(part) not in _SCALARS]
-        if len(below) > MOST // 2:
+                _add(below, parts, times)
+        if sum(times for _, times in below.values()) > MOST // 4:  # each takes four bytes or more, such as `[], `
             raise Unfit(_too_large())
         if not below:
             return True
         level = below
     return False
+
+
+def _add(level, parts, times):
+    for part in parts:
+        if type(part) not in _SCALARS:
+            key = id(part)
+            level[key] = part, times + (level[key][1] if key in level else 0)
 
 
 def _is_text(text):
@@ -220,7 +228,9 @@ class _Plain:
             name = self._name(key, where)
             if name in found:
                 raise Unfit(f"{_place(where)} has two keys that JSON writes as {json.dumps(name, ensure_ascii=False)}")
-            found[name] = self.form(value, f"{where}.{name}" if name.isidentifier() else f"{where}[{name!r}]", depth + 1)
+            found[name] = self.form(
+                value, f"{where}.{name}" if name.isidentifier() else f"{where}[{name!r}]", depth + 1
+            )
         return found
 
     def _name(self, key, where):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from types import SimpleNamespace as Like
 from typing import Any
@@ -18,7 +17,6 @@ links = load("inspector", "links")
 secrets = load("inspector", "secrets_check")
 prose = load("inspector", "prose")
 report = load("reviewer", "report")
-toolbox = load("snippet", "toolbox")
 
 
 def document(id: str, text: str) -> Any:
@@ -125,19 +123,3 @@ def test_a_report() -> None:
         "1 more are counted above and not listed.\n"
     )
     assert report.markdown("pass", [], 2) == "# Review: pass\n\nNothing needs to be changed.\n"
-
-
-def test_tools_are_functions() -> None:
-    asked: list[tuple[str, Any]] = []
-
-    def call(name: str, arguments: str) -> str:
-        asked.append((name, json.loads(arguments)))
-        return '{"found": 1}'
-
-    schema = '{"properties": {"max-bytes": {}}}'
-    box = toolbox.Toolbox([("read-all", "Reads.", schema), ("class", "", "")], call)
-    assert box.functions.read_all(max_bytes=3, other=4) == {"found": 1}
-    assert asked == [("read-all", {"max-bytes": 3, "other": 4})]
-    assert box.functions.read_all.__doc__ == f"Reads.\n\nArguments as JSON Schema: {schema}"
-    assert box.calls == 1
-    assert hasattr(box.functions, "class_")
