@@ -20,7 +20,7 @@ import threading
 from collections.abc import Sequence
 from mmap import PAGESIZE
 from threading import get_ident
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestrator.engine import _native as c
 from orchestrator.engine import _posix
@@ -53,20 +53,22 @@ def addresses(shape: Shape) -> int:
     return shape[1] + shape[2]
 
 
-class Written(NamedTuple):
-    """What of a memory has pages of its own, in place of those of the file that it is mapped from.
+class Written:
+    """What of a memory has pages of its own, in place of those of the file that it is mapped from."""
 
-    Arguments:
-        regions: from which address to which each is.
-        copies: the same regions, with what the file holds of them.
-        pages: how many these are together.
-        faults: those of the process when they were all: see `_posix.faults`.
-    """
+    __slots__ = ("copies", "debt", "faults", "least", "pages", "regions")
 
-    regions: list[tuple[int, int]]
-    copies: list[tuple[slice, bytes]]
-    pages: int
-    faults: int
+    def __init__(self) -> None:
+        self.regions: list[tuple[int, int]] = []
+        """From which address to which each is."""
+        self.copies: list[tuple[slice, memoryview]] = []
+        """The same regions, with what the file holds of them."""
+        self.pages = self.least = 0
+        """How many these are together, and were at first."""
+        self.faults = -1
+        """Those of the process when they were all: see `_posix.faults`."""
+        self.debt = 0.0
+        """Pages that were copied since, as far as that may have been for nothing."""
 
 
 class Memory:

@@ -52,8 +52,13 @@ def guests_of(
     grants: Grants,
     limits: Limits,
     tools: Toolbox,
+    *,
+    kept: bool = True,
 ) -> tuple[Guests, Limits]:
     """What makes the instances of a sandbox, and the limits that each snippet has.
+
+    Arguments:
+        kept: whether instances are taken back where they can be; each serves one snippet otherwise.
 
     Raises:
         ComponentError, BuildError: there is no such component, or it does not export what a sandbox needs.
@@ -66,7 +71,7 @@ def guests_of(
     folder = Path.cwd()
     authority = prepare(node.grants, EMPTY, folder, _NODE, operator, node.bounds, node.places)
     reseed = _reseed(component) if node.grants.random == "secure" else None
-    kept = reseed is not None or node.grants.random != "secure"
+    kept = kept and (reseed is not None or node.grants.random != "secure")
     variant = engine.variant(component, "auto", metered=node.limits.fuel is not None, kept=kept)
     desk, output = _Desk(), node.limits.output
     made = Guests(_linker(variant, engine, tools), run, reseed, node.limits, lambda: Session(authority, desk, output))
