@@ -28,11 +28,15 @@ if TYPE_CHECKING:
         ConditionFailed,
         ContractViolated,
         InvalidPipeline,
+        InvalidResult,
+        InvalidSnippet,
         LimitExceeded,
         OrchestratorError,
         PythonNodeFailed,
         RunError,
         SnapshotError,
+        SnippetDenied,
+        SnippetFailed,
         TimedOut,
         TooLargeToDraw,
         Trapped,
@@ -61,6 +65,7 @@ if TYPE_CHECKING:
     )
     from orchestrator.pipeline import Execution, LinkedPipeline, Pipeline, Result
     from orchestrator.plan import Plan
+    from orchestrator.sandbox import Outcome, Sandbox, SandboxSession
 
 __version__ = "0.1.0"
 
@@ -85,10 +90,13 @@ __all__ = [
     "Grants",
     "Http",
     "InvalidPipeline",
+    "InvalidResult",
+    "InvalidSnippet",
     "LimitExceeded",
     "Limits",
     "LinkedPipeline",
     "OrchestratorError",
+    "Outcome",
     "Pipeline",
     "Plan",
     "PythonNodeFailed",
@@ -99,9 +107,13 @@ __all__ = [
     "Retry",
     "RevertOn",
     "RunError",
+    "Sandbox",
+    "SandboxSession",
     "Secret",
     "SnapshotError",
     "Snapshots",
+    "SnippetDenied",
+    "SnippetFailed",
     "Storage",
     "TimedOut",
     "TooLargeToDraw",
@@ -139,6 +151,7 @@ _HOMES = {
     ],
     "plan": ["Plan"],
     "pipeline": ["Execution", "LinkedPipeline", "Pipeline", "Result"],
+    "sandbox": ["Outcome", "Sandbox", "SandboxSession"],
 }
 _ERRORS = {*__all__} - {"__version__"}.union(*_HOMES.values())
 

@@ -18,6 +18,10 @@
         ├── ContractViolated   a rule on an edge was broken; `.rule` names it
         ├── ConditionFailed    an expression (when, until, require, ensure) could not be evaluated
         ├── PythonNodeFailed   a Python node raised; the exception is `__cause__`
+        ├── SnippetFailed      code in a sandbox raised an error and did not handle it; `.traceback`, `.printed`
+        │   ├── InvalidSnippet     nothing of it ran: it is not of the language, or an input cannot be its variable
+        │   ├── InvalidResult      its value has no form in JSON, or one that is too large
+        │   └── SnippetDenied      a tool that it called was denied to it, and it did not handle that
         └── Cancelled          the run was cancelled, by the caller or by ctrl-C
 
 A message says what was found, what was expected, where, and what to do.
@@ -206,6 +210,38 @@ class ConditionFailed(RunError):
 
 class PythonNodeFailed(RunError):
     """A Python node raised; the exception is `__cause__`."""
+
+
+class SnippetFailed(RunError):
+    """Code in a sandbox came to nothing: it raised an error and did not handle it, or what a subclass says.
+
+    Arguments:
+        traceback: where the error came from, as the language shows it, of the snippet's own lines; empty where nothing
+            ran.
+        printed: what the snippet printed before.
+    """
+
+    def __init__(self, message: str, *, traceback: str = "", printed: str = "", **where: Any) -> None:
+        self.traceback, self.printed = traceback, printed
+        super().__init__(message, **where)
+
+    def __str__(self) -> str:
+        lines = self.traceback.splitlines()
+        if lines and lines[-1] == self.message:  # it is said already
+            lines.pop()
+        return "\n".join([super().__str__(), *(f"  {line}" for line in lines)])
+
+
+class InvalidSnippet(SnippetFailed):
+    """Nothing of a snippet ran: it is not of the language, or an input cannot be a variable of it."""
+
+
+class InvalidResult(SnippetFailed):
+    """The value of a snippet has no form in JSON, or one that is too large."""
+
+
+class SnippetDenied(SnippetFailed):
+    """A tool that a snippet called was denied to it, and it did not handle that."""
 
 
 class Cancelled(RunError):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "run": "Run a pipeline; its result is JSON on standard output.",
+    "exec": "Run code that nobody has read, in a sandbox.",
     "validate": "Check pipelines, and say everything that is wrong with them.",
     "plan": "Say what each node may do and who allows it, before anything runs.",
     "graph": "Draw a pipeline: as text, Mermaid, DOT, SVG or JSON.",

@@ -61,6 +61,8 @@ def to_json(error: errors.OrchestratorError) -> dict[str, Any]:
         document["rule"] = error.rule
     if isinstance(error, errors.ComponentFailed):
         document["value"] = plain_value(error.value)
+    if isinstance(error, errors.SnippetFailed):
+        document |= {"traceback": error.traceback, "printed": error.printed}
     return document
 
 

@@ -77,6 +77,62 @@ def read_labels(
     return {name: tuple(its) for name, its in found.items()}
 
 
+def read_variables(given: Iterable[str]) -> dict[str, Any]:
+    """The values of `--input` where no type is known: JSON, and a text where it is none.
+
+    Raises:
+        click.UsageError: one is no pair or comes twice, or its file cannot be read.
+    """
+    values: dict[str, Any] = {}
+    for item in given:
+        name, equals, text = item.partition("=")
+        if not equals:
+            raise click.UsageError(f"`--input {printable(item)}` is not NAME=VALUE")
+        if name in values:
+            raise click.UsageError(f"input `{printable(name)}` is given twice")
+        values[name] = _variable(name, text)
+    return values
+
+
+def _variable(name: str, text: str) -> Any:
+    if text.startswith("@@"):
+        return text[1:]
+    if text.startswith("@"):
+        return text_of_file(text[1:], f"input `{printable(name)}`")
+    try:
+        return load_json(text)
+    except ValueMismatch:
+        return text
+
+
+def seconds(text: str) -> float:
+    """The time of `--timeout`. Raises click.UsageError for a text that is none."""
+    from orchestrator.manifest.scalars import read_duration
+
+    found = read_duration(text)
+    if not found:
+        raise click.UsageError(f"`--timeout {printable(text)}` is no duration; write it like 30s, 500ms or 2m")
+    return found
+
+
+def text_of_file(path: str, what: str) -> str:
+    """The text of a file, or of standard input for `-`.
+
+    Arguments:
+        what: it is read for.
+
+    Raises:
+        click.UsageError: it cannot be read, or is no text in UTF-8.
+    """
+    try:
+        return _content(path).decode()
+    except OSError as problem:
+        place = "standard input" if path == "-" else printable(path)
+        raise click.UsageError(f"{what}: cannot read {place}: {problem.strerror}") from None
+    except UnicodeDecodeError as problem:
+        raise click.UsageError(f"{what}: expected text in UTF-8; byte {problem.start} is none") from None
+
+
 def _read_pair(item: str, inputs: Mapping[str, LinkedInput]) -> tuple[str, Any]:
     name, equals, text = item.partition("=")
     if not equals:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.manifest.model import ComponentManifest
     from orchestrator.pipeline import LinkedPipeline, Result
     from orchestrator.plan import Plan
+    from orchestrator.sandbox import Sandbox
 
 
 def pipeline_file(path: str) -> str:
@@ -146,6 +147,18 @@ def build(source: ComponentManifest) -> Path:
     from orchestrator.engine.cache import Cache
 
     return build_component(source, Cache().builds, progress=progress)
+
+
+def sandbox(engine: Engine, language: str, limits: Mapping[str, Any]) -> Sandbox:
+    """A sandbox for one snippet; arguments as of `Sandbox`.
+
+    Raises:
+        ComponentError: there is no such component, or it runs no snippets.
+        InvalidPipeline: a limit is refused.
+    """
+    from orchestrator.sandbox import Sandbox
+
+    return Sandbox(language, engine=engine, size=1, **limits)
 
 
 def schema(kind: str) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ import click
 from orchestrator.cli import _session as session
 from orchestrator.cli import _terminal as terminal
 from orchestrator.cli._command import define
+from orchestrator.cli._inputs import seconds as read_seconds
 from orchestrator.cli._operator import address_option, ceiling_option, read_addresses, read_secrets, secret_options
 from orchestrator.diagnostics import printable, render
 
@@ -60,7 +61,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Runs the pipeline and prints its outputs."""
-    env, seconds, silent = session.allowed(names), _seconds(timeout), quiet or as_json
+    env, seconds, silent = session.allowed(names), None if timeout is None else read_seconds(timeout), quiet or as_json
     operator = session.operator(read_secrets(secrets, secret_files), read_addresses(addresses), ceilings)
     drawn: list[str] = []
     with session.engine(quiet=silent) as engine, ExitStack() as after:
@@ -105,14 +106,3 @@ def _warn(linked: LinkedPipeline, *, silent: bool) -> None:
     paint = terminal.paint_for(sys.stderr)
     for warning in () if silent else linked.warnings:
         terminal.say(render(warning, paint) + "\n")
-
-
-def _seconds(text: str | None) -> float | None:
-    if text is None:
-        return None
-    from orchestrator.manifest.scalars import read_duration
-
-    seconds = read_duration(text)
-    if not seconds:
-        raise click.UsageError(f"`--timeout {printable(text)}` is no duration; write it like 30s, 500ms or 2m")
-    return seconds

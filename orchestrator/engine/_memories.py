@@ -54,6 +54,24 @@ def addresses(shape: Shape) -> int:
     return shape[1] + shape[2]
 
 
+class Written:
+    """What of a memory has pages of its own, in place of those of the file that it is mapped from."""
+
+    __slots__ = ("copies", "debt", "faults", "least", "pages", "regions")
+
+    def __init__(self) -> None:
+        self.regions: list[tuple[int, int]] = []
+        """From which address to which each is."""
+        self.copies: list[tuple[slice, memoryview]] = []
+        """The same regions, with what the file holds of them."""
+        self.pages = self.least = 0
+        """How many these are together, and were at first."""
+        self.faults = -1
+        """Those of the process when they were all: see `_posix.faults`."""
+        self.debt = 0.0
+        """Pages that were copied since, as far as that may have been for nothing."""
+
+
 class Memory:
     """A linear memory: where it lies and how large it is, in bytes; both are 0 when it is gone.
 
@@ -61,7 +79,7 @@ class Memory:
         kept: bytes from its start that are there from the beginning, and stay when its mapping is made new.
     """
 
-    __slots__ = ("bank", "base", "changed", "kept", "mapped", "shape", "size")
+    __slots__ = ("bank", "base", "changed", "kept", "mapped", "shape", "size", "written")
 
     def __init__(self, bank: Bank, shape: Shape, base: int, size: int, kept: int = 0) -> None:
         self.bank, self.shape, self.base, self.size, self.kept = bank, shape, base, size, kept
@@ -69,6 +87,8 @@ class Memory:
         """Bytes from its start that are, or were, of a file that is not its image's."""
         self.changed = False
         """Whether any of its mapping is not what it was at first, so that it cannot be made new."""
+        self.written: Written | None = None
+        """What of the file that it is mapped from it was last seen to have pages of its own for."""
 
     def view(self) -> memoryview:
         """Its bytes as they are now: when it has grown there are more. Good as long as its instance lives."""
@@ -111,6 +131,7 @@ class Memory:
         """
         if start >= self.size:
             return
+        self.written = None
         if start < self.mapped:
             _posix.map_nothing(self.base + start, self.mapped - start)
             self.mapped = start
@@ -123,6 +144,7 @@ class Memory:
         Raises:
             OSError: the file cannot be mapped.
         """
+        self.written = None
         _posix.map_file(self.base, size, descriptor, offset)
         self.mapped, self.changed = max(self.mapped, size), True
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from orchestrator import Engine
+from orchestrator import Engine, Sandbox
 from orchestrator.engine import Component
 from orchestrator.engine._live import LIVE
 from tests.support import parts
+from tests.support.interpreters import interpreter
+
+MakeSandbox = Callable[..., Sandbox]
 
 
 @pytest.fixture
@@ -36,3 +40,18 @@ def nothing_left() -> Iterator[None]:
     before = set(LIVE)
     yield
     assert set(LIVE) - before == set()
+
+
+@pytest.fixture
+def make(engine: Engine, nothing_left: None) -> Iterator[MakeSandbox]:
+    """Makes a sandbox of `interpreter(...)`, closed at the end."""
+    made = list[Sandbox]()
+
+    def sandbox(*, fresh: bool = False, reseed: bool = False, tools: Any = None, **options: Any) -> Sandbox:
+        component = engine.from_text(interpreter(tools=tools is not None, fresh=fresh, reseed=reseed), "letters")
+        made.append(Sandbox(component, engine=engine, tools=tools, **options))
+        return made[-1]
+
+    yield sandbox
+    for each in made:
+        each.close()

@@ -67,7 +67,7 @@ def test_a_misspelt_command_is_answered_with_the_one_meant(command: Command) -> 
 def test_an_unknown_command_is_escaped_and_answered_with_all(command: Command) -> None:
     done = command("\x1b[31mxyzzy")
     assert done.code == 2
-    assert done.err.startswith("error: no command `\\x1b[31mxyzzy`; there are run, validate, plan, graph,")
+    assert done.err.startswith("error: no command `\\x1b[31mxyzzy`; there are run, exec, validate, plan, graph,")
 
 
 def test_a_missing_argument_is_told_in_a_line(command: Command) -> None:

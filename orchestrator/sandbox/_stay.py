@@ -1,0 +1,70 @@
+"""One snippet's stay in an instance: until when it may go on, and the loop that awaits it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Coroutine
+from concurrent.futures import CancelledError
+from concurrent.futures import TimeoutError as NotYet
+from typing import Any
+
+from orchestrator.engine.frame import Frame, Stop
+from orchestrator.errors import Cancelled
+
+_LOOK = 0.02
+"""Seconds between two looks of a tool that is awaited at whether the snippet should go on."""
+
+
+class Stay(Frame):
+    """A frame that knows when it began.
+
+    Arguments:
+        seconds: until the snippet is ended; None for no end.
+        loop: where what is awaited runs; None for a loop of its own.
+    """
+
+    __slots__ = ("began", "loop", "seconds")
+
+    def __init__(self, seconds: float | None, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.stop, self.instance, self.fresh = Stop(), None, False
+        self.seconds, self.loop, self.began = seconds, loop, time.time_ns()
+        self.deadline = math.inf if seconds is None else time.monotonic() + seconds
+        self.limit = "" if seconds is None else f"the snippet took longer than {seconds:g} s"
+
+    def interrupt(self) -> None:
+        """Ends it: ctrl-C came."""
+        self.stop.set(Cancelled("the snippet was interrupted"))
+
+    def awaited(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """What a coroutine gives, on the loop that awaits this snippet; this thread waits for it.
+
+        Raises:
+            RunError: the snippet is to end; so is the coroutine.
+        """
+        if self.loop is None:
+            return asyncio.run(self._watched(work))
+        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        while True:
+            try:
+                return future.result(_LOOK)
+            except NotYet:
+                if future.done():
+                    raise  # its own
+            except CancelledError:
+                raise RuntimeError("the tool was cancelled") from None
+            problem = self.problem()
+            if problem is not None:
+                future.cancel()
+                raise problem
+
+    async def _watched(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """The same on a loop of this thread's own."""
+        task = asyncio.ensure_future(work)
+        while not (await asyncio.wait([task], timeout=_LOOK))[0]:
+            problem = self.problem()
+            if problem is not None:
+                task.cancel()
+                raise problem
+        return task.result()

@@ -1,0 +1,245 @@
+"""Sandboxes: snippets of code that nobody has read, each run from the same clean state.
+
+with Sandbox("python", tools={"search": search}) as sandbox:
+    found = sandbox.run("len(tools.search(query))", inputs={"query": "a snapshot"})
+    print(found.value, found.printed)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine import Component, Engine
+from orchestrator.errors import Cancelled, ClosedError
+from orchestrator.manifest.model import Grants
+from orchestrator.pipeline import arguments
+from orchestrator.pipeline.operating import operator
+from orchestrator.sandbox._call import Call
+from orchestrator.sandbox._carrier import Carrier
+from orchestrator.sandbox._limits import MEMORY, OUTPUT, TIMEOUT, asked, kept_output, within
+from orchestrator.sandbox._limits import size as instances
+from orchestrator.sandbox._pool import CLOSED, Place, Pool, late
+from orchestrator.sandbox._source import guests_of
+from orchestrator.sandbox._tools import Toolbox
+from orchestrator.sandbox.outcome import Outcome
+from orchestrator.sandbox.session import SandboxSession
+
+if TYPE_CHECKING:
+    from orchestrator.pipeline.operating import Given
+    from orchestrator.sandbox._guests import Guest
+
+
+class Sandbox:
+    """Runs snippets of code, each from the same clean state, any number of them at once.
+
+    It keeps instances of the interpreter that are ready. Each is taken back to the state in which it became ready after
+    every snippet, before the next one gets it: nothing of a snippet is there for another. `session` gives one that
+    keeps what its snippets define.
+
+    Arguments:
+        what: `python`, `javascript`, or a component that exports `agent:code/interpreter`: a file, a source folder, or
+            one that the engine loaded.
+        tools: functions that snippets may call as `tools.name(…)`, by name; they run here, trusted. Their annotations
+            say what they take and give: what WIT has a type for, `dict`, `list`, `Any`. `PermissionError` is a denial.
+            They may be asynchronous.
+        grants: what snippets may reach of the host; nothing by default.
+        memory: bytes that an instance may have.
+        timeout: seconds that a snippet may take, waiting for an instance included; None for no end.
+        fuel: instructions that a snippet may execute, about one unit each; None for no bound.
+        output: bytes that are kept of what a snippet prints, at most 1 MiB.
+        size: instances that there may be at a time; as many as there are processors by default.
+        engine: loads the component; one of its own by default.
+        secrets, addresses, ceiling: as of `Pipeline.link`.
+
+    Raises:
+        ComponentError: there is no such component, or it runs no snippets.
+        BuildError: its source does not build.
+        InvalidPipeline: a grant or a limit is refused.
+        RunError: a folder that is granted cannot be read.
+        TypeError, ValueError: an argument is of another type or out of its range, or a function cannot be a tool.
+    """
+
+    def __init__(
+        self,
+        what: str | Path | Component = "python",
+        *,
+        tools: Mapping[str, Callable[..., Any]] | None = None,
+        grants: Grants | None = None,
+        memory: int | None = MEMORY,
+        timeout: float | None = TIMEOUT,
+        fuel: int | None = None,
+        output: int | None = OUTPUT,
+        size: int | None = None,
+        engine: Engine | None = None,
+        secrets: Mapping[str, str] | None = None,
+        addresses: Any = (),
+        ceiling: Given | Any | None = None,
+    ) -> None:
+        self._closed = True
+        arguments.component(what)
+        box = Toolbox(arguments.mapping(tools or {}, "`tools`"))
+        limits = asked(memory, timeout, fuel, output)
+        granted = Grants() if grants is None else arguments.instance(grants, Grants, "`grants`")
+        by = operator(secrets, addresses, ceiling)
+        pool = Pool(instances(size))
+        self._own = Engine() if engine is None else None
+        self._engine = engine or self._own
+        assert self._engine is not None
+        try:
+            self._guests, self._limits = guests_of(what, self._engine, by, granted, limits, box)
+        except BaseException:
+            self._end_engine()
+            raise
+        self._pool = pool
+        self._carrier = Carrier(blocks=bool(len(box)) or granted.stdio == "inherit")
+        self._sessions: set[SandboxSession] = set()
+        self._closed = False
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        """Ends the instances of a sandbox that nobody closed."""
+        if not self._closed:
+            self._pool.close()
+            self._guests.linker.close()
+
+    # Running
+
+    def run(self, source: str, inputs: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Outcome:
+        """Runs a snippet from the clean state.
+
+        Arguments:
+            inputs: its variables, by name: what JSON has a form for.
+            timeout: seconds, if less than the sandbox's own.
+
+        Raises:
+            SnippetFailed: it raised an error, or what a subclass says.
+            TimedOut, LimitExceeded, Trapped, Cancelled: it was ended that way.
+            ValueMismatch: an input has no form in JSON.
+            ClosedError: the sandbox or its engine was closed.
+            TypeError, ValueError: an argument is of another type or out of its range.
+            KeyboardInterrupt: ctrl-C; the snippet was stopped.
+        """
+        call = Call(source, inputs, self._within(timeout))
+        place = self._pool.ask()
+        work = _Work(self, call, place)
+        return self._carrier.run(call.stay, work.waited, work.give_up)
+
+    async def arun(
+        self, source: str, inputs: Mapping[str, Any] | None = None, *, timeout: float | None = None
+    ) -> Outcome:
+        """`run`, awaited; cancelling the task ends the snippet. What waits for an instance takes no thread."""
+        loop, ready = asyncio.get_running_loop(), asyncio.Event()
+        call = Call(source, inputs, self._within(timeout), loop)
+        place = self._pool.ask(lambda: loop.call_soon_threadsafe(ready.set))
+        work = _Work(self, call, place)
+        if not place.ready:
+            await self._awaited(call, place, ready)
+        return await self._carrier.arun(call.stay, work.here, work.give_up)
+
+    async def _awaited(self, call: Call, place: Place, ready: asyncio.Event) -> None:
+        """Waits for an instance."""
+        within = None if call.stay.seconds is None else max(0.0, call.stay.remaining())
+        try:
+            await asyncio.wait_for(ready.wait(), within)
+        except TimeoutError:
+            self._pool.withdraw(place)
+            problem = late(call.stay)
+            assert problem is not None
+            raise problem from None
+        except BaseException:
+            self._pool.withdraw(place)
+            raise
+
+    def session(self) -> SandboxSession:
+        """A session: what a snippet defines is there for the next. It has an instance of its own, beside `size`.
+
+        Raises:
+            RunError: an instance cannot be made.
+            ClosedError: the sandbox or its engine was closed.
+        """
+        self._check()
+        found = SandboxSession(self._guests, self._carrier, self._limits, self._sessions.discard)
+        self._sessions.add(found)
+        return found
+
+    def _within(self, timeout: float | None) -> float | None:
+        self._check()
+        return within(timeout, self._limits)
+
+    def _check(self) -> None:
+        assert self._engine is not None
+        if self._closed:
+            raise ClosedError(CLOSED)
+        if self._engine.closed:
+            raise ClosedError("the engine was closed")
+
+    # Ending
+
+    def close(self) -> None:
+        """Ends what runs, every instance and session, and an engine of its own. Harmless when repeated."""
+        if self._closed:
+            return
+        self._closed = True
+        self._pool.close()
+        self._carrier.close(Cancelled(CLOSED))
+        for session in list(self._sessions):
+            session.close()
+        self._guests.linker.close()
+        self._end_engine()
+
+    def _end_engine(self) -> None:
+        if self._own is not None:
+            self._own.close()
+
+
+class _Work:
+    """A snippet's way through an instance of the pool."""
+
+    __slots__ = ("_call", "_guest", "_place", "_sandbox")
+
+    def __init__(self, sandbox: Sandbox, call: Call, place: Place) -> None:
+        self._sandbox, self._call, self._place = sandbox, call, place
+        self._guest: Guest | None = None
+
+    def waited(self) -> Outcome:
+        """Waits for the instance, and carries the snippet out in it."""
+        if not self._place.ready:
+            try:
+                self._place.wait(self._call.stay)
+            except BaseException:
+                self._sandbox._pool.withdraw(self._place)
+                raise
+        return self.here()
+
+    def here(self) -> Outcome:
+        """Carries the snippet out."""
+        sandbox, place = self._sandbox, self._place
+        if not place.ready:
+            raise ClosedError(CLOSED)
+        pool, most = sandbox._pool, kept_output(sandbox._limits)
+        guest = place.guest
+        try:
+            if guest is None:
+                guest = sandbox._guests.make(self._call.stay)
+                pool.made(guest)
+            self._guest = guest
+            guest.holder = get_ident()
+            return self._call.carried_out(guest, most, keep=False)
+        finally:
+            if guest is not None:
+                guest.holder = 0
+            pool.give(guest)
+
+    def give_up(self) -> None:
+        """The snippet does not return: its instance is lost, and another may be made in its place."""
+        if self._guest is not None:
+            self._sandbox._pool.give(self._guest)
