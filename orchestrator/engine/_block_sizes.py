@@ -33,7 +33,24 @@ def too_much(size: int, memory: memoryview) -> Trapped:
     return Trapped(f"a guest passed a value of {size} bytes in a memory of {len(memory)} bytes: parts of it overlap")
 
 
-_NAMES: dict[str, Any] = {"BROKEN": BROKEN, "broken": broken, "outside": outside, "too_much": too_much}
+def in_parts(many: ExtraMany, memory: memoryview, at: int, count: int, size: int, allowed: Allowance) -> int:
+    """The bytes of a long list, with a look now and then at the time."""
+    total = 0
+    for first in range(0, count, LOOK):
+        allowed.look()
+        total += many(memory, at + first * size, min(LOOK, count - first), allowed)
+    if total > len(memory):
+        raise too_much(total, memory)
+    return total
+
+
+_NAMES: dict[str, Any] = {
+    "BROKEN": BROKEN,
+    "broken": broken,
+    "in_parts": in_parts,
+    "outside": outside,
+    "too_much": too_much,
+}
 
 
 class Measuring:
@@ -127,6 +144,8 @@ def many_extra(element: Type) -> ExtraMany:
     code.add(f"stop = at + count * {size}")
     code.add(f"if stop > len(memory) or at & {align - 1}:", f"    outside(at, count * {size}, memory, {align})")
     strides = _strides(element, 0)
+    if strides:
+        code.add(f"if count > {LOOK}:", f"    return in_parts(extra, memory, at, count, {size}, allowed)")
     lines = _summed(strides, size // 4) if strides else _looped(writing, element, size)
     lines += ["if total > len(memory):", "    raise too_much(total, memory)", "return total"]
     found: ExtraMany = writing.function("extra(memory, at, count, allowed)", f"total = count * {size}", *lines)
@@ -149,13 +168,7 @@ def _strides(type_: Type, at: int) -> list[tuple[int, int]] | None:
 
 def _summed(strides: list[tuple[int, int]], step: int) -> list[str]:
     sums = [f"sum(words[{at // 4}::{step}])" + (f" * {unit}" if unit > 1 else "") for at, unit in strides]
-    part = LOOK * step * 4
-    return [
-        f"for at in range(at, stop, {part}):",
-        f"    allowed.went(min(count, {LOOK}))",
-        f"    words = memory[at:min(at + {part}, stop)].cast('I')",
-        *[f"    total += {each}" for each in sums],
-    ]
+    return ["words = memory[at:stop].cast('I')", *[f"total += {each}" for each in sums]]
 
 
 def _looped(writing: Measuring, element: Type, size: int) -> list[str]:

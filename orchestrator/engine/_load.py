@@ -50,9 +50,6 @@ from orchestrator.interface.types import (
 from orchestrator.interface.values import Variant as VariantValue
 from orchestrator.interface.values import variant
 
-_PART = LOOK * 8
-"""Bytes of a list of texts that are read between two looks."""
-
 Load = Callable[[memoryview, int, Allowance], Any]
 """(the memory, an offset, what may be made) -> the value whose fixed part stands there."""
 LoadMany = Callable[[memoryview, int, int, Allowance], list[Any]]
@@ -288,19 +285,19 @@ def _load_chars(memory: memoryview, at: int, count: int, allowed: Allowance) -> 
 
 def _load_strings(memory: memoryview, at: int, count: int, allowed: Allowance) -> list[str]:
     """As many at a time as are made between two looks."""
-    block, found = _block(memory, at, count * 8, 4), list[str]()
     allowed.take(count)
-    if len(block) <= _PART:
-        return _texts(memory, block)
-    for start in range(0, len(block), _PART):
+    if count <= LOOK:
+        return _texts(memory, at, count)
+    found: list[str] = []
+    for first in range(0, count, LOOK):
         allowed.look()
-        found += _texts(memory, block[start : start + _PART])
+        found += _texts(memory, at + first * 8, min(LOOK, count - first))
     return found
 
 
-def _texts(memory: memoryview, block: memoryview) -> list[str]:
+def _texts(memory: memoryview, at: int, count: int) -> list[str]:
     """Texts that stand close to each other, as the shim's allocator puts them, are decoded as one if they are ASCII."""
-    words = block.cast("I")
+    words = _block(memory, at, count * 8, 4).cast("I")
     starts, sizes = words[0::2].tolist(), words[1::2].tolist()
     first, last = min(starts, default=0), max(map(add, starts, sizes), default=0)
     if last > len(memory):

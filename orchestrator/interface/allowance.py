@@ -133,15 +133,11 @@ class Allowance:
 
     def passing(self, items: Iterable[T], count: int) -> Iterable[T]:
         """The items, of which nothing is made: they are only looked at as they are taken."""
-        self.went(count)
-        return items if count <= LOOK else chain.from_iterable(self._parts(items, count, LOOK))
-
-    def went(self, count: int) -> None:
-        """So many objects were gone through, or are about to be."""
         self._passed -= count
         if self._passed < 0:
             self._passed = LOOK
             self._check()
+        return items if count <= LOOK else chain.from_iterable(self._parts(items, count, LOOK))
 
     def _parts(self, items: Iterable[T], count: int, step: int) -> Iterator[Iterable[T]]:
         left = iter(items)
