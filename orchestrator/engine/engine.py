@@ -279,6 +279,7 @@ class Engine:
         target = self.cache.code(digest, key)
         try:
             binary = _unchanged(read(), digest, name)
+            _check(binary, name)
             begun = time.monotonic()
             if size > SMALL:
                 self._progress(f"compiling {name} ({size / 1e6:.1f} MB), once")
@@ -358,6 +359,16 @@ class Engine:
     def _open(self) -> None:
         if self._closed:
             raise ClosedError("the engine was closed")
+
+
+def _check(binary: bytes, name: str) -> None:
+    """Refuses what is no component before a compiler is started for it."""
+    from orchestrator.engine._sections import check_form
+
+    try:
+        check_form(binary)
+    except ComponentError as problem:
+        raise ComponentError(f"{name}: {problem}") from None
 
 
 def _unchanged(binary: bytes, digest: str, name: str) -> bytes:
