@@ -169,7 +169,7 @@ class Guest:
         if self._unseeded:
             self._reseed(instance)
         # No list of numbers is in it that would have to be made a plain one.
-        found: Mapping[str, Any] = python_of(instance.call_carried(run, (source, inputs))[0])
+        found: Mapping[str, Any] = python_of(instance.call_carried(run, (source, inputs))[0], instance.check)
         return found
 
     def _reseed(self, instance: Instance) -> None:
