@@ -8,6 +8,7 @@ how many times the bulk path's time the C values take.
 from __future__ import annotations
 
 import ctypes
+import sys
 from array import array
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -83,11 +84,13 @@ def _bulk(type_: Type, value: Any, stack: ExitStack) -> Acts:
     from orchestrator.engine._arena import Arena, advance
     from orchestrator.engine._layouts import layout_of
     from orchestrator.engine._libc import ROOM
+    from orchestrator.interface.allowance import Allowance
     from orchestrator.interface.types import Field, Function
 
     block = (ctypes.c_uint8 * _ROOM)()
     _keep(block, stack)
     memory = Arena(ctypes.addressof(block), _ROOM).memory
+    allowed = Allowance(sys.maxsize)
     found = layout_of(Function("f", (Field("x", type_),), type_))
     values, load = (value,), found.load_result_arrays if isinstance(value, memoryview) else found.load_result
 
@@ -102,21 +105,23 @@ def _bulk(type_: Type, value: Any, stack: ExitStack) -> Acts:
 
     return {
         "store": store,
-        "load": lambda: load(number, memory),
-        "size": lambda: found.request_size(numbers, memory),
+        "load": lambda: load(number, memory, allowed),
+        "size": lambda: found.request_size(numbers, memory, allowed),
     }
 
 
 def _c_values(type_: Type, value: Any, stack: ExitStack) -> Acts:
     """What a call without a shim does."""
     from orchestrator.engine import _native as c
+    from orchestrator.engine._resources import without_handles
     from orchestrator.engine._sizes import sizer
     from orchestrator.engine._values import lifter, lowerer
+    from orchestrator.interface.allowance import go_on
 
     lower, lift, size = lowerer(type_), lifter(type_), sizer((type_,))
     kept = ctypes.create_string_buffer(lower(value, None), c.VALUE)  # type: ignore[arg-type]
     _keep(kept, stack)
-    place = ctypes.addressof(kept)
+    place, none = ctypes.addressof(kept), without_handles(go_on)
 
     def store() -> None:
         made = ctypes.create_string_buffer(lower(value, None), c.VALUE)  # type: ignore[arg-type]
@@ -124,6 +129,6 @@ def _c_values(type_: Type, value: Any, stack: ExitStack) -> Acts:
 
     return {
         "store": store,
-        "load": lambda: lift(place, None),  # type: ignore[arg-type]
+        "load": lambda: lift(place, none),
         "size": lambda: size(place),
     }

@@ -48,7 +48,9 @@ export function inspected(value, depth = 0, around = []) {
   if (around.includes(value)) return "[Circular]";
   const simple = simply(value);
   if (simple !== undefined) return simple;
-  if (depth > MOST_DEPTH) return Array.isArray(value) ? "[Array]" : `[${kindOf(value) || "Object"}]`;
+  if (depth > MOST_DEPTH && !/[[{][\]}]$/.test(parts(value, () => "…"))) {
+    return Array.isArray(value) ? "[Array]" : `[${kindOf(value) || "Object"}]`;
+  }
   return parts(value, (part) => inspected(part, depth + 1, [...around, value]));
 }
 

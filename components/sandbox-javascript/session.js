@@ -153,9 +153,14 @@ function asJson(value) {
   try {
     return written(value);
   } catch (error) {
-    const why = error instanceof Unfit ? error.message : `the value cannot be read: ${message(error)}`;
-    throw new Refused("invalid-result", bounded(why, MOST_SAID));
+    throw new Refused("invalid-result", bounded(whyUnfit(error), MOST_SAID));
   }
+}
+
+function whyUnfit(error) {
+  if (error instanceof Unfit) return error.message;
+  if (error === "out of memory") return "there is no memory to write the value as JSON"; // so this engine throws it
+  return `the value cannot be read: ${message(error)}`;
 }
 
 function atLine(error, name) {

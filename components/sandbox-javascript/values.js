@@ -51,6 +51,7 @@ class Writer {
   }
 
   text(value, where) {
+    if (value.length + 2 > this.room) throw new Unfit(tooLarge());
     if (!value.isWellFormed()) throw new Unfit(`${place(where)} is no text of Unicode: it has half of a pair`);
     return this.take(stringify(value));
   }
@@ -82,10 +83,11 @@ class Writer {
 
   list(values, where, depth) {
     const found = [];
+    this.take("[]");
     for (let number = 0; number < values.length; number++) {
+      this.take(number ? ", " : "");
       found[number] = this.form(values[number], `${where}[${number}]`, depth + 1) ?? this.take("null");
     }
-    this.take(" ".repeat(2));
     return `[${found.join(", ")}]`;
   }
 
@@ -98,8 +100,8 @@ class Writer {
       names.add(name);
       const form = this.form(value, step(where, name), depth + 1);
       if (form !== undefined) found.push(`${this.text(name, where)}: ${form}`);
+      this.take(", ");
     }
-    this.take("{}");
     return `{${found.join(", ")}}`;
   }
 

@@ -1,6 +1,7 @@
 """Runs snippets of Python with tools: the component's face, which knows WIT and leaves the work to `session`."""
 
 import gc
+import random
 
 import library
 from componentize_py_types import Err
@@ -42,6 +43,11 @@ class Interpreter(exports.Interpreter):
         except BaseException as error:  # the snippet broke what the session needs: better an error than a trap
             raise Err(CodeError_Raised(Failure(f"the session is broken: {message(error)}", "", ""))) from None
         return Outcome(done.value, done.printed, done.cut, done.calls)
+
+
+class Reseed(exports.Reseed):
+    def reseed(self):
+        random.seed()
 
 
 def _toolbox():

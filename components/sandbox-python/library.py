@@ -4,10 +4,15 @@ All that imports is taken, but for what needs a screen, a terminal, processes or
 test or a program.
 """
 
+import asyncio
 import importlib
+import os
 import pkgutil
+import posix
 import sys
 import warnings
+
+from loop import Policy
 
 _LEFT_OUT = {
     "_android_support",
@@ -60,7 +65,19 @@ with warnings.catch_warnings():
 warnings.filterwarnings("ignore", category=SyntaxWarning)  # a snippet is compiled in parts, and would be warned twice
 
 
+def _exit(status):
+    """`os._exit`, as an error of the snippet alone."""
+    raise SystemExit(status)
+
+
+def _abort():
+    raise SystemExit("aborted")
+
+
 def end():
-    """Ends the search for modules: there is no folder to look in later."""
+    """Ends the search for modules, since there is no folder to look in later, and takes away what ends the instance."""
+    for module in (os, posix):
+        module._exit, module.abort = _exit, _abort
+    asyncio.events._set_event_loop_policy(Policy())
     sys.path.clear()
     sys.path_importer_cache.clear()

@@ -60,7 +60,7 @@ def as_json(value):
         raise Refused("invalid-result", bounded(str(unfit), 16 << 10)) from None
     except MemoryError:
         raise Refused("invalid-result", "there is no memory to write the value as JSON") from None
-    if len(text) > MOST or not text.isascii() and len(text.encode()) > MOST:
+    if len(text) > MOST or (not text.isascii() and len(text.encode()) > MOST):
         raise Refused("invalid-result", _too_large())
     return text
 
@@ -126,7 +126,7 @@ def _is_shallow(value):
     """Whether a value can be written without running out of stack, which would end the instance.
 
     A level at a time, of which those that hold scalars alone are passed over without a loop of Python's. What stands
-    in several places is looked at once, and counted as often: a few lists may be written as more than there is room for.
+    in several places is looked at once and counted as often: a few lists may take more room than there is.
     """
     level = {id(value): (value, 1)}
     for _ in range(DEEPEST):

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from orchestrator.capability.limits import SHOWN
+from orchestrator.capability.limits import OWN, SHOWN
 from orchestrator.manifest.model import (
     NOWHERE,
     Access,
@@ -94,6 +94,14 @@ class Bound:
         """Whether a variable may stand in the environment."""
         return any(name.startswith(own[:-1]) if own.endswith("*") else name == own for own in self.environment)
 
+    def most(self, field: str) -> Any:
+        """The most of a limit that a node may state; None for no bound.
+
+        A ceiling that says nothing of it allows what the engine gives where nobody does.
+        """
+        said = getattr(self.limits, field)
+        return OWN.get(field) if said is None and self.party == "ceiling" else said
+
     def allows_any(self, power: str) -> bool:
         """Whether it allows anything of a power, by the key of its grant."""
         rows: dict[str, object] = {"storage": self.folders, "http": self.rules}
@@ -107,7 +115,7 @@ class Bound:
         """What it allows of a power or a limit, in words; of many things the first ones."""
         field = key.removeprefix("limits.").replace("-", "_")
         if field != key:
-            return SHOWN[field](getattr(self.limits, field))
+            return SHOWN[field](self.most(field))
         match key:
             case "storage":
                 every = [f"{access} `{path}`" if path else f"{access} in any folder" for path, access in self.folders]
@@ -125,6 +133,8 @@ class Bound:
     def says(self, key: str) -> str:
         """What it says of a power, in words, and where."""
         verb = "allows" if self.party == "ceiling" else "claims"
+        if key.startswith("limits.") and getattr(self.limits, key.removeprefix("limits.").replace("-", "_")) is None:
+            return f"{self.name} says nothing of it, and allows {self.shown(key)}, as the engine does of itself"
         place = self.place(key)
         return f"{self.name} {verb} {self.shown(key)}" + (f" ({place})" if place else "")
 

@@ -41,6 +41,7 @@ class Rule:
         max_request, max_response: bytes of a body.
         timeout: seconds of a whole exchange, or None.
         place: where it is granted.
+        trace: whether requests say which trace they are part of.
     """
 
     text: str
@@ -54,6 +55,7 @@ class Rule:
     max_response: int = BODY
     timeout: float | None = None
     place: str = "grants.http"
+    trace: bool = True
 
     def admits(self, method: str, url: Url) -> bool:
         """Whether a request may be sent."""
@@ -141,6 +143,7 @@ def rule_of(grant: Http, place: str = "grants.http") -> Rule:
         BODY if grant.max_response is None else grant.max_response,
         grant.timeout,
         place,
+        grant.trace,
     )
 
 

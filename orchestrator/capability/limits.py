@@ -6,11 +6,21 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from orchestrator.engine.settings import DEFAULT_MEMORY, HANDLES, TABLE_ELEMENTS
 from orchestrator.manifest.model import Limits, RunLimits
 from orchestrator.manifest.scalars import show_duration, show_size
 
 PAGE = 65_536
 """Bytes of the smallest memory that a component can have: a page of WebAssembly."""
+KEPT = 64 << 10
+"""Bytes of each of its two streams of output that are kept of a node where nobody says a limit."""
+OWN: Mapping[str, int] = {
+    "memory": DEFAULT_MEMORY,
+    "tables": TABLE_ELEMENTS,
+    "output": 2 * KEPT,
+    "handles": HANDLES,
+}
+"""What a node has where nobody says a limit; the others have no bound then."""
 _NOUN = {"memory": "bytes", "timeout": "seconds", "output": "bytes"}
 
 

@@ -211,8 +211,9 @@ class _Narrowing:
 
     def _limit(self, asked: Limits, field: str) -> Any:
         value = stated = getattr(asked, field)
-        for bound in self.bounds:
-            most = getattr(bound.limits, field)
+        # Those that say nothing bound what the node or another one says, and what nobody says they leave to the engine.
+        for bound in sorted(self.bounds, key=lambda bound: getattr(bound.limits, field) is None):
+            most = bound.most(field) if value is not None else getattr(bound.limits, field)
             if most is None or (value is not None and value <= most):
                 continue
             if stated is not None:

@@ -88,12 +88,13 @@ def _dependency(line: str) -> Check:
 
 def javascript() -> Check:
     """Node and npm, which only components in JavaScript need, and only to be built."""
-    from orchestrator.engine import _javascript_builder as builder
+    from orchestrator.engine.build import javascript as builder
 
-    if why := builder.missing():
-        what, _, remedy = why.partition("; ")
+    found, why = builder()
+    what, _, remedy = why.partition("; ")
+    if why:
         return Check("JavaScript", "info", what, f"to build components from JavaScript: {remedy}")
-    return Check("JavaScript", "ok", f"Node {builder.node_version()} for {builder.NAME} {builder.VERSION}")
+    return Check("JavaScript", "ok", found)
 
 
 def shipped_files() -> Check:

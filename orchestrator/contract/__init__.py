@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.contract.compile import compile_contract as compile_contract
     from orchestrator.contract.deny import can_deny as can_deny
     from orchestrator.contract.deny import denial as denial
+    from orchestrator.contract.detect import DETECTOR as DETECTOR
     from orchestrator.contract.functions import check_functions as check_functions
     from orchestrator.contract.timeout import timed_out as timed_out
 
@@ -29,6 +30,7 @@ __all__, __getattr__, __dir__ = lazily(
         "checks": ["Checks", "Ledger", "Violation"],
         "compile": ["compile_contract"],
         "deny": ["can_deny", "denial"],
+        "detect": ["DETECTOR"],
         "functions": ["check_functions"],
         "timeout": ["timed_out"],
     },

@@ -11,12 +11,15 @@ text made (page faults included), 1 ns a byte read.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from orchestrator.contract._cel_kinds import Static, kind
+from orchestrator.contract._cel_kinds import WHOLE, Static, Uses, fields, kind, part
 from orchestrator.contract._cel_tree import Call, Const, Expr, Ident, ListOf, Loop, MapOf, Select
+from orchestrator.interface.sizes import layout
+from orchestrator.interface.types import STRING, U8, List, Option, Primitive, Tuple, Type, walk
 
 BUDGET = 4_000_000
 """Units of work of one evaluation: about 0.4 s."""
@@ -61,6 +64,37 @@ def weigh(value: Any, limit: float) -> float:
         elif hasattr(item, "value"):
             left.append(item.value)
     return total
+
+
+def largest(weight: float, variables: Mapping[str, Type], uses: Mapping[str, Uses]) -> float:
+    """The size in canonical form, bytes, beyond which values are heavier for certain; infinite where none tells."""
+    span = max((_span(type_, uses[name]) for name, type_ in variables.items()), default=0.0)
+    if math.inf in (weight, span):
+        return math.inf
+    return sum(layout(type_)[0] for type_ in variables.values()) + weight * span
+
+
+def _span(type_: Type, uses: Uses) -> float:
+    """For how many bytes outside of the fixed part of a value a unit of its weight can stand at most."""
+    match type_:
+        case Primitive("string"):
+            return 4.0 * _BYTES  # a character may take four bytes
+        case List(element):
+            return _BYTES if element == U8 else layout(element)[0] + _part_span(element, part(uses, "*"))
+        case Tuple(items):
+            return max((_span(item, WHOLE) for item in items), default=0.0)
+        case Option(some):
+            return _span(some, (part(uses, "some") or Uses()) if isinstance(some, Option) else uses)
+        case _:
+            inside = (fields(type_) or {}).items()
+            return max((_part_span(inner, part(uses, name)) for name, inner in inside if inner), default=0.0)
+
+
+def _part_span(type_: Type, uses: Uses | None) -> float:
+    """Of a part that is not read the weight tells nothing: there may be any number of bytes."""
+    if uses is not None:
+        return _span(type_, uses)
+    return math.inf if any(isinstance(one, List) or one == STRING for one in walk(type_)) else 0.0
 
 
 class _Size(NamedTuple):

@@ -42,6 +42,11 @@ class Uses:
 WHOLE = Uses(whole=True)
 
 
+def part(uses: Uses, name: str) -> Uses | None:
+    """What is read of a part; None where it is not read."""
+    return WHOLE if uses.whole else uses.parts.get(name)
+
+
 def kind(type_: Static) -> str:
     """What CEL calls the values of a type: bool, int, uint, double, string, bytes, list, map, null, or dyn."""
     match enter(type_):

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from orchestrator.contract._cel_kinds import WHOLE, Uses
+from orchestrator.contract._cel_kinds import WHOLE, Uses, part
+from orchestrator.interface.allowance import here
 from orchestrator.interface.types import (
     CHAR,
     STRING,
@@ -56,10 +57,6 @@ def converter(type_: Type, uses: Uses = WHOLE) -> Convert | None:
             return _unsigned() if type_ == U64 else _text_maker() if type_ in (STRING, CHAR) else None
 
 
-def _part(uses: Uses, name: str) -> Uses | None:
-    return WHOLE if uses.whole else uses.parts.get(name)
-
-
 def _unsigned() -> Convert:
     from google.protobuf.wrappers_pb2 import UInt64Value
 
@@ -79,24 +76,24 @@ def _bytes_maker() -> Convert:
 
 
 def _list(element: Type, uses: Uses) -> Convert | None:
-    part = _part(uses, "*")
-    if part is None:
+    read = part(uses, "*")
+    if read is None:
         return lambda value: [None] * len(value)
-    inner = converter(element, part)
+    inner = converter(element, read)
     if inner is None:
         # A list of numbers may be a buffer, which the library does not know.
         return _plain if isinstance(element, Primitive) else None
     convert = inner
-    return lambda value: [convert(item) for item in value]
+    return lambda value: [convert(item) for item in here().passing(value, len(value))]
 
 
 def _plain(value: Any) -> Any:
-    return value.tolist() if type(value) is memoryview else value
+    return here().listed(value) if type(value) is memoryview else value
 
 
 def _option(some: Type, uses: Uses) -> Convert | None:
     nested = isinstance(some, Option)
-    inner = converter(some, (_part(uses, "some") or Uses()) if nested else uses)
+    inner = converter(some, (part(uses, "some") or Uses()) if nested else uses)
     if inner is None:
         return None
     convert = inner
@@ -107,11 +104,11 @@ def _option(some: Type, uses: Uses) -> Convert | None:
 
 def _cases(types: dict[str, Type | None], uses: Uses) -> dict[str, Convert | None]:
     """A converter for each case that is read; the others keep their name alone."""
-    parts = {name: _part(uses, name) for name in types}
+    parts = {name: part(uses, name) for name in types}
     return {
-        name: converter(type_, part) if type_ is not None else None
+        name: converter(type_, read) if type_ is not None else None
         for name, type_ in types.items()
-        if (part := parts[name]) is not None
+        if (read := parts[name]) is not None
     }
 
 
@@ -143,8 +140,8 @@ def _tuple(items: tuple[Type, ...]) -> Convert:
 
 
 def _record(type_: Record, uses: Uses) -> Convert | None:
-    names = [name for name in type_.fields if _part(uses, name.name) is not None]
-    inner = {name.name: converter(name.type, _part(uses, name.name) or WHOLE) for name in names}
+    names = [name for name in type_.fields if part(uses, name.name) is not None]
+    inner = {name.name: converter(name.type, part(uses, name.name) or WHOLE) for name in names}
     if uses.whole and not any(inner.values()):
         return None
     pairs = [(name, convert or _same) for name, convert in inner.items()]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.contract._cel_cost import heaviest, weigh
+from orchestrator.contract._cel_cost import heaviest, largest, weigh
 from orchestrator.contract._cel_kinds import bulky, kind
 from orchestrator.contract._cel_messages import compile_problems, evaluation_cause
 from orchestrator.contract._cel_tree import Call, Const, Expr, Loop, Select, TooDeep, read
@@ -43,12 +43,14 @@ class Condition:
         text: the expression as written.
         asks_err: whether it asks `has(result.err)`.
         heaviest: the largest weight of what it reads that it is evaluated over.
+        largest: the size in canonical form, bytes, beyond which its values are heavier than that for certain.
         reads: by variable the parts that it reads, by their names; None for one that it may read all of.
     """
 
     text: str
     asks_err: bool
     heaviest: float
+    largest: float
     reads: Mapping[str, frozenset[str] | None]
     _converters: tuple[tuple[str, Convert | None], ...] = field(repr=False)
     _expression: cel.Expression = field(repr=False)
@@ -58,7 +60,7 @@ class Condition:
         try:
             data = {name: convert(values[name]) if convert else values[name] for name, convert in self._converters}
             if self.heaviest != float("inf") and weigh(data, self.heaviest) > self.heaviest:
-                raise self._failed("the values are too large for its budget")
+                raise ConditionFailed(self.too_large)
             found = self._expression.eval(data=data)
         except (RuntimeError, ValueError) as error:
             raise self._failed(evaluation_cause(str(error), self.text)) from None
@@ -68,8 +70,16 @@ class Condition:
         failed = found.type().name() == "ERROR"
         raise self._failed(evaluation_cause(str(value), self.text) if failed else "it gives no bool")
 
+    @property
+    def too_large(self) -> str:
+        """What is said where its values are too heavy."""
+        return self._said("the values are too large for its budget")
+
+    def _said(self, cause: str) -> str:
+        return f"`{shorten(self.text)}` could not be evaluated: {cause}"
+
     def _failed(self, cause: str) -> ConditionFailed:
-        return ConditionFailed(f"`{shorten(self.text)}` could not be evaluated: {cause}")
+        return ConditionFailed(self._said(cause))
 
 
 Compiled = tuple[Condition | None, tuple[Diagnostic, ...]]
@@ -117,7 +127,9 @@ def _compile(text: str, variables: Mapping[str, Type]) -> tuple[Condition | None
     if any(problem.severity == "error" for problem in problems):
         return None, problems
     reads = {name: None if uses.whole else frozenset(uses.parts) for name, uses in findings.uses.items()}
-    return Condition(text, findings.asks_err, most, reads, _converters(variables, findings), expression), problems
+    most_bytes = largest(most, variables, findings.uses)
+    converters = _converters(variables, findings)
+    return Condition(text, findings.asks_err, most, most_bytes, reads, converters, expression), problems
 
 
 def _unfit(text: str, variables: Mapping[str, Type]) -> Problem | None:

@@ -1,7 +1,8 @@
 """A contract compiled for one function or one data edge: what runs at each crossing.
 
 The interface between this room and `runtime`. A call or tool edge asks `before` with the arguments by name and `after`
-with the result. A data edge has one crossing and asks `before` alone, with `{"value": the value}` and its size.
+with the result. A data edge has one crossing and asks `before` alone, with `{"value": the value}` and its size. Values
+are made when the first rule asks for them: what is too large, too often or too fast is refused before.
 """
 
 from __future__ import annotations
@@ -10,17 +11,21 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule that was broken: its key in the manifest, and what was found, for a person; it shows no value."""
+    """A rule that was broken: its key in the manifest, and what was found, for a person; it shows no value.
+
+    `told` is what a guest is told of it, where that is less.
+    """
 
     rule: str
     message: str
+    told: str = ""
 
 
 class Ledger:
@@ -58,8 +63,12 @@ class Ledger:
             return True
 
 
-Rule = Callable[[Ledger, int, Any], Violation | None]
-"""One rule: asked with the edge's ledger, the size of what crosses in bytes, and the values (None where unwanted)."""
+See = Callable[[], Any]
+"""Makes the values that a rule sees; raises what comes of their being too large, or of the call's end meanwhile."""
+Rule = Callable[[Ledger, int, "See | None"], Violation | None]
+"""One rule: asked with the edge's ledger, the size of what crosses in bytes, and what makes the values."""
+Look = Callable[[Ledger, int, Any], Violation | None]
+"""A rule over values: asked with the values themselves. Those of an edge are asked after all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +76,22 @@ class Checks:
     """The compiled rules of one edge for one function (or for the value of a data edge).
 
     Arguments:
-        needs_args, needs_result: whether a rule wants the values themselves; where none does they are never lifted.
+        needs_args, needs_result: whether a rule may want the values themselves; where none does they are never made.
         timeout: seconds for one call, what it calls included, or None; the runtime enforces it.
         denies: on a violation the caller gets an error instead of the run's end.
-        before: asked before the call with (ledger, size of the request, arguments by name or None).
-        after: asked after it with (ledger, size of the response, result or None).
+        before: asked before the call with (ledger, size of the request, what makes the arguments by name, or None).
+        after: asked after it with (ledger, size of the response, what makes the result, or None).
         args: which arguments a rule wants, by name: the others need not be there; None for all.
         reverts: on a violation the node that is called, or whose value it is, is taken back, too.
+        detects: the edge's detectors judge what crosses when these rules are kept; the runtime asks them.
     """
 
     needs_args: bool
     needs_result: bool
     timeout: float | None
     denies: bool
-    before: Callable[[Ledger, int, Mapping[str, Any] | None], Violation | None]
-    after: Callable[[Ledger, int, Any], Violation | None]
+    before: Rule
+    after: Rule
     args: frozenset[str] | None = None
     reverts: bool = False
+    detects: bool = False

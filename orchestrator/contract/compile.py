@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.contract._place import Problem, refuse, refuse_text
 from orchestrator.contract._regex import searcher
-from orchestrator.contract.checks import Checks, Ledger, Rule, Violation
+from orchestrator.contract.checks import Checks, Ledger, Look, Rule, See, Violation
 from orchestrator.contract.ensure import ensure_result, ensure_value
 from orchestrator.contract.functions import closed
 from orchestrator.contract.max_bytes import max_bytes
@@ -17,8 +17,9 @@ from orchestrator.contract.max_response import max_response
 from orchestrator.contract.paths import BadPath, parse_path
 from orchestrator.contract.rate import rate
 from orchestrator.contract.reject import reject
-from orchestrator.contract.require import require_args, require_value
+from orchestrator.contract.require import require_args, require_value, within_budget
 from orchestrator.diagnostics import Diagnostic
+from orchestrator.interface.convert import has_json
 from orchestrator.interface.types import Function, Record, Result, Type
 from orchestrator.manifest.model import Contract, FieldStep, Reject, Where
 
@@ -56,8 +57,11 @@ class _Compiler:
         self.contract, self.where, self.edge = contract, where, edge
         self.before: list[Rule] = []
         self.after: list[Rule] = []
+        self.looks_before: list[Look] = []
+        self.looks_after: list[Look] = []
         self.needs_args = self.needs_result = False
         self.args: frozenset[str] | None = frozenset()
+        self.detects = False
         self.diagnostics: list[Diagnostic] = []
 
     def call(self, function: Function) -> None:
@@ -73,6 +77,8 @@ class _Compiler:
         self._conditions(roots, function)
         self._rejects(roots)
         self._redacts(roots)
+        if self.contract.detect:
+            self._detects(function)
 
     def data(self, type_: Type) -> None:
         for rule in self._misplaced():
@@ -85,15 +91,18 @@ class _Compiler:
         self._value_conditions(type_)
         self._rejects({"value": type_})
         self._redacts({"value": type_})
+        if self.contract.detect:
+            self.needs_args = self.detects = True
 
     def checks(self) -> Checks | None:
         timeout = self.contract.timeout
-        nothing = not self.before and not self.after and timeout is None
+        before, after = _together(self.before, self.looks_before), _together(self.after, self.looks_after)
+        nothing = not before and not after and timeout is None and not self.detects
         if nothing or any(diagnostic.severity == "error" for diagnostic in self.diagnostics):
             return None
         denies, reverts = self.contract.on_violation != "fail", self.contract.on_violation == "revert"
-        before, after = _all(self.before), _all(self.after)
-        return Checks(self.needs_args, self.needs_result, timeout, denies, before, after, self.args, reverts)
+        asked = before or _nothing, after or _nothing
+        return Checks(self.needs_args, self.needs_result, timeout, denies, *asked, self.args, reverts, self.detects)
 
     def _sees(self, args: frozenset[str] | None) -> None:
         """Notes that a rule wants those arguments; None stands for all of them."""
@@ -123,19 +132,23 @@ class _Compiler:
 
     def _conditions(self, roots: Mapping[str, Type], function: Function) -> None:
         for condition in self._compiled("require", {"args": roots["args"]}):
-            self.before.append(require_args(condition))
+            self.before.append(within_budget(condition, "require"))
+            self.looks_before.append(require_args(condition))
             self._sees(condition.reads["args"])
         answers = {name: type_ for name, type_ in roots.items() if name == "result"}
         for condition in self._compiled("ensure", answers):
-            self.after.append(ensure_result(condition, isinstance(function.result, Result)))
+            self.after.append(within_budget(condition, "ensure"))
+            self.looks_after.append(ensure_result(condition, isinstance(function.result, Result)))
             self.needs_result = True
 
     def _value_conditions(self, type_: Type) -> None:
         for condition in self._compiled("require", {"value": type_}):
-            self.before.append(require_value(condition))
+            self.before.append(within_budget(condition, "require"))
+            self.looks_before.append(require_value(condition))
             self.needs_args = True
         for condition in self._compiled("ensure", {"value": type_}):
-            self.before.append(ensure_value(condition))
+            self.before.append(within_budget(condition, "ensure"))
+            self.looks_before.append(ensure_value(condition))
             self.needs_args = True
 
     def _compiled(self, rule: str, variables: Mapping[str, Type]) -> Iterator[Condition]:
@@ -162,10 +175,10 @@ class _Compiler:
         root, steps = path
         rule = reject(spec, type_, steps, matches)
         if root == "result":
-            self.after.append(rule)
+            self.looks_after.append(rule)
             self.needs_result = True
         else:
-            self.before.append(_of(root, rule))
+            self.looks_before.append(_of(root, rule))
             self._sees(frozenset({steps[0].name}) if steps and isinstance(steps[0], FieldStep) else None)
 
     def _pattern(self, spec: Reject, where: Where) -> Callable[[str], bool] | None:
@@ -190,25 +203,31 @@ class _Compiler:
         for index, text in enumerate(self.contract.redact):
             self._path("redact", text, roots, self.where.at("redact", index))
 
+    def _detects(self, function: Function) -> None:
+        """Has all that a call passes be seen; what has no JSON form is refused where the edge is linked."""
+        result = function.result
+        self.detects = all(map(has_json, [*(f.type for f in function.params), *([result] if result else [])]))
+        if self.detects and function.params:
+            self._sees(None)
+        self.needs_result = self.needs_result or (self.detects and result is not None)
 
-def _of(root: str, rule: Rule) -> Rule:
+
+def _of(root: str, rule: Look) -> Look:
     """The rule asked with one of the values: all arguments as a record, or the value of a data edge."""
     if root == "args":
         return rule
     return lambda ledger, size, values: rule(ledger, size, values[root])
 
 
-def _all(rules: list[Rule]) -> Rule:
-    """The rules as one: the first that is broken answers."""
-    if not rules:
-        return _nothing
-    if len(rules) == 1:
-        return rules[0]
-    every = tuple(rules)
+def _together(rules: list[Rule], looks: list[Look]) -> Rule | None:
+    """The rules as one, or None where there are none: the first that is broken answers, and values are made last."""
+    every = (*rules, _seeing(tuple(looks))) if looks else tuple(rules)
+    if len(every) < 2:
+        return every[0] if every else None
 
-    def asked(ledger: Ledger, size: int, values: Any) -> Violation | None:
+    def asked(ledger: Ledger, size: int, see: See | None) -> Violation | None:
         for rule in every:
-            violation = rule(ledger, size, values)
+            violation = rule(ledger, size, see)
             if violation is not None:
                 return violation
         return None
@@ -216,5 +235,19 @@ def _all(rules: list[Rule]) -> Rule:
     return asked
 
 
-def _nothing(_ledger: Ledger, _size: int, _values: Any) -> None:
+def _seeing(looks: tuple[Look, ...]) -> Rule:
+    """Rules over values as one that has the values made."""
+
+    def asked(ledger: Ledger, size: int, see: See | None) -> Violation | None:
+        values = None if see is None else see()
+        for look in looks:
+            violation = look(ledger, size, values)
+            if violation is not None:
+                return violation
+        return None
+
+    return asked
+
+
+def _nothing(_ledger: Ledger, _size: int, _see: See | None) -> None:
     return None

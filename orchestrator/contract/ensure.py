@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.contract.checks import Ledger, Rule, Violation
+from orchestrator.contract.checks import Ledger, Look, Violation
 from orchestrator.contract.require import must_hold
 
 if TYPE_CHECKING:
     from orchestrator.contract.cel import Condition
 
 
-def ensure_result(condition: Condition, may_err: bool) -> Rule:
+def ensure_result(condition: Condition, may_err: bool) -> Look:
     """The rule that a condition over `result` holds; `may_err`: the function's result is a `result` type."""
     holds = must_hold(condition, "ensure")
     excused = may_err and not condition.asks_err
@@ -27,6 +27,6 @@ def ensure_result(condition: Condition, may_err: bool) -> Rule:
     return rule
 
 
-def ensure_value(condition: Condition) -> Rule:
+def ensure_value(condition: Condition) -> Look:
     """The rule that a condition over the `value` of a data edge holds."""
     return must_hold(condition, "ensure")

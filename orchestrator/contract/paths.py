@@ -8,11 +8,12 @@ list) and `?` (into an option; it may be left out). A field after a list is look
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from orchestrator.contract._cel_kinds import NULL, fields
 from orchestrator.contract._place import Problem
+from orchestrator.interface.allowance import here
 from orchestrator.interface.types import List, Option, Record, Result, Tuple, Type, Variant
 from orchestrator.interface.values import Variant as VariantValue
 from orchestrator.manifest.model import FieldStep, IndexStep, SomeStep, Step, Steps
@@ -94,17 +95,19 @@ def _named(type_: Type, name: str) -> Type:
 
 def strings(value: Any) -> Iterator[str]:
     """Every string in a value in its Python form: names of fields and flags are none."""
-    left = [value]
+    left: list[Collection[Any]] = [(value,)]
+    allowed = here()
     while left:
-        item = left.pop()
-        if isinstance(item, str):
-            yield item
-        elif isinstance(item, Mapping):
-            left.extend(item.values())
-        elif isinstance(item, list | tuple):
-            left.extend(item)
-        elif isinstance(item, VariantValue):
-            left.append(item.value)
+        items = left.pop()
+        for item in allowed.passing(items, len(items)):
+            if isinstance(item, str):
+                yield item
+            elif isinstance(item, Mapping):
+                left.append(item.values())
+            elif isinstance(item, list | tuple):
+                left.append(item)
+            elif isinstance(item, VariantValue):
+                left.append((item.value,))
 
 
 def values_at(value: Any, type_: Type, steps: Steps) -> Iterator[Any]:
@@ -129,7 +132,7 @@ def _into(value: Any, type_: Type, steps: Steps) -> Iterator[tuple[Any, Type, St
         case List(element), IndexStep(index):
             yield from ((item, element, rest) for item in value[index : index + 1])
         case List(element), _:
-            yield from ((item, element, steps) for item in value)
+            yield from ((item, element, steps) for item in here().passing(value, len(value)))
         case Tuple(items), IndexStep(index):
             yield value[index], items[index], rest
         case Variant(), FieldStep(name) if value.case == name:

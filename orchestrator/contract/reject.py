@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from orchestrator.contract.checks import Ledger, Rule, Violation
+from orchestrator.contract.checks import Ledger, Look, Violation
 from orchestrator.contract.paths import strings, values_at
 from orchestrator.interface.types import Type
 from orchestrator.manifest.model import Reject, Steps
 
 
-def reject(spec: Reject, type_: Type, steps: Steps, matches: Callable[[str], bool]) -> Rule:
+def reject(spec: Reject, type_: Type, steps: Steps, matches: Callable[[str], bool]) -> Look:
     """The rule for one pattern; its values are those of the variable that the path starts from.
 
     The message names the path and the pattern, never the string.

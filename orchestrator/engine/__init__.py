@@ -30,7 +30,8 @@ Inside, by what they are about:
     memories         _memories, _posix: mapped and recycled; _image_file: what they hold at first; _tables: how large
                      tables may get
     the rest         _live, _ticker: callbacks, and the clock of running guests; _failure, _last_words: why one ended;
-                     _children: processes; _sources, _source_note, _build_failure: builds; _config: the settings
+                     _children: processes; _sources, _source_note, _build_failure, _python_builder,
+                     _javascript_builder: builds; _config: the settings
 
 Not for what nodes and edges mean: that is `link` and `runtime`. Names are imported when they are first used, wasmtime
 when the first component runs or is compiled.

@@ -2,7 +2,8 @@
 
 No value is made. Lists whose elements point to nothing but texts and plain lists are measured by sums over their
 lengths alone. What a guest claims is not believed: pointers that are followed are checked, and a value that would be
-larger than the memory it is in, as when many elements point to the same text, is `Trapped`.
+larger than the memory it is in, as when many elements point to the same text, is `Trapped`. Nothing is counted of the
+`Allowance` that is handed on: who waits for a size may stop to.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from typing import Any
 
 from orchestrator.engine._flat import is_pair, points
 from orchestrator.engine._leaves import Overlap, Places, Row, Slots, inlined, sides
-from orchestrator.engine._load import BROKEN, broken, outside
+from orchestrator.engine._load import BROKEN, FAILING, broken, outside
 from orchestrator.engine._written import FunctionText, tuple_of
 from orchestrator.errors import Trapped
+from orchestrator.interface.allowance import LOOK, Allowance
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import List, Option, Primitive, Record, Result, Tuple, Type, Variant, children, walk
 
-Extra = Callable[[memoryview, int], int]
-"""(the memory, an offset) -> the bytes outside of the fixed part that stands there."""
-ExtraMany = Callable[[memoryview, int, int], int]
-"""(the memory, the offset of the first, how many) -> the bytes of a list's elements, and of what they point to."""
+Extra = Callable[[memoryview, int, Allowance], int]
+"""(the memory, an offset, what looks at the time) -> the bytes outside of the fixed part that stands there."""
+ExtraMany = Callable[[memoryview, int, int, Allowance], int]
+"""(the memory, the offset of the first, how many, what looks at the time) -> the bytes of a list's elements, and of
+what they point to."""
 
 
 def too_much(size: int, memory: memoryview) -> Trapped:
@@ -30,7 +33,24 @@ def too_much(size: int, memory: memoryview) -> Trapped:
     return Trapped(f"a guest passed a value of {size} bytes in a memory of {len(memory)} bytes: parts of it overlap")
 
 
-_NAMES: dict[str, Any] = {"BROKEN": BROKEN, "broken": broken, "outside": outside, "too_much": too_much}
+def in_parts(many: ExtraMany, memory: memoryview, at: int, count: int, size: int, allowed: Allowance) -> int:
+    """The bytes of a long list, with a look now and then at the time."""
+    total = 0
+    for first in range(0, count, LOOK):
+        allowed.look()
+        total += many(memory, at + first * size, min(LOOK, count - first), allowed)
+    if total > len(memory):
+        raise too_much(total, memory)
+    return total
+
+
+_NAMES: dict[str, Any] = {
+    "BROKEN": BROKEN,
+    "broken": broken,
+    "in_parts": in_parts,
+    "outside": outside,
+    "too_much": too_much,
+}
 
 
 class Measuring:
@@ -59,14 +79,14 @@ class Measuring:
     def _part(self, type_: Type, places: Places, at: int) -> str:
         if points(type_) and isinstance(places, Row) and not inlined(type_):
             self.placed = True
-            return f"{self.code.bind(extra(type_), 'extra')}(memory, at + {at})"
+            return f"{self.code.bind(extra(type_), 'extra')}(memory, at + {at}, allowed)"
         return self.extra(type_, places, at)
 
     def _list(self, element: Type, places: Places, at: int) -> str:
         size, width = places.leaf("I", places.second(at)), layout(element)[0]
         if not points(element):
             return size if width == 1 else f"{size} * {width}"
-        return f"{self.code.bind(many_extra(element), 'many')}(memory, {places.leaf('I', at)}, {size})"
+        return f"{self.code.bind(many_extra(element), 'many')}(memory, {places.leaf('I', at)}, {size}, allowed)"
 
     def _choice(self, type_: Type, places: Places, at: int) -> str:
         cases = sides(type_)
@@ -88,15 +108,15 @@ class Measuring:
         """By a table of functions, one for each case."""
         if isinstance(places, Slots):
             table = self.code.bind(_slot_cases(type_, places.cores[at:]), "cases")
-            return f"{table}[{number}]({', '.join(['memory', *places.names[at:]])})"
+            return f"{table}[{number}]({', '.join(['memory', 'allowed', *places.names[at:]])})"
         self.placed = True
-        return f"{self.code.bind(_block_cases(type_), 'cases')}[{number}](memory, at + {at})"
+        return f"{self.code.bind(_block_cases(type_), 'cases')}[{number}](memory, at + {at}, allowed)"
 
     def function(self, head: str, *lines: str) -> Any:
         """The function that has those lines."""
         self.code.add("try:")
         self.code.add(*lines, depth=2)
-        self.code.add("except BROKEN as problem:", "    raise broken(problem) from None")
+        self.code.add(*FAILING)
         return self.code.function(head)
 
 
@@ -104,13 +124,13 @@ class Measuring:
 def extra(type_: Type | None) -> Extra:
     """The function for what lies outside of the fixed part at an offset."""
     if type_ is None or not points(type_):
-        return lambda _memory, _at: 0
+        return lambda _memory, _at, _allowed: 0
     writing = Measuring()
     row = Row(writing.code.numbers)
     expression = writing.extra(type_, row, 0)
     read = writing.code.bind(row.format().unpack_from, "read")
     found: Extra = writing.function(
-        "extra(memory, at)", f"{tuple_of(row.ordered())} = {read}(memory, at)", f"return {expression}"
+        "extra(memory, at, allowed)", f"{tuple_of(row.ordered())} = {read}(memory, at)", f"return {expression}"
     )
     return found
 
@@ -124,9 +144,11 @@ def many_extra(element: Type) -> ExtraMany:
     code.add(f"stop = at + count * {size}")
     code.add(f"if stop > len(memory) or at & {align - 1}:", f"    outside(at, count * {size}, memory, {align})")
     strides = _strides(element, 0)
+    if strides:
+        code.add(f"if count > {LOOK}:", f"    return in_parts(extra, memory, at, count, {size}, allowed)")
     lines = _summed(strides, size // 4) if strides else _looped(writing, element, size)
     lines += ["if total > len(memory):", "    raise too_much(total, memory)", "return total"]
-    found: ExtraMany = writing.function("extra(memory, at, count)", f"total = count * {size}", *lines)
+    found: ExtraMany = writing.function("extra(memory, at, count, allowed)", f"total = count * {size}", *lines)
     return found
 
 
@@ -155,9 +177,9 @@ def _looped(writing: Measuring, element: Type, size: int) -> list[str]:
     expression = writing.extra(element, row, 0)
     rows = f"{writing.code.bind(row.format(size).iter_unpack, 'rows')}(memory[at:stop])"
     each = tuple_of(row.ordered())
-    head = f"for {each} in {rows}:"
     if writing.placed:
-        head = f"for {each}, at in zip({rows}, range(at, stop, {size})):"
+        each, rows = f"{each}, at", f"zip({rows}, range(at, stop, {size}))"
+    head = f"for {each} in allowed.passing({rows}, count):"
     return ["end = len(memory)", head, f"    total += {expression}", "    if total > end:", "        break"]
 
 
@@ -178,7 +200,7 @@ def _slot_case(case: Type | None, cores: tuple[str, ...]) -> Callable[..., int]:
     names = tuple(f"p{index}" for index in range(len(cores)))
     expression = "" if case is None else writing.extra(case, Slots(cores, names), 0)
     found: Callable[..., int] = writing.function(
-        f"extra({', '.join(['memory', *names])})", f"return {expression or '0'}"
+        f"extra({', '.join(['memory', 'allowed', *names])})", f"return {expression or '0'}"
     )
     return found
 

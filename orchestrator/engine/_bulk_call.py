@@ -35,6 +35,7 @@ class BulkCall:
 
     def __init__(self, instance: Instance, target: Exported, address: int, arena: Arena) -> None:
         self._instance, self._function, self.arena = instance, address, arena
+        self._allowed, self._check = instance.allowed, instance.check
         self._layout = layout_of(target.function)
         flats = self._layout.signature
         self._by_pointer, self._spilled = flats.by_pointer, flats.spilled
@@ -51,11 +52,11 @@ class BulkCall:
         advance(memory, ROOM)
         try:
             number = self.run(self._lowered(values, memory))
-            size = self._layout.response_size(number, memory)
+            size = self._layout.response_size(number, memory, self._allowed)
             if self._detached:
                 result = self._taken(int(number), memory)
             else:
-                result = self._layout.load_result_arrays(number, memory)
+                result = self._layout.load_result_arrays(number, memory, self._allowed)
         except BaseException:
             self.arena.wipe()
             raise
@@ -95,7 +96,7 @@ class BulkCall:
         advance(mine, max(end, ROOM))
         numbers = (*numbers, self.arena.take(*self._room)) if self._by_pointer else numbers
         number = self.run(numbers)
-        size = self._layout.response_size(number, mine)
+        size = self._layout.response_size(number, mine, self._allowed)
         if self._by_pointer:
             start, end = int(number), following(mine)
             _copy(mine, theirs, start, end)
@@ -108,7 +109,7 @@ class BulkCall:
             return self._layout.lower(values, memory)
         first = next((value for value in values if value.__class__ is Block), None)
         if first is None:
-            return self._layout.lower([python_of(value) for value in values], memory)
+            return self._layout.lower([python_of(value, self._check) for value in values], memory)
         end = first.start + len(first.data)
         if end > len(memory):
             raise full(end - len(memory), memory)
@@ -125,7 +126,9 @@ class BulkCall:
         memory = self.arena.memory
         for type_, value in zip(self._types, values, strict=True):
             numbers += (
-                reflat(type_)(memory, first.at) if value is first else alone(type_).lower([python_of(value)], memory)
+                reflat(type_)(memory, first.at)
+                if value is first
+                else alone(type_).lower([python_of(value, self._check)], memory)
             )
         return numbers
 
@@ -141,13 +144,13 @@ class BulkCall:
             if value is first:
                 memory[at : at + size] = memory[first.at : first.at + size]
             else:
-                advance(memory, storer(type_)(python_of(value), memory, at, following(memory)))
+                advance(memory, storer(type_)(python_of(value, self._check), memory, at, following(memory)))
         return [start]
 
     def _taken(self, at: int, memory: memoryview) -> Block:
         """The result, copied out with all that it points to, which was written behind it."""
         assert self._result is not None
-        return Block(self._result, at, at, bytes(memory[at : following(memory)]))
+        return Block(self._result, at, at, bytes(memory[at : following(memory)]), self._instance.settings.objects)
 
 
 def _copy(source: memoryview, target: memoryview, start: int, end: int) -> None:

@@ -119,7 +119,7 @@ class _ByValue:
                 if value.__class__ is CValue:
                     MEMORY[at : at + c.VALUE] = MEMORY[value.at : value.at + c.VALUE]
                 else:
-                    MEMORY[at : at + c.VALUE] = lower(python_of(value), handles)
+                    MEMORY[at : at + c.VALUE] = lower(python_of(value, self._instance.check), handles)
                     if owns:
                         made.append(at)
                 at += c.VALUE

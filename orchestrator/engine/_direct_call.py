@@ -25,6 +25,7 @@ from orchestrator.engine._memory import MEMORY
 from orchestrator.engine._numbers import Number, Numbers, kind, writer
 from orchestrator.engine.carried import python_of
 from orchestrator.errors import LimitExceeded, Trapped
+from orchestrator.interface.allowance import Allowance
 from orchestrator.interface.numbers import number_code
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import STRING, U8, List, Type
@@ -78,15 +79,18 @@ class DirectCall:
 
     def call(self, values: Sequence[Any]) -> tuple[Any, int]:
         """See `Call`."""
-        parts = [encode(python_of(value)) for encode, value in zip(self._encoders, values, strict=True)]
+        check = self._instance.check
+        parts = [encode(python_of(value, check)) for encode, value in zip(self._encoders, values, strict=True)]
         return self._done(parts, self._layout.load_result_arrays)
 
     def through(self, source: Arena, numbers: Sequence[Number]) -> tuple[Number, int]:
         """Calls with values that lie in another shim's memory, and brings the result there."""
         theirs = source.memory
-        return self._done(self._lying(numbers, theirs), lambda number, mine: self._brought(number, mine, source))
+        return self._done(
+            self._lying(numbers, theirs), lambda number, mine, _allowed: self._brought(number, mine, source)
+        )
 
-    def _done(self, parts: Sequence[Part], take: Callable[[Number, memoryview], Any]) -> tuple[Any, int]:
+    def _done(self, parts: Sequence[Part], take: Callable[[Number, memoryview, Allowance], Any]) -> tuple[Any, int]:
         """Calls, has `take` read the result out of the memory, and the guest free it.
 
         A call that does not come to its end leaves the guest in a state that nobody knows: so its instance ends too.
@@ -94,8 +98,9 @@ class DirectCall:
         try:
             number = self._run(self._placed(parts))
             view = self._memory.view()
-            result = take(number, view)
-            size = self._layout.response_size(number, view)
+            allowed = self._instance.allowed
+            result = take(number, view, allowed)
+            size = self._layout.response_size(number, view, allowed)
             if self._post_return:
                 self._enter(self._post_return, self._answer, _NO_ANSWER)
         except BaseException as problem:
@@ -141,7 +146,8 @@ class DirectCall:
     def _brought(self, number: Number, mine: memoryview, source: Arena) -> Number:
         """Brings the result into another memory; the number of it there."""
         if not self._result_unit:
-            return self._layout.store_result(self._layout.load_result_arrays(number, mine), source.memory)
+            value = self._layout.load_result_arrays(number, mine, self._instance.allowed)
+            return self._layout.store_result(value, source.memory)
         start, count = _pair(int(number), mine)
         data = _span(mine, start, count, self._result_unit, self._result_unit)
         if self._result == STRING:

@@ -20,17 +20,21 @@ from orchestrator.engine._load import Loading
 from orchestrator.engine._numbers import Number
 from orchestrator.engine._store import Storing
 from orchestrator.engine._written import FunctionText, tuple_of
+from orchestrator.interface.allowance import Allowance, counts
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Field, Function, Tuple, Type
 
 Lower = Callable[[Sequence[Any], memoryview], tuple[Number, ...]]
 """(checked values, the memory) -> the numbers of the call; room is taken for what they point to."""
-Lift = Callable[[Sequence[Number], memoryview], tuple[Any, ...]]
-"""(the numbers of a call, the memory) -> the values."""
-LoadResult = Callable[[Number, memoryview], Any]
-"""(a core result, or the offset of the result; the memory) -> the value."""
+Lift = Callable[[Sequence[Number], memoryview, Allowance], tuple[Any, ...]]
+"""(the numbers of a call, the memory, what may be made) -> the values."""
+LoadResult = Callable[[Number, memoryview, Allowance], Any]
+"""(a core result, or the offset of the result; the memory; what may be made) -> the value."""
 StoreResult = Callable[[Any, memoryview], Number]
 """(a checked value, the memory) -> the core result, or the offset of the result, for which room is taken."""
+RequestSize = Callable[[Sequence[Number], memoryview, Allowance], int]
+ResponseSize = Callable[[Number, memoryview, Allowance], int]
+"""The same -> bytes; nothing is made of the allowance, which looks at the time."""
 
 
 class Layout:
@@ -81,12 +85,12 @@ class Layout:
         return _store_result(self._result)
 
     @cached_property
-    def request_size(self) -> Callable[[Sequence[Number], memoryview], int]:
+    def request_size(self) -> RequestSize:
         """The size in canonical form of the arguments, bytes."""
         return _request_size(self._params)
 
     @cached_property
-    def response_size(self) -> Callable[[Number, memoryview], int]:
+    def response_size(self) -> ResponseSize:
         """The size in canonical form of the result, bytes."""
         return _response_size(self._result)
 
@@ -182,6 +186,11 @@ def _store_result(result: Type | None) -> StoreResult:
 # Out of memory
 
 
+def again(types: tuple[Type, ...]) -> list[str]:
+    """Lines in front of those that read the values of a call: all of the allowance is for these, if they need any."""
+    return ["allowed.again()"] if counts(types) else []
+
+
 def _spilled(params: tuple[Type, ...]) -> bool:
     return len(flat(params)) > MAX_PARAMS
 
@@ -190,7 +199,8 @@ def _spilled(params: tuple[Type, ...]) -> bool:
 def _lift(params: tuple[Type, ...], arrays: bool) -> Lift:
     writing = Loading(arrays)
     lines = _block_lines(writing, Tuple(params), "numbers[0]") if _spilled(params) else _flat_lines(writing, params)
-    found: Lift = writing.function("lift(numbers, memory)", *lines)
+    lines[:0] = again(params)
+    found: Lift = writing.function("lift(numbers, memory, allowed)", *lines)
     return found
 
 
@@ -202,7 +212,7 @@ def _flat_lines(writing: Loading, params: tuple[Type, ...]) -> list[str]:
     values = [writing.value(type_, slots, place) for type_, place in slots.inside(params, 0)]
     lines = [f"{tuple_of(names)} = numbers[:{len(names)}]", f"return {tuple_of(values)}"]
     if claims(params):
-        lines.insert(0, f"{writing.code.bind(_request_size(params), 'measure')}(numbers, memory)")
+        lines.insert(0, f"{writing.code.bind(_request_size(params), 'measure')}(numbers, memory, allowed)")
     return lines
 
 
@@ -213,20 +223,21 @@ def _block_lines(writing: Loading, type_: Type, number: str) -> list[str]:
     expression = writing.value(type_, row, 0)
     lines = [f"at = {number}", f"if at & {align - 1}:", f"    outside(at, {size}, memory, {align})"]
     if claims((type_,)):
-        lines.append(f"{writing.code.bind(_response_size(type_), 'measure')}(at, memory)")
+        lines.append(f"{writing.code.bind(_response_size(type_), 'measure')}(at, memory, allowed)")
     return lines + [f"{tuple_of(row.ordered())} = {writing.reads(row)}(memory, at)", f"return {expression}"]
 
 
 @lru_cache(maxsize=4096)
 def _load_result(result: Type | None, arrays: bool) -> LoadResult:
     if result is None:
-        return lambda _number, _memory: None
+        return lambda _number, _memory, _allowed: None
     writing, cores = Loading(arrays), flat((result,))
     if len(cores) > MAX_RESULTS:
         lines = _block_lines(writing, result, "number")
     else:
         lines = [f"return {writing.value(result, Slots(cores, ('number',)), 0)}"]
-    found: LoadResult = writing.function("load_result(number, memory)", *lines)
+    lines[:0] = again((result,))
+    found: LoadResult = writing.function("load_result(number, memory, allowed)", *lines)
     return found
 
 
@@ -247,26 +258,26 @@ def _bounded(writing: Measuring, head: str, fixed: int, expression: str) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def _request_size(params: tuple[Type, ...]) -> Callable[[Sequence[Number], memoryview], int]:
+def _request_size(params: tuple[Type, ...]) -> RequestSize:
     writing, fixed = Measuring(), sum(layout(type_)[0] for type_ in params)
     if _spilled(params):
-        expression = f"{writing.code.bind(extra(Tuple(params)), 'extra')}(memory, numbers[0])"
+        expression = f"{writing.code.bind(extra(Tuple(params)), 'extra')}(memory, numbers[0], allowed)"
     else:
         cores = flat(params)
         slots = Slots(cores, tuple(f"numbers[{index}]" for index in range(len(cores))))
         parts = [writing.extra(type_, slots, place) for type_, place in slots.inside(params, 0)]
         expression = " + ".join(filter(None, parts)) or "0"
-    found: Callable[[Sequence[Number], memoryview], int]
-    found = _bounded(writing, "request_size(numbers, memory)", fixed, expression)
+    found: RequestSize
+    found = _bounded(writing, "request_size(numbers, memory, allowed)", fixed, expression)
     return found
 
 
 @lru_cache(maxsize=4096)
-def _response_size(result: Type | None) -> Callable[[Number, memoryview], int]:
+def _response_size(result: Type | None) -> ResponseSize:
     if result is None:
-        return lambda _number, _memory: 0
+        return lambda _number, _memory, _allowed: 0
     writing = Measuring()
-    expression = f"{writing.code.bind(extra(result), 'extra')}(memory, number)" if points(result) else "0"
-    found: Callable[[Number, memoryview], int]
-    found = _bounded(writing, "response_size(number, memory)", layout(result)[0], expression)
+    expression = f"{writing.code.bind(extra(result), 'extra')}(memory, number, allowed)" if points(result) else "0"
+    found: ResponseSize
+    found = _bounded(writing, "response_size(number, memory, allowed)", layout(result)[0], expression)
     return found

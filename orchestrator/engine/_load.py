@@ -3,17 +3,18 @@
 What lies in the memory was written by a guest. A loader reads only through the view it is given, at offsets that are
 checked against its length; discriminants, chars and texts are checked; whatever is wrong with them is `Trapped`. Bits
 that mean nothing are ignored, as the canonical ABI has it. What a value claims to hold in all, where parts of it may
-be claimed many times over, is measured first: see `_block_sizes`.
+be claimed many times over, is measured first: see `_block_sizes`. The objects of a list are counted before they are
+made: every loader is handed the `Allowance` of the values.
 
 For the elements of a `list<record { a: u8, b: string }>` this is the function, but for its `except`:
 
-    def load(memory, at, count):
+    def load(memory, at, count, allowed):
         stop = at + count * 12
         if stop > len(memory) or at & 3:
             outside(at, count * 12, memory, 4)
         end = len(memory)
         return [{'a': v0, 'b': (str(memory[v1:v1 + v2], 'utf-8') if v1 + v2 <= end else outside(v1, v2, memory, 1))}
-                for (v0, v1, v2) in rows_0(memory[at:stop])]
+                for (v0, v1, v2) in allowed.walk(rows_0(memory[at:stop]), count, 3)]
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from typing import Any
 
 from orchestrator.engine._leaves import Overlap, Places, Row, Slots, inlined, sides
 from orchestrator.engine._written import FunctionText, tuple_of
-from orchestrator.errors import Trapped, UnsupportedType
+from orchestrator.errors import RunError, Trapped, UnsupportedType
+from orchestrator.interface.allowance import LOOK, Allowance, no_room, objects
 from orchestrator.interface.numbers import CODES, number_code
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import (
@@ -48,17 +50,24 @@ from orchestrator.interface.types import (
 from orchestrator.interface.values import Variant as VariantValue
 from orchestrator.interface.values import variant
 
-Load = Callable[[memoryview, int], Any]
-"""(the memory, an offset) -> the value whose fixed part stands there."""
-LoadMany = Callable[[memoryview, int, int], list[Any]]
-"""(the memory, the offset of the first, how many) -> a list's values."""
+Load = Callable[[memoryview, int, Allowance], Any]
+"""(the memory, an offset, what may be made) -> the value whose fixed part stands there."""
+LoadMany = Callable[[memoryview, int, int, Allowance], list[Any]]
+"""(the memory, the offset of the first, how many, what may be made) -> a list's values."""
 
-BROKEN = (struct.error, UnicodeDecodeError, IndexError)
-"""What Python raises where a loader meets memory that holds no value."""
+BROKEN = (struct.error, UnicodeDecodeError, IndexError, MemoryError, RunError)
+"""What is raised where a loader meets memory that holds no value, or one that may not be made."""
+FAILING = ("except BROKEN as problem:", "    raise broken(problem) from None")
+"""Lines behind the `try` of a function that reads memory."""
 
 
-def broken(problem: Exception) -> Trapped:
-    """The trap for one of them."""
+def broken(problem: Exception) -> RunError:
+    """What a call ends with for one of them; no traceback of it keeps the memory that was read."""
+    problem.__traceback__ = None
+    if isinstance(problem, RunError):
+        return problem
+    if isinstance(problem, MemoryError):
+        return no_room()
     if isinstance(problem, UnicodeDecodeError):
         return Trapped(f"a guest passed a string that is not UTF-8: {problem.reason} at byte {problem.start}")
     if isinstance(problem, IndexError):
@@ -114,7 +123,7 @@ class Loading:
             self.code.add("end = len(memory)")
         self.code.add("try:")
         self.code.add(*lines, depth=2)
-        self.code.add("except BROKEN as problem:", "    raise broken(problem) from None")
+        self.code.add(*FAILING)
         return self.code.function(head)
 
     def reads(self, row: Row) -> str:
@@ -159,19 +168,19 @@ class Loading:
 
     def _call(self, load: Load, at: int) -> str:
         self.placed = True
-        return f"{self.code.bind(load, 'load')}(memory, at + {at})"
+        return f"{self.code.bind(load, 'load')}(memory, at + {at}, allowed)"
 
     def _list(self, element: Type, start: str, size: str) -> str:
         code, width = number_code(element), layout(element)[0]
         if element == U8:
             return self._lying("bytes({})", start, size)
         if element == BOOL:
-            return self._lying("[byte != 0 for byte in {}]", start, size)
+            return self._lying(f"[byte != 0 for byte in allowed.walk({{}}, {size})]", start, size)
         if code:
-            form = f"memoryview(bytes({{}})).cast({code!r})" if self.arrays else f"{{}}.cast({code!r}).tolist()"
+            form = f"memoryview(bytes({{}})).cast({code!r})" if self.arrays else f"allowed.listed({{}}.cast({code!r}))"
             return self._lying(form, start, size if width == 1 else f"{size} * {width}", width)
         many = self.code.bind(many_loader(element, self.arrays), "many")
-        return f"{many}(memory, {start}, {size})"
+        return f"{many}(memory, {start}, {size}, allowed)"
 
     def _flags(self, names: tuple[str, ...], places: Places, at: int) -> str:
         words, step = [], 0
@@ -215,9 +224,9 @@ class Loading:
         if isinstance(places, Slots):
             names = places.names[at:]
             table = self.code.bind(_slot_cases(type_, places.cores[at:], self.arrays), "cases")
-            return f"{table}[{number}]({', '.join(['memory', *names])})"
+            return f"{table}[{number}]({', '.join(['memory', 'allowed', *names])})"
         self.placed = True
-        return f"{self.code.bind(_block_cases(type_, self.arrays), 'cases')}[{number}](memory, at + {at})"
+        return f"{self.code.bind(_block_cases(type_, self.arrays), 'cases')}[{number}](memory, at + {at}, allowed)"
 
 
 @lru_cache(maxsize=4096)
@@ -233,7 +242,7 @@ def _block_function(writing: Loading, row: Row, expression: str) -> Load:
     lines = [f"return {expression}"]
     if row.leaves:
         lines.insert(0, f"{tuple_of(row.ordered())} = {writing.reads(row)}(memory, at)")
-    found: Load = writing.function("load(memory, at)", *lines)
+    found: Load = writing.function("load(memory, at, allowed)", *lines)
     return found
 
 
@@ -249,10 +258,11 @@ def many_loader(element: Type, arrays: bool) -> LoadMany:
     code.add(f"stop = at + count * {size}")
     code.add(f"if stop > len(memory) or at & {align - 1}:", f"    outside(at, count * {size}, memory, {align})")
     rows = f"{code.bind(row.format(size).iter_unpack, 'rows')}(memory[at:stop])"
-    each = f"for {tuple_of(row.ordered())} in {rows}"
+    names = tuple_of(row.ordered())
     if writing.placed:
-        each = f"for {tuple_of(row.ordered())}, at in zip({rows}, range(at, stop, {size}))"
-    found: LoadMany = writing.function("load(memory, at, count)", f"return [{expression} {each}]")
+        names, rows = f"{names}, at", f"zip({rows}, range(at, stop, {size}))"
+    each = f"for {names} in allowed.walk({rows}, count, {objects(element)})"
+    found: LoadMany = writing.function("load(memory, at, count, allowed)", f"return [{expression} {each}]")
     return found
 
 
@@ -263,16 +273,29 @@ def _block(memory: memoryview, at: int, size: int, align: int) -> memoryview:
     return memory[at : at + size]
 
 
-def _load_chars(memory: memoryview, at: int, count: int) -> list[str]:
+def _load_chars(memory: memoryview, at: int, count: int, allowed: Allowance) -> list[str]:
     """A list of chars is text in UTF-32, whose decoder checks each."""
     block = _block(memory, at, count * 4, 4)
+    allowed.take(count)
     try:
         return list(str(block, "utf-32-le"))
     except UnicodeDecodeError:
         return [char(code) for code in block.cast("I")]
 
 
-def _load_strings(memory: memoryview, at: int, count: int) -> list[str]:
+def _load_strings(memory: memoryview, at: int, count: int, allowed: Allowance) -> list[str]:
+    """As many at a time as are made between two looks."""
+    allowed.take(count)
+    if count <= LOOK:
+        return _texts(memory, at, count)
+    found: list[str] = []
+    for first in range(0, count, LOOK):
+        allowed.look()
+        found += _texts(memory, at + first * 8, min(LOOK, count - first))
+    return found
+
+
+def _texts(memory: memoryview, at: int, count: int) -> list[str]:
     """Texts that stand close to each other, as the shim's allocator puts them, are decoded as one if they are ASCII."""
     words = _block(memory, at, count * 8, 4).cast("I")
     starts, sizes = words[0::2].tolist(), words[1::2].tolist()
@@ -286,7 +309,7 @@ def _load_strings(memory: memoryview, at: int, count: int) -> list[str]:
             return [text[start - first : start - first + size] for start, size in zip(starts, sizes, strict=True)]
     try:
         return [str(memory[start : start + size], "utf-8") for start, size in zip(starts, sizes, strict=True)]
-    except UnicodeDecodeError as problem:
+    except BROKEN as problem:
         raise broken(problem) from None
 
 
@@ -319,4 +342,4 @@ def _slot_case(type_: Type, case: tuple[str, Type | None], cores: tuple[str, ...
     writing = Loading(arrays)
     names = tuple(f"p{index}" for index in range(len(cores)))
     expression = writing.case(type_, case, Slots(cores, names), 0)
-    return writing.function(f"load({', '.join(['memory', *names])})", f"return {expression}")
+    return writing.function(f"load({', '.join(['memory', 'allowed', *names])})", f"return {expression}")

@@ -26,6 +26,7 @@ from orchestrator.engine import _native as c
 from orchestrator.engine import _posix
 from orchestrator.engine._arena import SHIM_LEAST, WORD, bound
 from orchestrator.engine._libc import END
+from orchestrator.engine._live import LIVE
 from orchestrator.engine._memory import MEMORY
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Memory:
         """
         more = size - self.size
         if size > self.shape[1] or more > self.bank.left:
-            self.bank.refused = True
+            self.bank.refuse()
             raise Refused(f"a memory of {size} bytes is larger than it may be")
         _posix.allow(self.base + self.size, more)
         self.bank.left -= more
@@ -170,13 +171,15 @@ class Bank:
             is touched.
     """
 
-    __slots__ = ("_images", "_next", "_outer", "_shim", "begun", "left", "memories", "refused")
+    __slots__ = ("_images", "_next", "_outer", "_shim", "begun", "context", "left", "memories", "refused")
 
     def __init__(self, limit: int, images: Sequence[Mapped | None] = (), shim: bool = False) -> None:
         self.left = limit
         self.memories: list[Memory] = []
         self.begun: list[Memory] = []
         self.refused = False
+        self.context = 0
+        """Of the store, by which the instance is found."""
         self._images, self._next, self._shim = images, 0, shim
         self._outer: Bank | None = None
 
@@ -200,6 +203,13 @@ class Bank:
         else:
             _current[get_ident()] = self._outer
             self._outer = None
+
+    def refuse(self) -> None:
+        """One was not let grow: the instance is to look at that when it is left."""
+        self.refused = True
+        instance = LIVE.get(self.context)
+        if instance is not None:
+            instance.swollen = True
 
     def make(self, minimum: int, capacity: int, guard: int) -> Memory:
         """The next memory.

@@ -123,7 +123,9 @@ def _in_mapping(changes: dict[str, Change | None]) -> Change | None:
     some = {name: change for name, change in changes.items() if change}
 
     def changed(value: Any, handles: Handles) -> Any:
-        return {name: some[name](item, handles) if name in some else item for name, item in value.items()}
+        # In the order of the type, in which the guest gets them, whatever order the value has.
+        names = [name for name in changes if name in value]
+        return {name: some[name](value[name], handles) if name in some else value[name] for name in names}
 
     return changed if some else None
 

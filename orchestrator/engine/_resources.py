@@ -8,11 +8,12 @@ number of edges without any store meeting a pointer of another.
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.engine import _native as c
 from orchestrator.engine.host import CannotKeep, HostResource
 from orchestrator.errors import LimitExceeded, ValueMismatch
+from orchestrator.interface.allowance import Allowance, Check
 
 if TYPE_CHECKING:
     from orchestrator.engine.frame import Frame
@@ -110,6 +111,20 @@ class _Ordered(dict[int, Any]):
         self.mixed = self.mixed or count > 1 or self.moves != self.lent_at
 
 
+class _NoHandles:
+    """Stands for the handles of values that have none: the engine bounds how many of those it carries by itself."""
+
+    __slots__ = ("allowed",)
+
+    def __init__(self, check: Check) -> None:
+        self.allowed = Allowance(check=check)
+
+
+def without_handles(check: Check) -> Handles:
+    """What lifts values that have no handles; the check is asked now and then whether to go on."""
+    return cast("Handles", _NoHandles(check))
+
+
 class Handles:
     """The handles that one store's guest holds of other components' resources.
 
@@ -118,10 +133,12 @@ class Handles:
         numbers: the number under which the store's linker defined each imported resource.
     """
 
-    __slots__ = ("_at", "_cell", "_instance", "_last", "_lent", "_numbers", "table")
+    __slots__ = ("_at", "_cell", "_instance", "_last", "_lent", "_numbers", "allowed", "table")
 
     def __init__(self, instance: Instance, numbers: dict[Resource, int]) -> None:
         self._instance, self._numbers = instance, numbers
+        self.allowed = Allowance(instance.settings.objects, instance.check)
+        """What the values of a call of its guest's may become."""
         self.table: dict[int, Handle | HostResource] = {}
         """What they stand for, by the guest's numbers."""
         if instance.linker.component.variant.kept:

@@ -7,7 +7,7 @@ went wrong is kept in the calling instance and raised again when its own call ha
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,9 @@ from orchestrator.engine._chosen import function_key
 from orchestrator.engine._live import LIVE
 from orchestrator.engine._memory import QUADS
 from orchestrator.engine._plan import Plan, plan
+from orchestrator.engine._resources import without_handles
+from orchestrator.engine._values import Lift
+from orchestrator.interface.allowance import Check, See
 from orchestrator.interface.convert import check
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Enum, Flags, List, Primitive
@@ -23,6 +26,7 @@ from orchestrator.interface.types import Enum, Flags, List, Primitive
 if TYPE_CHECKING:
     from orchestrator.engine.frame import Frame
     from orchestrator.engine.instance import Instance
+    from orchestrator.engine.linker import Answering
     from orchestrator.interface.types import Function, Name, Type
 
 
@@ -34,18 +38,28 @@ class Gate(Protocol):
     """
 
     wanted_args: frozenset[str] | None
-    """The arguments that `begin` wants as Python values, by name; None for all of them."""
+    """The arguments that `begin` may want as Python values, by name; None for all of them."""
     needs_result: bool
-    """Whether `end` wants the result as a Python value."""
+    """Whether `end` may want the result as a Python value."""
 
-    def begin(self, caller: Frame | None, size: int, args: Mapping[str, Any] | None) -> Frame | Denial:
-        """The stay that the call is, out of the stay of the caller; or what the caller gets instead."""
+    def begin(self, caller: Frame | None, size: int, args: See | None) -> Frame | Denial:
+        """The stay that the call is, out of the stay of the caller; or what the caller gets instead.
+
+        Arguments:
+            size: of the arguments, bytes.
+            args: reads those that are wanted, by name; None where none is.
+        """
 
     def arrive(self, frame: Frame) -> Instance:
         """The callee, entered (`enter_nested`); asked where `frame.instance` is none, or cannot be entered at once."""
 
-    def end(self, frame: Frame, size: int, result: Any) -> Denial | None:
-        """The call returned, and its instance was left; None lets its result through."""
+    def end(self, frame: Frame, size: int, result: See | None) -> Denial | None:
+        """The call returned, and its instance was left; None lets its result through.
+
+        Arguments:
+            size: of the result, bytes.
+            result: reads it; None where it is not wanted.
+        """
 
     def fail(self, caller: Instance, frame: Frame | None, problem: BaseException) -> Denial:
         """The call failed, or `begin` or `end` did, without a frame; raises what the caller fails with, or denies."""
@@ -96,8 +110,8 @@ def _named(calling: Plan, arguments: int, caller: Instance) -> dict[str, Any]:
     }
 
 
-def _seeing(calling: Plan, wanted: frozenset[str] | None) -> Callable[[int, Instance], dict[str, Any]] | None:
-    """What lifts the arguments that are wanted; None where none is."""
+def _seeing(calling: Plan, wanted: frozenset[str] | None) -> Callable[[int, Check], dict[str, Any]] | None:
+    """What lifts the arguments that are wanted, no handle among them; None where none is."""
     lifts = zip(calling.function.params, calling.lift, strict=True)
     places = [
         (field.name, index * c.VALUE, lift)
@@ -106,7 +120,12 @@ def _seeing(calling: Plan, wanted: frozenset[str] | None) -> Callable[[int, Inst
     ]
     if not places:
         return None
-    return lambda arguments, caller: {name: lift(arguments + at, caller.handles) for name, at, lift in places}
+
+    def seeing(arguments: int, check: Check) -> dict[str, Any]:
+        none = without_handles(check)
+        return {name: lift(arguments + at, none) for name, at, lift in places}
+
+    return seeing
 
 
 def _deny(calling: Plan, caller: Instance, denial: Denial, results: int) -> None:
@@ -138,8 +157,8 @@ ENTER = """\
 
 LEAVE = """\
         leaving, callee = callee, None
-        turn = leaving.turn
-        if frame.fresh or leaving.left or leaving.drops or leaving.unfinished or leaving.swollen or turn.waiting:
+        busy = leaving.left or leaving.drops or leaving.unfinished or leaving.swollen or leaving.lease
+        if frame.fresh or busy or leaving.turn.waiting:
             leave(leaving, frame)
         else:
             leaving.frame = None
@@ -204,8 +223,8 @@ def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any
         enter=ENTER,
         request=_size_of(tuple(field.type for field in function.params), "arguments", "request_size"),
         response=_size_of(() if function.result is None else (function.result,), "results", "response_size"),
-        args=None if seeing is None else "seeing(arguments, caller)",
-        value="value = lift(results, callee.handles)" if gate.needs_result and function.result else "value = None",
+        args=None if seeing is None else "partial(seeing, arguments)",
+        value="value = partial(seen, lift, results)" if gate.needs_result and function.result else "value = None",
         leave=LEAVE,
     )
     names = gated(gate, partial(_deny, calling)) | {
@@ -215,6 +234,8 @@ def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any
         "name": name,
         "seeing": seeing,
         "lift": calling.lift_result,
+        "seen": _seen,
+        "partial": partial,
         "request_size": calling.request_size,
         "response_size": calling.response_size,
         "quads": QUADS,
@@ -223,6 +244,11 @@ def _forwarder(calling: Plan, target: Name | None, name: str, gate: Gate) -> Any
     }
     exec(compile(source, f"<forward {name}>", "exec"), names)
     return c.HostCallback(names["callback"])
+
+
+def _seen(lift: Lift, address: int, check: Check) -> Any:
+    """What a rule sees of a result, no handle in it: lifted when the first one asks for it."""
+    return lift(address, without_handles(check))
 
 
 def _size_of(types: tuple[Type, ...], address: str, otherwise: str) -> str:
@@ -294,7 +320,7 @@ class _Translated:
         try:
             args = _named(self.calling, arguments, caller)
             size = self.calling.request_size(arguments)
-            begun = gate.begin(caller.frame, size, args if gate.wanted_args != frozenset() else None)
+            begun = gate.begin(caller.frame, size, (lambda _check: args) if gate.wanted_args != frozenset() else None)
             if isinstance(begun, Denial):
                 return _deny(self.calling, caller, begun, results)
             frame = begun
@@ -303,7 +329,7 @@ class _Translated:
             leaving, callee = callee, None
             leave(leaving, frame)
             ending, frame = frame, None
-            denial = gate.end(ending, response, value)
+            denial = gate.end(ending, response, lambda _check: value)
         except BaseException as problem:
             if callee is not None and frame is not None:
                 leave(callee, frame)
@@ -314,11 +340,19 @@ class _Translated:
 
 def serve(wanted: Function, function: Callable[[Instance, Sequence[Any]], Any]) -> Any:
     """The callback that answers an import by a Python function."""
+    return answer(wanted, lambda caller, _size, read: function(caller, read(caller.check)))
+
+
+def answer(wanted: Function, answering: Answering) -> Any:
+    """The callback that answers an import by what decides about the call before its arguments are read."""
     calling = plan(wanted)
 
     def cross(caller: Instance, arguments: int, results: int) -> None:
-        values = tuple(_named(calling, arguments, caller).values())
-        _deny(calling, caller, Denial(function(caller, values)), results)
+        def read(_check: Check) -> tuple[Any, ...]:
+            return tuple(_named(calling, arguments, caller).values())
+
+        value = answering(caller, calling.request_size(arguments), read)
+        _deny(calling, caller, Denial(value), results)
 
     return _guarded(cross)
 

@@ -7,6 +7,7 @@ the arguments, and the shim forgets both when the guest has it. See `_serve` for
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
@@ -20,11 +21,13 @@ from orchestrator.engine._memory import MEMORY
 from orchestrator.engine._numbers import Number, kind, reader, writer
 from orchestrator.engine._serve import ENTER, LEAVE, Denial, Gate, gated
 from orchestrator.engine.carried import python_of
+from orchestrator.interface.allowance import Allowance, Check
 from orchestrator.interface.convert import check
 from orchestrator.interface.types import Function
 
 if TYPE_CHECKING:
     from orchestrator.engine.instance import Instance
+    from orchestrator.engine.linker import Answering
     from orchestrator.interface.types import Name
 
 
@@ -57,7 +60,9 @@ class _Served:
         params = self.function.params
         if wanted is None or (wanted and self.layout.signature.spilled):
             names = [field.name for field in params]
-            return lambda numbers, memory: dict(zip(names, self.layout.lift(numbers, memory), strict=True))
+            return lambda numbers, memory, allowed: dict(
+                zip(names, self.layout.lift(numbers, memory, allowed), strict=True)
+            )
         places, at = [], 0
         for field in params:
             after = at + len(flat((field.type,)))
@@ -66,11 +71,18 @@ class _Served:
             at = after
         if not places:
             return None
-        return lambda numbers, memory: {name: lift(numbers[part], memory)[0] for name, part, lift in places}
+        return lambda numbers, memory, allowed: {
+            name: lift(numbers[part], memory, allowed)[0] for name, part, lift in places
+        }
 
 
-Seeing = Callable[[Sequence[Number], memoryview], dict[str, Any]]
-"""(the numbers of a call, the memory) -> arguments by name, for a rule: lists of numbers are lists."""
+Seeing = Callable[[Sequence[Number], memoryview, Allowance], dict[str, Any]]
+"""(the numbers of a call, the memory, what may be made) -> arguments by name, for a rule: numbers stand in lists."""
+
+
+def _seen(read: Callable[[Any, memoryview, Allowance], Any], number: Any, caller: Instance, check: Check) -> Any:
+    """What a rule sees of a call: read when the first one asks for it, as long as the check lets it."""
+    return read(number, caller.arena.memory, Allowance(caller.settings.objects, check))
 
 
 class _Forwarded(_Served):
@@ -86,8 +98,8 @@ class _Forwarded(_Served):
         if isinstance(call, (BulkCall, DirectCall)):
             return call.through(caller.arena, numbers)
         memory = caller.arena.memory
-        value, size = call.call([python_of(value) for value in self.layout.lift_arrays(numbers, memory)])
-        return self.layout.store_result(python_of(value), memory), size
+        value, size = call.call(self.layout.lift_arrays(numbers, memory, caller.allowed))
+        return self.layout.store_result(python_of(value, callee.check), memory), size
 
     def deny(self, caller: Instance, denial: Denial, results: int) -> None:
         """Lays a denial out as the result."""
@@ -104,7 +116,7 @@ def callback(_env, context, _type, arguments, _count, results, _result_count):
         numbers = read(addresses, arguments)
         if arena.swollen():
             caller.swollen = True
-        frame = begin(caller.frame, request_size(numbers, memory), {args})
+        frame = begin(caller.frame, request_size(numbers, memory, caller.allowed), {args})
 {enter}
         number, size = through(caller, callee, numbers)
         if arena.swollen():
@@ -129,8 +141,8 @@ def forward_bulk(wanted: Function, target: Name | None, offered: Function, gate:
     source = _FORWARD.format(
         enter=ENTER,
         leave=LEAVE,
-        args=None if seeing is None else "seeing(numbers, memory)",
-        value="load(number, memory)" if gate.needs_result and wanted.result is not None else None,
+        args=None if seeing is None else "partial(seen, seeing, numbers, caller)",
+        value="partial(seen, load, number, caller)" if gate.needs_result and wanted.result is not None else None,
     )
     names = gated(gate, served.deny) | {
         "addresses": MEMORY,
@@ -138,6 +150,8 @@ def forward_bulk(wanted: Function, target: Name | None, offered: Function, gate:
         "write": served.write,
         "seeing": seeing,
         "request_size": served.layout.request_size,
+        "seen": _seen,
+        "partial": partial,
         "load": served.layout.load_result,
         "through": served.through,
     }
@@ -145,22 +159,33 @@ def forward_bulk(wanted: Function, target: Name | None, offered: Function, gate:
     return c.HostCallback(names["callback"])
 
 
-def serve_bulk(wanted: Function, function: Callable[[Instance, Sequence[Any]], Any], arrays: bool) -> Any:
-    """The callback that answers an import by a Python function.
-
-    Arguments:
-        arrays: whether lists of numbers reach it as memoryviews.
-    """
+def serve_bulk(wanted: Function, function: Callable[[Instance, Sequence[Any]], Any]) -> Any:
+    """The callback that answers an import by a Python function."""
     served = _Served(wanted)
-    lift = served.layout.lift_arrays if arrays else served.layout.lift
+    lift = served.layout.lift
+    return _answered(served, lambda caller, numbers, memory: function(caller, lift(numbers, memory, caller.allowed)))
 
+
+def answer_bulk(wanted: Function, answer: Answering) -> Any:
+    """The callback that answers an import by what decides about the call before its arguments are read."""
+    served = _Served(wanted)
+    size, lift = served.layout.request_size, served.layout.lift_arrays
+    return _answered(
+        served,
+        lambda caller, numbers, memory: answer(
+            caller, size(numbers, memory, caller.allowed), partial(_seen, lift, numbers, caller)
+        ),
+    )
+
+
+def _answered(served: _Served, answer: Callable[[Instance, Sequence[Number], memoryview], Any]) -> Any:
     def callback(
         _env: int, context: int, _type: int, arguments: int, _count: int, results: int, _result_count: int
     ) -> int | None:
         caller = LIVE[context]
         try:
             numbers = served.read(MEMORY, arguments)
-            served.answer(caller, function(caller, lift(numbers, caller.arena.memory)), results)
+            served.answer(caller, answer(caller, numbers, caller.arena.memory), results)
             if caller.arena.swollen():
                 caller.swollen = True
         except BaseException as problem:

@@ -42,7 +42,7 @@ def answer(context, arguments, results):
     try:
         caller.host_left -= 1
         if caller.host_left < 0:
-            raise caller.spent()
+            caller.overdraw()
         handles = caller.handles
         {call}
     except BaseException as problem:

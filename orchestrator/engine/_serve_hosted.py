@@ -12,7 +12,7 @@ the answer:
         try:
             caller.host_left -= 1
             if caller.host_left < 0:
-                raise caller.spent()
+                caller.overdraw()
             (p0, p1) = read(everything, arguments)
             memory = caller.arena.memory
             handles = caller.handles
@@ -48,6 +48,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine._arena import KEPT, WORD, full
 from orchestrator.engine._flat import MAX_PARAMS, flat, points, signature
+from orchestrator.engine._layouts import again
 from orchestrator.engine._leaves import Row, Slots
 from orchestrator.engine._libc import RESULT, ROOM
 from orchestrator.engine._live import LIVE
@@ -125,7 +126,10 @@ class Writing:
 
     def _function(self, lines: list[str]) -> Answer:
         code = self._code
-        code.add("caller = live[context]", "try:")
+        code.add("caller = live[context]")
+        if any("allowed" in line for line in lines):
+            code.add("allowed = caller.allowed")
+        code.add("try:")
         code.add(*self.counting(), *lines, depth=2)
         code.add("except BaseException as problem:", "    return caller.raise_in_guest(problem)", "return None")
         found: Answer = code.function("answer(context, arguments, results)")
@@ -133,13 +137,14 @@ class Writing:
 
     def counting(self) -> list[str]:
         """Lines that count the call."""
-        return ["caller.host_left -= 1", "if caller.host_left < 0:", "    raise caller.spent()"]
+        return ["caller.host_left -= 1", "if caller.host_left < 0:", "    caller.overdraw()"]
 
     # What it is called with
 
     def reading(self) -> list[str]:
         """Lines that read the numbers, and look at how much what they point to takes."""
         lines = [*self.numbers(self._flats.params), "memory = caller.arena.memory", "handles = caller.handles"]
+        lines += again(tuple(numbered(field.type) for field in self._wanted.params))
         if any(points(field.type) for field in self._wanted.params):
             lines += ["end = len(memory)", "(free,) = word(memory, 0)", *_SWOLLEN]
         return lines

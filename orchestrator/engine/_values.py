@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from orchestrator.engine import _native as c
 from orchestrator.engine._kinds import KIND, NUMBERS
 from orchestrator.engine._memory import MEMORY, WORDS, array, text, word, words
-from orchestrator.errors import UnsupportedType
+from orchestrator.errors import RunError, UnsupportedType
+from orchestrator.interface.allowance import counts, objects
 from orchestrator.interface.numbers import number_code
 from orchestrator.interface.types import (
     Borrow,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Lift = Callable[[int, "Handles"], Any]
-"""(the address of a C value, the handles of its store) -> the value in its Python form."""
+"""(the address of a C value, the handles of its store, and what may be made) -> the value in its Python form."""
 Lower = Callable[[Any, "Handles"], bytes]
 """(a checked value, the handles of the store it goes to) -> the 32 bytes of a C value, owning what it points to."""
 
@@ -67,6 +68,24 @@ def lifter(type_: Type) -> Lift:
     Raises:
         UnsupportedType: for a stream, a future, a map or an unresolved name.
     """
+    lift = _lifter(type_, imported(type_))
+    return _alone(lift) if counts((type_,)) else lift
+
+
+def _alone(lift: Lift) -> Lift:
+    """Lifts a value that is not inside another: all of the allowance is for it."""
+
+    def lift_alone(address: int, handles: Handles) -> Any:
+        handles.allowed.again()
+        try:
+            return lift(address, handles)
+        except RunError as problem:
+            raise problem.with_traceback(None) from problem.__cause__  # it keeps nothing that was read
+
+    return lift_alone
+
+
+def _inner(type_: Type) -> Lift:
     return _lifter(type_, imported(type_))
 
 
@@ -80,17 +99,17 @@ def _lifter(type_: Type, _imported: tuple[bool, ...]) -> Lift:
         case List(element):
             return _lift_list(element)
         case Record(fields):
-            return _lift_record(tuple((f.name, lifter(f.type)) for f in fields))
+            return _lift_record(tuple((f.name, _inner(f.type)) for f in fields))
         case Tuple(items):
-            return _lift_tuple(tuple(map(lifter, items)))
+            return _lift_tuple(tuple(map(_inner, items)))
         case Variant():
-            return _lift_variant({case.name: optional(lifter, case.type) for case in type_.cases})
+            return _lift_variant({case.name: optional(_inner, case.type) for case in type_.cases})
         case Enum():
             return lambda address, _handles: text(address + 8)
         case Option(some):
-            return _lift_option(lifter(some), isinstance(some, Option))
+            return _lift_option(_inner(some), isinstance(some, Option))
         case Result(ok, err):
-            return _lift_result(optional(lifter, ok), optional(lifter, err))
+            return _lift_result(optional(_inner, ok), optional(_inner, err))
         case Flags():
             return _lift_flags
         case Own(resource) | Borrow(resource):
@@ -114,12 +133,15 @@ def _lift_list(element: Type) -> Lift:
         return lambda address, _handles: bytes(array(address))[8 :: c.VALUE]
     if isinstance(element, Primitive) and number_code(element):
         rows = NUMBERS[element.name].rows.iter_unpack
-        return lambda address, _handles: [value for (value,) in rows(array(address))]
-    lift = lifter(element)
+        return lambda address, handles: [
+            value for (value,) in handles.allowed.walk(rows(array(address)), word(address + 8))
+        ]
+    lift, each = _inner(element), objects(element)
 
     def lift_list(address: int, handles: Handles) -> list[Any]:
         size, at = words(address + 8)
-        return [lift(place, handles) for place in range(at, at + size * c.VALUE, c.VALUE)]
+        places = handles.allowed.walk(range(at, at + size * c.VALUE, c.VALUE), size, each)
+        return [lift(place, handles) for place in places]
 
     return lift_list
 

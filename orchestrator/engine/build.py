@@ -111,6 +111,13 @@ def built(source: ComponentManifest, cache: Path, *, wit: Path | None = None) ->
     return target if target.is_file() or _taken(target) else None
 
 
+def javascript() -> tuple[str, str]:
+    """What builds components from JavaScript on this machine, and why nothing does; one of both is empty."""
+    why = _javascript_builder.missing()
+    name = f"{_javascript_builder.NAME} {_javascript_builder.VERSION}"
+    return ("", why) if why else (f"{name} on Node {_javascript_builder.node_version()}", "")
+
+
 def _note(source: ComponentManifest, shipped: Path, cache: Path) -> SourceNote:
     return SourceNote(source, shipped, cache, f"{_FORMAT.decode()}{_version(source)}")
 

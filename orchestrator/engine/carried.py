@@ -9,20 +9,18 @@ import ctypes
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._memory import MEMORY, QUADS
+from orchestrator.engine._resources import without_handles
 from orchestrator.engine._sizes import sizer
 from orchestrator.engine._values import Lift, lifter
+from orchestrator.interface.allowance import Allowance, Check, no_room
 from orchestrator.interface.sizes import layout
 from orchestrator.interface.types import Primitive, Result, Type
 
-if TYPE_CHECKING:
-    from orchestrator.engine._resources import Handles
-
 _NONE = object()
-_NO_HANDLES = cast("Handles", None)
 _SMALL = 64 << 10
 """Bytes up to which memory is made by copying rather than by mapping it."""
 
@@ -41,11 +39,22 @@ class Carried(ABC):
         self._python: Any = _NONE
         self._size = -1
 
-    def python(self) -> Any:
-        """The value in a Python form; made once. Lists of numbers may be memoryviews."""
+    def python(self, check: Check) -> Any:
+        """The value in a Python form; made once. Lists of numbers may be memoryviews.
+
+        Arguments:
+            check: asked now and then whether to go on.
+
+        Raises:
+            LimitExceeded: it would be more objects than it may.
+            RunError: what the check raises.
+        """
         found = self._python
         if found is _NONE:
-            found = self._python = self._made()
+            try:
+                found = self._python = self._made(check)
+            except MemoryError:
+                raise no_room() from None
         return found
 
     def size(self) -> int:
@@ -59,7 +68,7 @@ class Carried(ABC):
         """Of a result: whether it is ok, and what it carries, if it carries something."""
 
     @abstractmethod
-    def _made(self) -> Any:
+    def _made(self, check: Check) -> Any:
         """The Python form."""
 
     @abstractmethod
@@ -90,8 +99,8 @@ class CValue(Carried):
         payload = type_.ok if is_ok else type_.err
         return is_ok, None if payload is None else CValue(payload, QUADS[(self.at >> 3) + 2], self._owner)
 
-    def _made(self) -> Any:
-        return _reading(self.type)[0](self.at, _NO_HANDLES)
+    def _made(self, check: Check) -> Any:
+        return _reading(self.type)[0](self.at, without_handles(check))
 
     def _measured(self) -> int:
         return _reading(self.type)[1](self.at)
@@ -123,12 +132,14 @@ class Block(Carried):
         at: its offset in that memory.
         start: the offset there of what was copied: the value and all it points to.
         data: what was copied.
+        most: objects that it may become.
     """
 
-    __slots__ = ("_memory", "at", "data", "start")
+    __slots__ = ("_memory", "_most", "at", "data", "start")
 
-    def __init__(self, type_: Type, at: int, start: int, data: bytes) -> None:
+    def __init__(self, type_: Type, at: int, start: int, data: bytes, most: int) -> None:
         super().__init__(type_)
+        self._most = most
         self.at, self.start, self.data = at, start, data
         self._memory: memoryview | None = None
 
@@ -157,24 +168,27 @@ class Block(Carried):
             return is_ok, None
         # Behind the discriminant, a byte, as the side that is aligned widest asks for.
         align = max(layout(one)[1] for one in (type_.ok, type_.err) if one is not None)
-        found = Block(payload, self.at + align, self.start, self.data)
+        found = Block(payload, self.at + align, self.start, self.data, self._most)
         found._memory = self._memory
         return is_ok, found
 
-    def _made(self) -> Any:
+    def _made(self, check: Check) -> Any:
         from orchestrator.engine._load import loader
 
-        return loader(self.type, True)(self.memory, self.at)
+        return loader(self.type, True)(self.memory, self.at, Allowance(self._most, check))
 
     def _measured(self) -> int:
         from orchestrator.engine._block_sizes import extra
 
-        return layout(self.type)[0] + extra(self.type)(self.memory, self.at)
+        return layout(self.type)[0] + extra(self.type)(self.memory, self.at, Allowance())
 
 
-def python_of(value: Any) -> Any:
-    """The Python form of a value that may be carried; lists of numbers in it may be memoryviews."""
-    return value.python() if isinstance(value, Carried) else value
+def python_of(value: Any, check: Check) -> Any:
+    """The Python form of a value that may be carried; lists of numbers in it may be memoryviews.
+
+    Arguments, Raises: as of `Carried.python`.
+    """
+    return value.python(check) if isinstance(value, Carried) else value
 
 
 def owns(type_: Type) -> bool:

@@ -64,6 +64,16 @@ class Frame:
             return TimedOut(self.limit or "the time is up", deadline=self.deadline)
         return None
 
+    def check(self) -> None:
+        """Raises why not to go on, if anything is against it.
+
+        Raises:
+            RunError: that.
+        """
+        problem = self.problem()
+        if problem is not None:
+            raise problem
+
     def remaining(self) -> float:
         """Seconds until the deadline; infinite where there is none."""
         return self.deadline - time.monotonic()

@@ -38,6 +38,7 @@ if HOST_MEMORY:
 if TYPE_CHECKING:
     from orchestrator.engine._base import Base
     from orchestrator.engine.linker import Linker
+    from orchestrator.engine.purse import Purse
     from orchestrator.engine.settings import InstanceSettings
     from orchestrator.interface.types import Function, Name
 
@@ -70,6 +71,8 @@ class Instance:
         self.turn = Turn()
         self.take, self.give_back = self.turn.take, self.turn.give_back
         self.handles = Handles(self, linker.resources)
+        self.allowed = self.handles.allowed
+        """What the values of a call of its guest's may become."""
         self.functions: dict[str, Any] = {}
         """The addresses of exported functions that were looked up, by `function_key`, as the C API takes them."""
         self._found: list[Any] = []
@@ -88,20 +91,27 @@ class Instance:
         self._native = _Pair()
         self.host = settings.host
         self.host_left: float = 0 if settings.ahead else settings.most_calls
-        """Calls of what the host serves that are left to it."""
+        """Calls of what the host serves that are left to it, until its purse is asked."""
+        self.host_lent = self.host_left
+        """What of them it had when its purse was paid the last time."""
         self.owed: Any = None
         """What a lane of the guest has to give, as long as that is not done: see `_serve_lane`. It ends with a stay."""
-        self.payer: object | None = None
-        """Whose fuel and calls of the host it uses, for whoever gives it some."""
-        self._told = 0
-        """The fuel that was left when it was told how much was used."""
+        self.purse: Purse | None = None
+        """What pays for its fuel and its calls of the host."""
+        self.lease: Purse | None = None
+        """The same, where that has to be told when the instance is left."""
+        self.paid = 0
+        """The fuel that was paid for, of all that it used."""
+        self._given = self._used = self._told = 0
+        """The fuel that it was given last, what it had used before, and how much of all was told of."""
         self.bank: Bank | None = None
         """Its memories, where this engine owns them."""
         self.base: Base | None = None
         """What its memories are mapped from since it was first kept or taken back: see `snapshot`."""
         self._arena: Arena | None = None
         self.swollen = False
-        """Whether values that its guest passed have filled more of its shim's memory than stays."""
+        """Whether there is something to be done about its memory when it is left: values that its guest passed have
+        filled more of its shim's than stays, or it was not given what it asked for."""
         self._words = LastWords(settings.output or _unheard)
         self.unfinished = self._words.unfinished
 
@@ -114,7 +124,7 @@ class Instance:
             TimedOut, Cancelled: the frame's deadline passed or its run was stopped.
         """
         self._limit()
-        self._fill()
+        self._fill(frame)
         if self.host is not None:
             self.host.attach(self)
         LIVE[self.context] = self
@@ -130,7 +140,7 @@ class Instance:
         finally:
             self.leave()
         if self.settings.ahead:
-            self.host_left = self.settings.most_calls
+            self.host_left = self.host_lent = self.settings.most_calls
 
     @property
     def arena(self) -> Arena:
@@ -170,6 +180,7 @@ class Instance:
         if HOST_MEMORY:
             shim = self.linker.code.shim is not None
             self.bank = Bank(limits.memory + component.keeper, self.linker.code.images, shim)
+            self.bank.context = self.context
             if not code.tables:
                 return
         memories, tables = (code.memories or 1) + shim + bool(component.keeper), code.tables or 1
@@ -190,8 +201,12 @@ class Instance:
 
     def refuel(self, amount: int) -> None:
         """Gives it that much fuel from now on, whatever it had left. It must be entered, or not yet started."""
-        self._told = min(amount, _ENDLESS)
-        _unfailing(c.context_set_fuel(self.context, self._told))
+        self._used, self._given = self.consumed(), min(amount, _ENDLESS)
+        _unfailing(c.context_set_fuel(self.context, self._given))
+
+    def consumed(self) -> int:
+        """How much fuel it used in all; it is entered, or not yet started, or about to be freed."""
+        return self._used + self._given - (self.fuel or 0)
 
     @contextmanager
     def at_nobodys_expense(self) -> Iterator[None]:
@@ -207,12 +222,12 @@ class Instance:
                 self._told = told
 
     def used(self) -> int:
-        """How much fuel it used since this was asked the last time, or since it was given some; it is entered."""
-        left = self.fuel or 0
-        used, self._told = self._told - left, left
+        """How much fuel it used since this was asked the last time; it is entered."""
+        total = self.consumed()
+        used, self._told = total - self._told, total
         return used
 
-    def _fill(self) -> None:
+    def _fill(self, frame: Frame) -> None:
         """Gives it its fuel.
 
         Raises:
@@ -223,6 +238,8 @@ class Instance:
             self.refuel(_ENDLESS if fuel is None else fuel)
         elif fuel is not None:
             raise ComponentError(f"{component.name} cannot have a limit of fuel: take its metered variant")
+        if self.settings.purse is not None:
+            self.settings.purse.lend(self, frame)
 
     # Entering and leaving
 
@@ -274,10 +291,19 @@ class Instance:
             self._shrink()
         if self.unfinished:
             self._words.flush()
+        if self.lease is not None:
+            self.lease.end(self)
 
     def _shrink(self) -> None:
-        """Gives back what values took of the shim's memory; one that ended may be kept for long without a call."""
+        """Gives back what values took of the shim's memory; one that ended may be kept for long without a call.
+
+        That a guest which goes on was refused memory is told.
+        """
         self.swollen = False
+        if self.bank is not None and self.bank.refused:
+            self.bank.refused = False
+            if self.settings.starved is not None and not self.gone:
+                self.settings.starved(self)
         memories = self.bank.begun if self.bank is not None and self.linker.code.shim is not None else ()
         if memories and memories[0].base:
             self.arena.wipe()
@@ -340,7 +366,8 @@ class Instance:
         """The same with checked values; also the size of the result in canonical form, bytes."""
         target = exported(interface, function)
         value, size = self.call_carried(target, values)
-        return plain(function.result, python_of(value)), size
+        with self.allowed:
+            return plain(function.result, python_of(value, self.check)), size
 
     def call_carried(self, target: Exported, values: Sequence[Any]) -> tuple[Any, int]:
         """The same; the result as it came: see `_calls.Call`.
@@ -436,6 +463,8 @@ class Instance:
         if not self.ended:
             said = next(iter(str(problem).splitlines()), "") or type(problem).__name__
             self.ended, self.gone = said.removeprefix(_OVER), True
+            if self.purse is not None:
+                self.purse.settle(self)
 
     def _reason(self) -> Reason | None:
         """What the guest said of its end, unless errors must not quote it."""
@@ -455,12 +484,18 @@ class Instance:
         """
         self.host_left -= 1
         if self.host_left < 0:
-            raise self.spent()
+            self.overdraw()
 
-    def spent(self) -> LimitExceeded:
-        """What a guest gets that called the host more often than it may."""
-        message = f"the guest called the host more than the {self.settings.host_calls} times it may"
-        return LimitExceeded(message, limit="host-calls")
+    def overdraw(self) -> None:
+        """Has its purse pay for a call of the host, where it has none left itself.
+
+        Raises:
+            LimitExceeded: none is left at all.
+        """
+        if self.purse is None or not self.purse.call():
+            message = f"the guest called the host more than the {self.settings.host_calls} times it may"
+            raise LimitExceeded(message, limit="host-calls")
+        self.host_left = 0
 
     def recall(self) -> NoReturn:
         """Raises the error that a lane is to give.
@@ -572,11 +607,16 @@ class Instance:
 
     def _free(self) -> None:
         self.handles.close()
+        if self.lease is not None:
+            self.lease.end(self)
+        elif self.purse is not None:
+            self.purse.settle(self)
         self.closed = True
         while self.drops:
             c.resource_delete(self.drops.pop())
         LIVE.pop(self.context, None)
         c.store_delete(self._store)
+        self.base = None
         if self.host is not None:
             self.host.close()
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from orchestrator.engine import _native as c
 from orchestrator.engine._chosen import DROP, IMPORTS, PUT, function_key
 from orchestrator.engine._live import dropped, let_go
-from orchestrator.engine._serve import Gate, forward, serve, unused
+from orchestrator.engine._serve import Gate, answer, forward, serve, unused
 from orchestrator.engine.imports import is_wasi, resource_numbers
 from orchestrator.engine.instance import Instance
 from orchestrator.engine.settings import InstanceSettings
 from orchestrator.errors import ComponentError
+from orchestrator.interface.allowance import See
 from orchestrator.interface.types import Function, Interface, Name, Resource
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 HostFunction = Callable[[Instance, Sequence[Any]], Any]
 """(the calling instance, the arguments in their Python forms) -> the result in its Python form."""
+Answering = Callable[[Instance, int, See], Any]
+"""(the calling instance, the size of the arguments, what reads them in order) -> the result in its Python form."""
 
 
 class Linker:
@@ -69,18 +72,26 @@ class Linker:
 
         self._answer(interface, wanted, forward_bulk(wanted, target, offered, gate))
 
-    def define(self, interface: Name | None, wanted: Function, function: HostFunction, *, arrays: bool = False) -> None:
-        """Has an import answered by a Python function.
-
-        Arguments:
-            arrays: whether lists of numbers may reach it as read-only memoryviews.
-        """
+    def define(self, interface: Name | None, wanted: Function, function: HostFunction) -> None:
+        """Has an import answered by a Python function."""
         if self._number(interface, wanted) is None:
             self._answer(interface, wanted, serve(wanted, function))
             return
         from orchestrator.engine._serve_bulk import serve_bulk
 
-        self._answer(interface, wanted, serve_bulk(wanted, function, arrays))
+        self._answer(interface, wanted, serve_bulk(wanted, function))
+
+    def answer(self, interface: Name | None, wanted: Function, answering: Answering) -> None:
+        """Has an import answered by a Python function that may decide about a call before its arguments are read.
+
+        Lists of numbers reach it as read-only memoryviews where they cross in bulk.
+        """
+        if self._number(interface, wanted) is None:
+            self._answer(interface, wanted, answer(wanted, answering))
+            return
+        from orchestrator.engine._serve_bulk import answer_bulk
+
+        self._answer(interface, wanted, answer_bulk(wanted, answering))
 
     def serve(self, interface: Name, wanted: Function, function: Served) -> None:
         """Has an import answered by a function of the host: see `host`.

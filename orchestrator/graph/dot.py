@@ -18,6 +18,7 @@ _STYLES: dict[ArcKind, str] = {
     "data": "",
     "call": "",
     "tool": ", style=dashed",
+    "detect": ", style=dashed",
     "grant": ", style=dashed",
     "implied": ", style=dotted",
 }

@@ -17,7 +17,7 @@ _SHAPES: dict[VertexKind, tuple[str, str]] = {
     "node": ("[", "]"),
     "python": ("[[", "]]"),
 }
-_LINES = {"data": "-->", "call": "==>", "tool": "-.->", "grant": "-.->", "implied": "-.->"}
+_LINES = {"data": "-->", "call": "==>", "tool": "-.->", "detect": "-.->", "grant": "-.->", "implied": "-.->"}
 
 
 def as_mermaid(graph: Graph) -> str:

@@ -11,11 +11,11 @@ from typing import Literal
 
 Tint = Literal["untrusted", "private", "outbound"]
 VertexKind = Literal["input", "output", "node", "python"]
-ArcKind = Literal["data", "call", "tool", "grant", "implied"]
+ArcKind = Literal["data", "call", "tool", "detect", "grant", "implied"]
 
 TINTS: tuple[Tint, ...] = ("untrusted", "private", "outbound")
 VERTEX_KINDS: tuple[VertexKind, ...] = ("input", "output", "node", "python")
-ARC_KINDS: tuple[ArcKind, ...] = ("data", "call", "tool", "grant", "implied")
+ARC_KINDS: tuple[ArcKind, ...] = ("data", "call", "tool", "detect", "grant", "implied")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ class Arc:
         id: unique among the graph's arcs; the edge as the manifest writes it.
         source, target: ids of vertices. A call or tool goes from the caller to the callee; an implied arc from the node
             that runs first to the one that waits.
-        kind: what flows: a value, calls, calls of a tool found by name, an input into a grant, or nothing but order.
+        kind: what flows: a value, calls, calls of a tool found by name, what a node judges that crosses another arc, an
+            input into a grant, or nothing but order.
         label: path and parameter (`text -> question`), interface or tool's name.
         types: the WIT type that flows, or the functions.
         contract: the rules, a line each.

@@ -83,6 +83,7 @@ def describe(graph: Graph) -> str:
         "data": "flows to",
         "call": "calls",
         "tool": "may call as a tool",
+        "detect": "is judged by",
         "grant": "is used by a grant of",
         "implied": "runs before",
     }

@@ -40,7 +40,7 @@ _BOX = _Marks(
     "·",
     "…",
     {"input": "▷", "output": "◁", "node": "■", "python": "◆"},
-    {"data": "──▶", "call": "══▶", "tool": "╌╌▶", "grant": "╶╶▶", "implied": "┄┄▶"},
+    {"data": "──▶", "call": "══▶", "tool": "╌╌▶", "detect": "┈┈▶", "grant": "╶╶▶", "implied": "┄┄▶"},
 )
 _ASCII = _Marks(
     "+",
@@ -49,7 +49,7 @@ _ASCII = _Marks(
     "-",
     "...",
     {"input": ">", "output": "<", "node": "#", "python": "*"},
-    {"data": "-->", "call": "==>", "tool": "~~>", "grant": "++>", "implied": "..>"},
+    {"data": "-->", "call": "==>", "tool": "~~>", "detect": "::>", "grant": "++>", "implied": "..>"},
 )
 
 

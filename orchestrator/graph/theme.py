@@ -22,6 +22,7 @@ KEY_ARCS: dict[ArcKind, str] = {
     "data": "data",
     "call": "call",
     "tool": "tool",
+    "detect": "judged by",
     "grant": "used by a grant",
     "implied": "runs before",
 }
@@ -61,7 +62,14 @@ LIGHT = Palette(
         "node": ("#ffffff", "#c9d1db"),
         "python": ("#fffbea", "#d8b13c"),
     },
-    arcs={"data": "#2f6fd0", "call": "#d9730d", "tool": "#8250c8", "grant": "#3f9a70", "implied": "#98a2b0"},
+    arcs={
+        "data": "#2f6fd0",
+        "call": "#d9730d",
+        "tool": "#8250c8",
+        "detect": "#c2418f",
+        "grant": "#3f9a70",
+        "implied": "#98a2b0",
+    },
     chip=("#fff3dc", "#ecc98a", "#7a4b06"),
     stop=("#e3f5ea", "#8cc9a3", "#14593a"),
     tags={
@@ -82,7 +90,14 @@ _DARK = Palette(
         "node": ("#1a222d", "#3a4757"),
         "python": ("#2b2614", "#9c8132"),
     },
-    arcs={"data": "#6aa5f8", "call": "#f29a4a", "tool": "#b796f2", "grant": "#5cb88c", "implied": "#69778a"},
+    arcs={
+        "data": "#6aa5f8",
+        "call": "#f29a4a",
+        "tool": "#b796f2",
+        "detect": "#e879b9",
+        "grant": "#5cb88c",
+        "implied": "#69778a",
+    },
     chip=("#33280f", "#6b5420", "#f2cf8d"),
     stop=("#12301f", "#2f6b4a", "#9fe0bd"),
     tags={
@@ -149,6 +164,7 @@ STYLE = (
     ".og-box.og-alarm>.og-outline{stroke-width:2.6}"
     "path.og-alarm{fill:none;stroke-width:8;stroke-opacity:.28;stroke-linecap:round}"
     ".og-arc.og-tool{stroke-dasharray:7 4}"
+    ".og-arc.og-detect{stroke-dasharray:7 3 2 3}"
     ".og-arc.og-grant{stroke-dasharray:3 3}"
     ".og-arc.og-implied{stroke-dasharray:1.5 4;stroke-linecap:round}"
     + _rules(LIGHT)

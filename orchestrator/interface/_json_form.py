@@ -31,6 +31,7 @@ from orchestrator.interface._python_form import (
     unknown_case,
     within,
 )
+from orchestrator.interface.allowance import here
 from orchestrator.interface.show import short_type
 from orchestrator.interface.values import Variant
 
@@ -228,8 +229,8 @@ def _encode_bytes(value: bytes) -> str:
 
 def _encode_list(element: Convert) -> Convert:
     if element is _same:
-        return lambda value: value.tolist() if type(value) is memoryview else value
-    return lambda value: elements(element, value)
+        return lambda value: here().listed(value) if type(value) is memoryview else value
+    return lambda value: elements(element, here().listed(value) if type(value) is memoryview else value)
 
 
 def _encode_option(some: Convert, nested: bool) -> Convert:

@@ -26,6 +26,7 @@ from orchestrator.interface._mismatch import (
     listed,
     mismatch,
 )
+from orchestrator.interface.allowance import here
 from orchestrator.interface.numbers import number_code
 from orchestrator.interface.show import short_type
 from orchestrator.interface.values import Variant
@@ -190,7 +191,7 @@ def elements(element: Convert, values: Any) -> list[Any]:
     """Each of `values` converted; a failure says which."""
     done: list[Any] = []
     try:
-        for value in values:
+        for value in here().passing(values, len(values)):
             done.append(element(value))  # noqa: PERF401 - how many are done says which one failed
     except Mismatch as problem:
         raise problem.within(f"[{len(done)}]") from None

@@ -7,6 +7,8 @@ value; a type without values (`stream`, a name that was not looked up) is an `er
 from __future__ import annotations
 
 import json
+import re
+from io import StringIO
 from typing import Any, NoReturn
 
 from orchestrator.errors import ValueMismatch
@@ -14,8 +16,9 @@ from orchestrator.interface import types as t
 from orchestrator.interface._json_form import decoded, encoded
 from orchestrator.interface._mismatch import Mismatch, describe
 from orchestrator.interface._python_form import checked
+from orchestrator.interface.allowance import LOOK, here
 
-__all__ = ["arguments", "check", "from_json", "has_json", "read_json", "to_json", "write_json"]
+__all__ = ["arguments", "check", "from_json", "has_json", "read_json", "to_json", "write_json", "written"]
 
 
 def check(type_: t.Type, value: Any, path: str = "") -> Any:
@@ -64,13 +67,33 @@ def write_json(type_: t.Type, value: Any) -> str:
     return json.dumps(to_json(type_, value), ensure_ascii=False, allow_nan=False)
 
 
+def written(type_: t.Type, value: Any, most: int) -> str | None:
+    """As `write_json`, in at most so many bytes of UTF-8; None where that does not do.
+
+    A value of a few bytes may have JSON of many: an enum's case is a byte in a list, and a name in JSON. So it is
+    written piece by piece, and given up at the first that is too much.
+    """
+    text, left = StringIO(), most
+    for piece in json.JSONEncoder(ensure_ascii=False, allow_nan=False).iterencode(to_json(type_, value)):
+        left -= len(piece) if piece.isascii() else len(piece.encode())
+        if left < 0:
+            return None
+        text.write(piece)
+    return text.getvalue()
+
+
 def read_json(type_: t.Type, text: str | bytes, path: str = "") -> Any:
     """The value that a JSON text says: strict JSON, no key twice; the path says where it does not fit."""
     return from_json(type_, load_json(text), path)
 
 
 def load_json(text: str | bytes) -> Any:
-    """The JSON value of a text that may be hostile: `NaN`, doubled keys and too deep nesting are refused."""
+    """The JSON value of a text that may be hostile: `NaN`, doubled keys and too deep nesting are refused.
+
+    Raises:
+        LimitExceeded: it would be more objects than the allowance that is in force here has.
+    """
+    here().take(_most_parts(text))
     try:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
     except RecursionError:
@@ -85,6 +108,24 @@ def load_json(text: str | bytes) -> Any:
     except ValueError:
         # Python refuses to convert integers of thousands of digits.
         raise ValueMismatch("", "JSON", "a number with too many digits") from None
+
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_OPENING = ",:[{"
+"""In front of each value but the first, and of each key, stands one of these."""
+
+
+def _most_parts(text: str | bytes) -> int:
+    """How many values and keys a JSON text has at most; what stands in strings is left out where that may matter."""
+    if len(text) <= LOOK:
+        return len(text)
+    plain = text if isinstance(text, str) else str(text, "utf-8", "replace")
+    found = _parts(plain)
+    return found if found <= LOOK else _parts(_STRING.sub("", plain))
+
+
+def _parts(text: str) -> int:
+    return 1 + sum(map(text.count, _OPENING))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
+from orchestrator.interface.allowance import here
 from orchestrator.interface.numbers import number_code
 from orchestrator.interface.types import U8, List, Option, Record, Result, Tuple, Type, Variant
 from orchestrator.interface.values import Variant as VariantValue
@@ -40,7 +41,7 @@ def _with(leaf: Leaf, type_: Type | None, value: Any) -> Any:
 
 
 def _listed(_code: str) -> Plain:
-    return lambda value: value.tolist() if isinstance(value, memoryview) else value
+    return lambda value: here().listed(value) if isinstance(value, memoryview) else value
 
 
 def _packed(code: str) -> Plain:
@@ -73,7 +74,7 @@ def _conversion(leaf: Leaf, type_: Type) -> Plain | None:
 
 
 def _of_all(inner: Plain | None) -> Plain | None:
-    return None if inner is None else lambda value: list(map(inner, value))
+    return None if inner is None else lambda value: list(map(inner, here().passing(value, len(value))))
 
 
 def _of_fields(inner: dict[str, Plain]) -> Plain | None:

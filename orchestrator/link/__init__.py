@@ -6,6 +6,7 @@
     answers.py           every import answered once             carried.py     types that no crossing carries
     data.py, sources.py, paths.py                               data edges and the paths into values
     bindings.py, exclusive.py                                   each parameter one source
+    detectors.py         nodes that judge what crosses
     control.py           repeat, fallback                       tools.py       tool edges
     reverts.py           what takes nodes back
     config.py            configuration                          grants.py      grants and limits

@@ -170,8 +170,8 @@ def _join(
     id_ = unique(ids, _id(edge, wanted))
     if _fits(work, edge, caller, callee, wanted, offered):
         checks = checks_of_functions(work, edge, functions_of(wanted), id_)
-        ends = (caller.name, callee.name, wanted, offered)
-        caller.calls.append(LinkedCall(id_, *ends, edge.contract, checks, edge.fuse, edge.declassify, edge.where))
+        rules = (edge.contract, checks, edge.fuse, edge.declassify, edge.where, work.detectors.get(id(edge), ()))
+        caller.calls.append(LinkedCall(id_, caller.name, callee.name, wanted, offered, *rules))
         if not any(function.result for function in _callable(edge, wanted)):
             work.silent.add(id(edge))
 

@@ -16,7 +16,7 @@ from orchestrator.link.model import LinkedData
 from orchestrator.link.nodes import no_run_help
 from orchestrator.link.report import place_of_edge
 from orchestrator.link.sources import source_type
-from orchestrator.manifest.model import CallEdge, DataEdge, ToolEdge
+from orchestrator.manifest.model import DataEdge
 from orchestrator.wording import listed
 
 
@@ -42,12 +42,13 @@ def mark_each(work: Work) -> None:
             causes = (f"first `{first[edge.node]}`",)
             help_ = ("join the lists in a node before it, and take that apart",)
             work.report.error("each", message, edge.where.at("each"), place_of_edge(edge), causes=causes, help=help_)
-    calls: list[CallEdge | ToolEdge] = [*work.call_edges(), *(edge for _, edge in work.tool_edges())]
-    for call in calls:
-        if call.callee.node in first:
-            message = f"`{call.callee.node}` runs once for each element, in a fresh instance each: it answers no calls"
-            help_ = ("use two nodes with the same component",)
-            work.report.error("each", message, call.where, place_of_edge(call), help=help_)
+    for other in work.manifest.edges:
+        called = () if isinstance(other, DataEdge) else (other.callee.node,)
+        for name in (*called, *other.contract.detect):
+            if name in first:
+                message = f"`{name}` runs once for each element, in a fresh instance each: it answers no calls"
+                help_ = ("use two nodes with the same component",)
+                work.report.error("each", message, other.where, place_of_edge(other), help=help_)
 
 
 def link_data(work: Work) -> None:
@@ -168,6 +169,7 @@ def _link(work: Work, edge: DataEdge, id_: str, target: Draft, parameter: Field,
             each=edge.each,
             contract=edge.contract,
             checks=checks_of_value(work, edge, arriving, id_),
+            detectors=work.detectors.get(id(edge), ()),
             declassify=edge.declassify,
             where=edge.where,
         )

@@ -17,7 +17,16 @@ from orchestrator.capability.narrowing import Narrowed
 from orchestrator.engine.component import Component
 from orchestrator.interface import Packages
 from orchestrator.interface.types import Function, Interface, Result, Type
-from orchestrator.link.model import Binding, Export, LinkedCall, LinkedData, LinkedInput, LinkedTool, Reverts
+from orchestrator.link.model import (
+    Binding,
+    Detector,
+    Export,
+    LinkedCall,
+    LinkedData,
+    LinkedInput,
+    LinkedTool,
+    Reverts,
+)
 from orchestrator.link.report import Report, place_of_edge
 from orchestrator.manifest.model import CallEdge, DataEdge, Edge, Manifest, Node, RunLimits, ToolEdge, Where
 
@@ -111,6 +120,8 @@ class Work:
     """The unique id of each edge, by its place in the manifest."""
     silent: set[int] = field(default_factory=set)
     """The identities of the call edges over which nothing comes back: no function that may be called has a result."""
+    detectors: dict[int, tuple[Detector, ...]] = field(default_factory=dict)
+    """By the identity of an edge, the nodes that judge what crosses it."""
     _filled: dict[str, set[str]] | None = None
 
     @property
@@ -168,10 +179,11 @@ class Work:
 def answering(manifest: Manifest) -> frozenset[str]:
     """The Python functions that only answer calls.
 
-    A component says by `run` whether it runs; a Python function runs, unless a call or tool edge leads to it and no
-    edge, constant or output has to do with a run of its own.
+    A component says by `run` whether it runs; a Python function runs, unless a call or tool edge leads to it, or it
+    judges what crosses one, and no edge, constant or output has to do with a run of its own.
     """
     called = {edge.callee.node for edge in manifest.edges if not isinstance(edge, DataEdge)}
+    called |= {name for edge in manifest.edges for name in edge.contract.detect}
     data = [edge for edge in manifest.edges if isinstance(edge, DataEdge)]
     refs = [edge.source for edge in data] + [output.source for output in manifest.outputs]
     used = {ref.name for ref in refs if ref.kind != "input"} | {edge.node for edge in data}

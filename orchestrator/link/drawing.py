@@ -8,6 +8,7 @@ from dataclasses import replace
 from orchestrator.capability import limits
 from orchestrator.graph import Arc, Graph, Vertex, VertexKind
 from orchestrator.interface import show_type
+from orchestrator.link.detectors import asking
 from orchestrator.link.draft import answering, unique
 from orchestrator.link.fusing import groups_of
 from orchestrator.link.items import functions_of
@@ -21,6 +22,7 @@ from orchestrator.manifest.model import (
     DataEdge,
     Declassify,
     Each,
+    Edge,
     Grants,
     Limits,
     Manifest,
@@ -132,11 +134,19 @@ def _arcs(manifest: Manifest, linked: LinkedGraph | None, tags: Tags) -> Iterato
         else:
             arc = _call(edge, _find(calls, edge))
         yield _labelled(arc, edge.declassify, tags.over(at))
+        yield from _judged(edge, arc)
     for output in manifest.outputs:
         ref = output.source
         yield Arc(f"{ref} -> outputs.{output.name}", _end(ref), f"outputs.{output.name}", "data", _path(ref))
     yield from _granted(manifest)
     yield from _implied(manifest)
+
+
+def _judged(edge: Edge, arc: Arc) -> Iterator[Arc]:
+    """From where something comes to the nodes that judge it."""
+    what = "what crosses to" if isinstance(edge, DataEdge) else "calls of"
+    for name in edge.contract.detect:
+        yield Arc(f"detect: {arc.id} -> {name}", arc.source, name, "detect", f"{what} {arc.target}")
 
 
 def _labelled(arc: Arc, rule: Declassify | None, carried: tuple[str, ...]) -> Arc:
@@ -203,6 +213,7 @@ def rules_of(contract: Contract) -> Iterator[str]:
     yield from (f"ensure: {text}" for text in contract.ensure)
     yield from (f"reject: {reject.pattern} in {reject.path}" for reject in contract.reject)
     yield from (f"redact: {path}" for path in contract.redact)
+    yield from (f"detect: {node}" for node in contract.detect)
     if contract.on_violation != "fail":
         yield f"on-violation: {contract.on_violation}"
 
@@ -234,6 +245,7 @@ def _granted(manifest: Manifest) -> Iterator[Arc]:
 
 def _implied(manifest: Manifest) -> Iterator[Arc]:
     calls = [_ends(edge) for edge in manifest.edges if not isinstance(edge, DataEdge)]
+    calls += [(asking(edge), name) for edge in manifest.edges for name in edge.contract.detect]
     running = {node.name for node in manifest.nodes if node.run or node.python} - answering(manifest)
     for source, target in implied_pairs([node.name for node in manifest.nodes], running, calls):
         yield Arc(f"{source} -> {target} (runs first)", source, target, "implied", "runs first")

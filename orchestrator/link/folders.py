@@ -57,6 +57,14 @@ def shared(granted: Iterable[Granted], folder: Path) -> Iterator[Passage]:
         yield Passage(f"written {source}", f"read {target}", why)
 
 
+def places(granted: Iterable[Granted], folder: Path) -> dict[str, frozenset[str]]:
+    """By node, the folders that it is granted, links followed; without the nodes of which an input says one."""
+    found: dict[str, set[str]] = {}
+    for each in granted:
+        found.setdefault(each.node, set()).add(_place(each.grant.path, folder))
+    return {node: frozenset(its) for node, its in found.items() if _ANY not in its}
+
+
 def _place(path: str, folder: Path) -> str:
     if inputs_of(path):
         return _ANY

@@ -1,8 +1,9 @@
 """Where labels begin and how they travel, read off a manifest: no component is looked at, no type needed.
 
 A node has the labels that its grants give it and those that it is given by hand; it passes on whatever comes to it,
-over every edge, both ways where calls are answered. `outbound` alone stays where it is: it says what a node can do. Not
-for whether labels may meet: see `flow`.
+over every edge, both ways where calls are answered. `outbound` alone stays where it is: it says what a node can do.
+What crosses an edge goes to its detectors too, with every label, whatever the edge declassifies; of what they say of it
+no more comes back than whether it crosses, which carries no label. Not for whether labels may meet: see `flow`.
 """
 
 from __future__ import annotations
@@ -93,8 +94,8 @@ class _Map:
     nodes: dict[str, Node] = field(default_factory=dict)
     vertices: dict[str, list[str]] = field(default_factory=dict)
     """Of each node where it holds what it holds: in one place, or in one for each of its callers."""
-    entered: dict[int, str] = field(default_factory=dict)
-    """By the number of a call or tool edge, the callee's place."""
+    entered: dict[tuple[int, str], str] = field(default_factory=dict)
+    """By the number of an edge and a node that is called for it, the callee or a detector, where that then is."""
     sorts: dict[str, Sort] = field(default_factory=dict)
 
     def flow(self) -> Flow:
@@ -105,13 +106,17 @@ class _Map:
         self._places()
         seeds = [*self._of_inputs(), *(seed for node in self.nodes.values() for seed in self._of_node(node))]
         senders = {name: sender for name, node in self.nodes.items() if (sender := self._sender(node))}
+        passages, folders = tuple(self._passages()), tuple(self._folders())
         return Flow(
             seeds=tuple(seeds),
-            passages=tuple(self._passages()),
+            passages=(*passages, *shared(folders, manifest.folder)),
             sorts=MappingProxyType(self.sorts),
             places=MappingProxyType({vertex: name for name, its in self.vertices.items() for vertex in its}),
             senders=MappingProxyType(senders),
             excused=frozenset(secrets_of(name) for name in self.nodes),
+            folders=folders,
+            start=manifest.folder,
+            fixed=len(passages),
         )
 
     # Places
@@ -124,14 +129,15 @@ class _Map:
         }  # fmt: skip
         callers: dict[str, list[int]] = {}
         for at, edge in enumerate(self.manifest.edges):
-            if not isinstance(edge, DataEdge) and edge.callee.node in self.nodes:
-                callers.setdefault(edge.callee.node, []).append(at)
+            called = () if isinstance(edge, DataEdge) else (edge.callee.node,)
+            for name in dict.fromkeys((*called, *edge.contract.detect)):
+                callers.setdefault(name, []).append(at)
         for name, node in self.nodes.items():
             mine = callers.get(name, [])
             apart = node.lifetime == "call" and name not in fused and len(mine) <= MOST_CALLERS
             for at in mine:
-                self.entered[at] = f"{name} by {edge_id(at)}" if apart else name
-            self.vertices[name] = [name, *dict.fromkeys(self.entered[at] for at in mine if apart)]
+                self.entered[at, name] = f"{name} by {edge_id(at)}" if apart else name
+            self.vertices[name] = [name, *dict.fromkeys(self.entered[at, name] for at in mine if apart)]
 
     # Beginnings
 
@@ -207,7 +213,6 @@ class _Map:
         yield from self._outputs(stand_ins)
         yield from self._fallbacks()
         yield from self._inputs_of_grants()
-        yield from shared(self._folders(), self.manifest.folder)
 
     def _data(self, at: int, edge: DataEdge, stand_ins: Mapping[str, list[str]]) -> Iterator[Passage]:
         if edge.node not in self.nodes:
@@ -216,11 +221,21 @@ class _Map:
         if edge.source.kind == "input":
             why = f"the input `{edge.source.name}` goes to `{edge.node}` by {_written(edge)}"
             yield Passage(f"inputs.{edge.source.name}", edge.node, why, edge_id(at), stops)
+            gives = f"the input `{edge.source.name}` gives"
+            yield from self._judged(at, edge, f"inputs.{edge.source.name}", gives)
             return
         for name in self._givers(edge.source.name, edge.source.kind, stand_ins):
             role = "" if name == edge.source.name else f", standing in for `{edge.source.name}`,"
             why = f"`{name}`{role} gives it to `{edge.node}` by {_written(edge)}"
             yield Passage(name, edge.node, why, edge_id(at), stops)
+            yield from self._judged(at, edge, name, f"`{name}`{role} gives")
+
+    def _judged(self, at: int, edge: Edge, source: str, gives: str) -> Iterator[Passage]:
+        """From where something comes to the detectors of the edge that it crosses."""
+        for name in edge.contract.detect:
+            if (at, name) in self.entered and name in self.nodes:
+                why = f"{gives} what crosses {_written(edge)}, and `{name}` judges that"
+                yield Passage(source, self.entered[at, name], why)
 
     def _givers(self, name: str, kind: str, stand_ins: Mapping[str, list[str]]) -> list[str]:
         """The nodes whose result a reference may mean: that node's, or its fallback's."""
@@ -230,16 +245,20 @@ class _Map:
 
     def _call(self, at: int, edge: CallEdge | ToolEdge) -> Iterator[Passage]:
         caller = edge.caller.node if isinstance(edge, CallEdge) else edge.caller
-        if caller not in self.nodes or at not in self.entered:
+        callee = edge.callee.node
+        if caller not in self.nodes or (at, callee) not in self.entered:
             return
-        callee, there = edge.callee.node, self.entered[at]
+        there = self.entered[at, callee]
         to, back = self._stopped(edge, "arguments"), self._stopped(edge, "results")
         for here in self.vertices[caller]:
             why = f"`{caller}` passes it to `{callee}` in a call by {_written(edge)}"
             yield Passage(here, there, why, edge_id(at), to)
+            yield from self._judged(at, edge, here, f"`{caller}` passes")
             if self.answers(at):
                 why = f"`{callee}` gives it back to `{caller}` from a call by {_written(edge)}"
                 yield Passage(there, here, why, edge_id(at), back)
+        if self.answers(at):
+            yield from self._judged(at, edge, there, f"`{callee}` answers")
 
     def _stopped(self, edge: Edge, side: Side) -> frozenset[str]:
         rule = edge.declassify

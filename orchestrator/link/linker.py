@@ -18,6 +18,7 @@ from orchestrator.link.calls import link_calls
 from orchestrator.link.config import link_config
 from orchestrator.link.control import link_control
 from orchestrator.link.data import link_data, mark_each
+from orchestrator.link.detectors import link_detectors
 from orchestrator.link.draft import Draft, HostImports, Work, unique
 from orchestrator.link.flow import Checked, check_flow, of_node
 from orchestrator.link.fusing import Groups, link_fused
@@ -96,6 +97,7 @@ def check(
     _name_edges(work)
     draft_nodes(work, load)
     link_inputs(work)
+    link_detectors(work)
     link_calls(work)
     link_tools(work)
     check_answers(work)

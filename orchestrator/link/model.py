@@ -6,7 +6,8 @@ Made by `link.link`. Names are those of the manifest; every type is resolved; ev
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from orchestrator.capability import NOBODY, Operator
@@ -17,6 +18,7 @@ from orchestrator.diagnostics import Diagnostic
 from orchestrator.engine.component import Component
 from orchestrator.graph.flow import Held, Passage, Seed
 from orchestrator.interface.types import Field, Function, Interface, Name, Type
+from orchestrator.link.folders import Granted, shared
 from orchestrator.manifest.model import (
     EMPTY,
     Bulk,
@@ -68,6 +70,14 @@ class Reverts:
 
 
 @dataclass(frozen=True, slots=True)
+class Detector:
+    """A node that judges what crosses an edge, and the function that it does so by."""
+
+    node: str
+    export: Export
+
+
+@dataclass(frozen=True, slots=True)
 class Binding:
     """Where a parameter gets its value: a constant, or data edges (several only when conditions exclude each other)."""
 
@@ -88,6 +98,7 @@ class LinkedData:
             `{"some": value}` where `type` is an option itself).
         when: the compiled condition over `value`, or None; asked once, over the whole value of `source_type`.
         checks: the compiled contract, for a value of `type`: with `each` asked for each element.
+        detectors: those that judge it, in the order in which they are asked.
     """
 
     id: str
@@ -102,6 +113,7 @@ class LinkedData:
     each: Each | None = None
     contract: Contract = Contract()
     checks: Checks | None = field(default=None, compare=False)
+    detectors: tuple[Detector, ...] = ()
     declassify: Declassify | None = None
     where: Where = field(default=Where(), compare=False, repr=False)
 
@@ -114,8 +126,10 @@ class LinkedCall:
         id: the edge as the manifest writes it, with the interface: `answerer -> model (agent:llm/chat)`; unique.
         wanted: the interface or function as the caller imports it.
         offered: the same as the callee exports it (its version may be newer, it may have more functions).
-        checks: the compiled contract for each function, by the function's name; a function without rules is absent.
+        checks: the compiled contract for each function, by its name as the caller imports it; one without rules is
+            absent.
         fused: caller and callee are in one group: calls stay in the store that they share.
+        detectors: those that judge what is passed and what is answered.
     """
 
     id: str
@@ -128,6 +142,7 @@ class LinkedCall:
     fused: bool = False
     declassify: Declassify | None = None
     where: Where = field(default=Where(), compare=False, repr=False)
+    detectors: tuple[Detector, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +161,7 @@ class LinkedTool:
     schema: Mapping[str, Any] = field(default_factory=dict, compare=False)
     contract: Contract = Contract()
     checks: Checks | None = field(default=None, compare=False)
+    detectors: tuple[Detector, ...] = ()
     declassify: Declassify | None = None
     where: Where = field(default=Where(), compare=False, repr=False)
 
@@ -172,6 +188,9 @@ class Flow:
         senders: the nodes that can send.
         excused: origins that do not count at the node where they begin: of what its own secrets open, since it can only
             be opened by a node that can send.
+        folders: those that are granted, where what one node writes another may read: the last passages are theirs.
+        start: where relative paths of theirs start.
+        fixed: how many passages come before.
     """
 
     seeds: tuple[Seed, ...] = ()
@@ -180,6 +199,14 @@ class Flow:
     places: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     senders: Mapping[str, Sender] = field(default_factory=lambda: EMPTY)
     excused: frozenset[str] = frozenset()
+    folders: tuple[Granted, ...] = ()
+    start: Path = Path()
+    fixed: int = 0
+
+    def now(self) -> Flow:
+        """The same with folders as they are now: links among their paths may lead elsewhere than before."""
+        found = (*self.passages[: self.fixed], *shared(self.folders, self.start))
+        return self if found == self.passages else replace(self, passages=found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,22 @@
 """The shape of the whole: what waits for what, what calls what; cycles, chains too deep, nodes that nothing uses.
 
 A node that runs and answers calls runs before each node whose calls can lead to it: an implied arrow. A fallback runs
-after the node that it stands in for, and before all that wait for that node.
+after the node that it stands in for, and before all that wait for that node. A detector is called by the node that
+calls over its edge, or that is given what crosses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.graph.order import cycles, depths, longest_chain, reachable, topological_order, unreachable
+from orchestrator.link.detectors import asking, ends_of
 from orchestrator.link.draft import Work
 from orchestrator.link.fusing import Groups
 from orchestrator.link.report import place_of_edge, place_of_node
-from orchestrator.manifest.model import CallEdge, ToolEdge, Where
+from orchestrator.manifest.model import CallEdge, DataEdge, Edge, ToolEdge, Where
 from orchestrator.manifest.substitution import inputs_of
 from orchestrator.wording import listed
 
@@ -23,7 +25,8 @@ from orchestrator.wording import listed
 class Arrow:
     """That one node comes before another, or calls it: why, as a line for a person, and where it is written.
 
-    `kind` says of a call how it crosses: over a tool edge, or without leaving the store that both share.
+    `kind` says of a call how it crosses: over a tool edge, without leaving the store that both share, to a detector of
+    what the caller passes or is answered, or to one of what a node is given, before that is entered.
     """
 
     source: str
@@ -31,7 +34,7 @@ class Arrow:
     why: str
     where: Where
     place: str
-    kind: Literal["order", "call", "tool", "fused"] = "order"
+    kind: Literal["order", "call", "tool", "fused", "detect", "before"] = "order"
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -56,6 +59,15 @@ class Shape:
     depths: dict[str, int]
     skippable: frozenset[str]
     stands_for: dict[str, str]
+
+
+_OUTSIDE = ("fused", "before")
+"""The kinds of calls that do not enter a store out of another one."""
+_FUSE_IT = ("add `fuse: true` to this edge too, or fuse none of them",)
+_NOT_FUSED = {
+    "tool": ("a tool is found while its caller runs and cannot be fused; remove this edge, or `fuse` from the others",),
+    "detect": ("take another node, with the same component if need be, or remove `fuse`",),
+}
 
 
 def find_shape(work: Work, groups: Groups) -> Shape:
@@ -98,6 +110,7 @@ def _after(work: Work, pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[
 def _calls(work: Work) -> list[Arrow]:
     found: list[Arrow] = []
     for at, edge in enumerate(work.manifest.edges):
+        found += _judged(work, at, edge)
         if isinstance(edge, CallEdge | ToolEdge):
             caller = edge.caller.node if isinstance(edge, CallEdge) else edge.caller
             if caller in work.drafts and edge.callee.node in work.drafts:
@@ -107,6 +120,16 @@ def _calls(work: Work) -> list[Arrow]:
                 kind = "fused" if isinstance(edge, CallEdge) and edge.fuse else key
                 found.append(Arrow(caller, edge.callee.node, why, edge.where.at(key), place, kind))
     return found
+
+
+def _judged(work: Work, at: int, edge: Edge) -> Iterator[Arrow]:
+    """The calls of the detectors of an edge."""
+    source, where = asking(edge), edge.where.at("contract", "detect")
+    for number, name in enumerate(edge.contract.detect):
+        if source in work.drafts and name in work.drafts and name not in ends_of(edge):
+            why = f"`{name}` judges for `{source}` what crosses `{edge}`{_line(edge.where)}"
+            kind: Literal["detect", "before"] = "before" if isinstance(edge, DataEdge) else "detect"
+            yield Arrow(source, name, why, where.at(number), place_of_edge(work.ids[at]), kind)
 
 
 def _line(where: Where) -> str:
@@ -223,7 +246,7 @@ def _circle(work: Work, cycle: tuple[str, ...], waits: list[Arrow]) -> None:
 
 def _returning(work: Work, groups: Groups, calls: list[Arrow]) -> bool:
     """Whether calls come back into a store that they left, or never left: it is busy with whoever calls. Reported."""
-    inner = [a for a in calls if a.kind != "fused" and groups.store(a.source) == groups.store(a.target)]
+    inner = [a for a in calls if a.kind not in _OUTSIDE and groups.store(a.source) == groups.store(a.target)]
     for arrow in inner:
         _inside(work, groups, arrow)
     entered = _entered(groups, calls)
@@ -237,19 +260,18 @@ def _entered(groups: Groups, calls: list[Arrow]) -> dict[tuple[str, str], Arrow]
     """The first call from each store into each other one."""
     found: dict[tuple[str, str], Arrow] = {}
     for arrow in calls:
-        if arrow.kind != "fused":
+        if arrow.kind not in _OUTSIDE:
             found.setdefault((groups.store(arrow.source), groups.store(arrow.target)), arrow)
     return found
 
 
 def _inside(work: Work, groups: Groups, arrow: Arrow) -> None:
     message = f"`{arrow.source}` and `{arrow.target}` share a store, and an edge between them is not fused"
-    causes = (arrow.why, _sharing(groups, arrow.source), "a call over it would enter the store while it is busy")
-    help_ = (
-        ("a tool is found while its caller runs and cannot be fused; remove this edge, or `fuse` from the others",)
-        if arrow.kind == "tool"
-        else ("add `fuse: true` to this edge too, or fuse none of them",)
-    )
+    busy, help_ = "a call over it would enter the store while it is busy", _NOT_FUSED.get(arrow.kind, _FUSE_IT)
+    if arrow.kind == "detect":
+        message = f"`{arrow.target}` shares a store with `{arrow.source}`, and cannot judge what that passes"
+        busy = "to be asked would be to enter the store while it is busy"
+    causes = (arrow.why, _sharing(groups, arrow.source), busy)
     work.report.error("fuse-return", message, arrow.where, arrow.place, causes=causes, help=help_)
 
 
@@ -269,18 +291,34 @@ def _sharing(groups: Groups, name: str) -> str:
 
 
 def _depths(work: Work, groups: Groups, calls: list[Arrow]) -> dict[str, int]:
-    stores = list(dict.fromkeys(map(groups.store, work.drafts)))
-    entered = _entered(groups, calls)
-    found = depths(stores, entered)
+    entered, judged = _entered(groups, calls), _judging(groups, calls)
+    stores = [*dict.fromkeys(map(groups.store, work.drafts)), *judged.values()]
+    pairs = [pair for pair in entered if pair not in judged]
+    pairs += [step for (source, target), way in judged.items() for step in ((source, way), (way, target))]
+    found = depths(stores, pairs)
     if stores and max(found.values()) > work.stack_budget:
-        chain = longest_chain(stores, entered)
-        first = entered[chain[0], chain[1]]
-        what = "stores" if groups.members else "nodes"
-        message = f"a chain of calls enters {len(chain)} {what}, one within the other; at most {work.stack_budget} fit"
-        way = " -> ".join(" + ".join(f"`{one}`" for one in groups.around(name)) for name in chain)
-        help_ = ("pass values over data edges where a call is not needed",)
-        work.report.error("deep-chain", f"{message} on the stack", first.where, first.place, causes=(way,), help=help_)
+        _too_deep(work, groups, entered, longest_chain(stores, pairs))
     return {name: found[groups.store(name)] for name in work.drafts}
+
+
+def _judging(groups: Groups, calls: list[Arrow]) -> dict[tuple[str, str], str]:
+    """By the stores that it leaves and enters, each call of a detector out of a store, as a name that none has.
+
+    It counts as a store: between such a call and its caller's lies twice as much of the interpreter as between others.
+    """
+    found = [(groups.store(a.source), groups.store(a.target)) for a in calls if a.kind == "detect"]
+    return {(source, target): f"{source} -> {target}" for source, target in found}
+
+
+def _too_deep(work: Work, groups: Groups, entered: dict[tuple[str, str], Arrow], counted: tuple[str, ...]) -> None:
+    chain = [name for name in counted if " -> " not in name]
+    first = entered[chain[0], chain[1]]
+    what = "stores" if groups.members else "nodes"
+    what += " (a detector counts twice)" if len(chain) < len(counted) else ""
+    message = f"a chain of calls enters {len(counted)} {what}, one within the other; at most {work.stack_budget} fit"
+    way = " -> ".join(" + ".join(f"`{one}`" for one in groups.around(name)) for name in chain)
+    help_ = ("pass values over data edges where a call is not needed",)
+    work.report.error("deep-chain", f"{message} on the stack", first.where, first.place, causes=(way,), help=help_)
 
 
 def _unreachable(work: Work, calls: list[Arrow]) -> None:

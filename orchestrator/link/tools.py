@@ -131,6 +131,7 @@ def _linked(work: Work, tool: _Tool, name: str) -> LinkedTool:
         schema=schema,
         contract=edge.contract,
         checks=checks.get(function.name),
+        detectors=work.detectors.get(id(edge), ()),
         declassify=edge.declassify,
         where=edge.where,
     )

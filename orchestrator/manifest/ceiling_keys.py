@@ -161,8 +161,9 @@ CEILING = Object(
         _key(
             "limits",
             Object("a node's limits", BOUNDS, read_limits, title="Limits of each node"),
-            "Of each node, which may ask for less; a node that states none has these.",
-            "none",
+            "Of each node, which may ask for less; a node that states none has these. Of memory, tables, handles and"
+            " output not more than the engine's own where nothing is said.",
+            "the engine's",
         ),
         _key("run", RUN_LIMITS, "Of a whole run, which may ask for less; one that states none has these.", "none"),
         _key(

@@ -84,11 +84,12 @@ class ListOf:
         if not tree.items and not self.empty:
             return context.error("empty-value", f"{spot} is empty", tree, label=f"expected {self.what}")
         values: list[Any] = []
+        seen: set[Any] = set()
         kept: list[Tree] = []
         refused: list[Tree] = []
         for index, item in enumerate(tree.items):
             value = self.item.read(context, item, spot.item(index, item))
-            if self.unique and value in values:
+            if self.unique and value in seen:
                 context.error("twice", f"{spot} names {describe(item)} twice", item, help="remove one of them")
                 refused.append(item)
             elif value is BAD:
@@ -96,6 +97,8 @@ class ListOf:
             else:
                 values.append(value)
                 kept.append(item)
+                if self.unique:
+                    seen.add(value)
         if refused:
             # A value's index is then another than its item's; those that have no value come last.
             context.note(tree, {index: context.where(item) for index, item in enumerate((*kept, *refused))})
@@ -105,6 +108,35 @@ class ListOf:
         """As `Shape.schema`."""
         more: Schema = {"uniqueItems": True} if self.unique else {}
         return {"type": "array", "items": self.item.schema()} | more | ({} if self.empty else {"minItems": 1})
+
+    def show(self) -> str:
+        """As `Shape.show`."""
+        return self.what
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OneOrMore:
+    """One item, or a list of such in which none stands twice; always a tuple."""
+
+    item: Shape
+    what: str
+
+    def read(self, context: Context, tree: Tree, spot: Spot) -> tuple[Any, ...] | Bad:
+        """The values that are not bad."""
+        if isinstance(tree, Items):
+            return self._list.read(context, tree, spot)
+        if not isinstance(tree, Scalar):
+            return refuse(context, tree, spot, self.what)
+        value = self.item.read(context, tree, spot)
+        return BAD if isinstance(value, Bad) else (value,)
+
+    @property
+    def _list(self) -> ListOf:
+        return ListOf(self.item, self.what, unique=True, empty=False)
+
+    def schema(self) -> Schema:
+        """As `Shape.schema`."""
+        return {"anyOf": [self.item.schema(), self._list.schema()]}
 
     def show(self) -> str:
         """As `Shape.show`."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from orchestrator.manifest import pipeline_build as build
-from orchestrator.manifest.container_shapes import Key, ListOf, Object
+from orchestrator.manifest.container_shapes import Key, ListOf, Object, OneOrMore
 from orchestrator.manifest.forms import (
     CEL,
     DURATION,
     LABEL_NAME,
+    NODE_NAME,
     PORT_PATTERN,
     RATE,
     REF_PATTERN,
@@ -20,6 +21,7 @@ from orchestrator.manifest.scalar_shapes import Choice, Flag, Parsed, Text, Whol
 
 _CONTRACTS = "tests/behaviour/test_contracts.py"
 _CONTROL = "tests/behaviour/test_control.py"
+_DETECT = "tests/behaviour/test_detect.py"
 _FLOW = "tests/unit/test_link_flow.py"
 _RULES = "tests/unit/test_contract_rules.py"
 
@@ -141,6 +143,15 @@ CONTRACT = Object(
             "none",
             enforced="audit",
             proof=_CONTRACTS,
+        ),
+        Key(
+            "detect",
+            OneOrMore(NODE_NAME, "a node's name, or a list of them"),
+            "Nodes that export `agent:core/detector` and judge what crosses, as JSON: the value on a data edge; on the"
+            " others the arguments before the call, and the result after it.",
+            "none",
+            enforced="link, runtime",
+            proof=_DETECT,
         ),
         Key(
             "on-violation",

@@ -35,6 +35,7 @@ def read_http(_context: Context, fields: Fields) -> Any:
         fields.get("max-response"),
         fields.get("timeout"),
         fields.get("optional", False),
+        fields.get("trace", True),
     )
 
 

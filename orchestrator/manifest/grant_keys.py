@@ -70,7 +70,7 @@ STORAGE = Object(
         Key(
             "quota",
             AMOUNT,
-            "How much the guest may add to it in one run.",
+            "How much all instances of the node may add to it in one run.",
             "no bound",
             enforced="wasi",
             proof=_STORAGE,
@@ -78,7 +78,7 @@ STORAGE = Object(
         Key(
             "files",
             Whole(),
-            "How many files and folders the guest may add to it in one run.",
+            "How many files and folders all instances of the node may add to it in one run.",
             "no bound",
             enforced="wasi",
             proof=_STORAGE,
@@ -138,6 +138,15 @@ HTTP = Object(
             DURATION,
             "Of an exchange, from its begin to the end of its body.",
             "the host's",
+            enforced="wasi",
+            proof=_HTTP,
+        ),
+        Key(
+            "trace",
+            Flag(),
+            "Whether each request says by the header `traceparent` which trace it is part of: two random numbers, of"
+            " the run and of the step.",
+            "`true`",
             enforced="wasi",
             proof=_HTTP,
         ),
@@ -326,7 +335,7 @@ BOUNDS = (
     Key(
         "fuel",
         Whole(1),
-        "Instructions of one run of it, about one unit each.",
+        "Instructions of all its instances in one run, about one unit each.",
         "no bound",
         enforced="engine",
         proof=_BOUNDS,
@@ -334,7 +343,7 @@ BOUNDS = (
     Key(
         "host-calls",
         Whole(),
-        "Calls of what the host serves, in one run.",
+        "Calls of what the host serves, by all its instances in one run.",
         "no bound",
         enforced="engine",
         proof=_BOUNDS,
@@ -342,7 +351,7 @@ BOUNDS = (
     Key(
         "output",
         AMOUNT,
-        "Of what it prints in one run; the rest is cut.",
+        "Of what all its instances print in one run; the rest is cut.",
         "the engine's",
         enforced="wasi",
         proof=_BOUNDS,

@@ -206,6 +206,7 @@ class Http:
         max_request, max_response: bytes of a body.
         timeout: seconds of a whole exchange.
         optional: see `Storage`.
+        trace: whether requests say which trace they are part of.
     """
 
     url: str
@@ -214,6 +215,7 @@ class Http:
     max_response: int | None = None
     timeout: float | None = None
     optional: bool = False
+    trace: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,9 +267,9 @@ class Limits:
         memory: bytes, of all its memories together.
         tables: elements, of all its tables together.
         timeout: seconds, of one call of it.
-        fuel: instructions, about one unit each, of one run of it.
-        host_calls: calls of what the host serves, in one run.
-        output: bytes that it prints in one run; more is cut.
+        fuel: instructions, about one unit each, of all its instances in one run.
+        host_calls: calls of what the host serves, by all its instances in one run.
+        output: bytes that all its instances print in one run; more is cut.
         handles: resources that it holds at a time.
         optional: the node can live with less where a ceiling forbids so much.
     """
@@ -411,6 +413,8 @@ class Contract:
     ensure: tuple[str, ...] = ()
     reject: tuple[Reject, ...] = ()
     redact: tuple[str, ...] = ()
+    detect: tuple[str, ...] = ()
+    """The nodes that judge what crosses."""
     on_violation: Violation = "fail"
 
 

@@ -237,6 +237,7 @@ def read_contract(_context: Context, fields: Fields) -> model.Contract:
         ensure=fields.get("ensure", ()),
         reject=fields.get("reject", ()),
         redact=fields.get("redact", ()),
+        detect=fields.get("detect", ()),
         on_violation=fields.get("on-violation", "fail"),
     )
 

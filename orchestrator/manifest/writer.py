@@ -166,6 +166,7 @@ class _Writer:
         yield "ensure", [escape(one) for one in rules.ensure]
         yield "reject", [{"path": escape(one.path), "pattern": escape(one.pattern)} for one in rules.reject]
         yield "redact", [escape(one) for one in rules.redact]
+        yield "detect", rules.detect[0] if len(rules.detect) == 1 else list(rules.detect)
         yield "on-violation", None if rules.on_violation == "fail" else rules.on_violation
 
     def text(self, value: str, place: str) -> str:
@@ -234,6 +235,7 @@ def _http(grant: model.Http) -> Iterator[tuple[str, Any]]:
     yield "max-request", _size(grant.max_request)
     yield "max-response", _size(grant.max_response)
     yield "timeout", _duration(grant.timeout)
+    yield "trace", None if grant.trace else False
     yield "optional", grant.optional or None
 
 
@@ -306,6 +308,7 @@ def _dump(data: Mapping[str, Any]) -> str:
 
     Dumper.add_representer(str, text)
     Dumper.add_multi_representer(list, Dumper.represent_list)
+    Dumper.add_multi_representer(dict, Dumper.represent_dict)
     return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH, default_flow_style=False)
 
 

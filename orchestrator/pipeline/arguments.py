@@ -163,7 +163,7 @@ def contract(value: Any) -> Contract:
     """The rules of an edge; none for None. Raises TypeError or ValueError."""
     found = Contract() if value is None else instance(value, Contract, "`contract`")
     seconds(found.timeout, "the timeout of a contract")
-    for key in ("require", "ensure", "redact"):
+    for key in ("require", "ensure", "redact", "detect"):
         _row(getattr(found, key), str, f"`{key}` of a contract")
     _row(found.reject, Reject, "`reject` of a contract")
     _row(found.functions or (), str, "`functions` of a contract")
@@ -304,6 +304,7 @@ def _grants(given: Grants) -> None:
         count(http.max_request, "`max_request` of an http grant")
         count(http.max_response, "`max_response` of an http grant")
         seconds(http.timeout, "the timeout of an http grant")
+        instance(http.trace, bool, "`trace` of an http grant")
         instance(http.optional, bool, "`optional` of an http grant")
     for secret in given.secrets:
         _texts(secret, "a secret", "name", "to", "header")

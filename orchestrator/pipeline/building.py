@@ -296,7 +296,9 @@ class Pipeline:
     # Changing
 
     def remove(self, name: str) -> Pipeline:
-        """Removes a node and every edge and output that names it.
+        """Removes a node and every edge and output that it is an end of.
+
+        A contract that names it as a detector stays, and is refused: no edge is left unwatched by an oversight.
 
         Raises:
             KeyError: there is no such node.

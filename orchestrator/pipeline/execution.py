@@ -46,7 +46,9 @@ class Execution:
     def carry_out(self) -> Result:
         """Carries the run out on this thread."""
         outcome = self._program.carry_out(self._run)
-        return Result(self._linked.model, outcome, self._events, self._linked.recorder, self._run.brought)
+        return Result(
+            self._linked.model, outcome, self._events, self._linked.recorder, self._run.brought, self._run.flow
+        )
 
     def _carry_out_here(self) -> None:
         try:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from orchestrator.audit import Event, Recorder, Subscription
     from orchestrator.graph.flow import Seed
     from orchestrator.interface.types import Type
-    from orchestrator.link.model import LinkedGraph
+    from orchestrator.link.model import Flow, LinkedGraph
     from orchestrator.runtime import Outcome
 
 
@@ -26,8 +26,10 @@ class Result:
         events: Subscription,
         recorder: Recorder,
         brought: tuple[Seed, ...] = (),
+        flow: Flow | None = None,
     ) -> None:
         self._model, self._subscription, self._recorder, self._brought = model, events, recorder, brought
+        self._flow = flow or model.flow
         self._outputs = outcome.outputs
         self.trace_id: str = outcome.trace_id
         """32 hexadecimal digits."""
@@ -47,7 +49,11 @@ class Result:
 
     @cached_property
     def outputs(self) -> Mapping[str, Any]:
-        """The outputs by name, in their Python forms; None for one whose node was skipped."""
+        """The outputs by name, in their Python forms; None for one whose node was skipped.
+
+        Raises:
+            LimitExceeded: they have more numbers than a list should: take `arrays`.
+        """
         from orchestrator.interface.plain import plain
 
         return self._converted(plain)
@@ -60,7 +66,7 @@ class Result:
         """
         from orchestrator.graph.flow import spread
 
-        flow = self._model.flow
+        flow = self._flow
         held = spread((*flow.seeds, *self._brought), flow.passages)
         sorts = {
             output.name: {flow.sorts[one.label] for one in held.get(f"outputs.{output.name}", ())}
@@ -69,8 +75,11 @@ class Result:
         return {name: tuple(sorted(found, reverse=True)) for name, found in sorts.items()}
 
     def _converted(self, convert: Callable[[Type, Any], Any]) -> dict[str, Any]:
+        from orchestrator.interface.allowance import Allowance
+
         found = {output.name: (output.type, self._outputs[output.name]) for output in self._model.outputs}
-        return {name: None if value is None else convert(type_, value) for name, (type_, value) in found.items()}
+        with Allowance():
+            return {name: None if value is None else convert(type_, value) for name, (type_, value) in found.items()}
 
     def __getitem__(self, name: str) -> Any:
         return self.outputs[name]

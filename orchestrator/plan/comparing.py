@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import Any, Literal
 
-from orchestrator.capability.http import Rule, rule_of
+from orchestrator.capability.http import BODY, Rule, rule_of
 from orchestrator.capability.narrowing import KNOWS, RANDOMS, STDIOS
 from orchestrator.capability.url import NotAnAddress
 from orchestrator.errors import OrchestratorError
@@ -20,7 +20,6 @@ from orchestrator.plan.saved import checked
 
 Kind = Literal["widened", "narrowed", "changed"]
 Item = Mapping[str, Any]
-_LIFETIMES = ("call", "run", "session")
 _VIOLATIONS = ("fail", "revert", "deny")
 
 
@@ -136,8 +135,12 @@ def _node(old: Item, new: Item) -> _Found:
         yield ("widened", "runs in the host, trusted") if new["trusted"] else ("narrowed", "runs in a sandbox")
     if old["digest"] != new["digest"] or old["python"] != new["python"]:
         was, now = (str(one["digest"] or one["python"])[:19] for one in (old, new))
-        yield "changed", f"what it runs was {was} and is {now}"
-    yield from _ordered("lifetime", old["lifetime"], new["lifetime"], _LIFETIMES)
+        may = "; it may do anything within its grants" if new["digest"] else ""
+        yield "changed", f"what it runs was {was} and is {now}{may}"
+    if old["runs"] != new["runs"]:
+        yield "changed", f"`run` was {_quoted(old['runs'])} and is {_quoted(new['runs'])}"
+    yield from _settings(old.get("settings"), new["settings"])
+    yield from _lifetime(old["lifetime"], new["lifetime"])
     if old.get("reverts") != new.get("reverts"):
         yield "changed", "what takes it back, or how, is not what it was"
     yield from _names("shares its memory with", old["shares-store-with"], new["shares-store-with"])
@@ -145,7 +148,11 @@ def _node(old: Item, new: Item) -> _Found:
     if not new["trusted"] and not old["trusted"]:
         for key in new["limits"]:
             yield from _limit(key, old["limits"][key], new["limits"][key])
-    yield from (("changed", f"holds what is `{label}`") for label in new["labels"] if label not in old["labels"])
+    was, now = old["labels"], new["labels"]
+    yield from (("changed", f"holds what is `{label}`") for label in now if label not in was)
+    yield from (("changed", f"holds what is `{label}` no more") for label in was if label not in now)
+    if bool(old["sends"]) != bool(new["sends"]):
+        yield ("widened", f"can send: {new['sends']}") if new["sends"] else ("narrowed", "cannot send any more")
     asks = [{one["power"] for one in each["refused"]} for each in (old, new)]
     yield from (("changed", f"imports `{power}`, and is refused it") for power in sorted(asks[1] - asks[0]))
 
@@ -159,6 +166,29 @@ def _ordered(key: str, old: str, new: str, order: tuple[str, ...]) -> _Found:
     if old != new:
         kind: Kind = "widened" if order.index(new) > order.index(old) else "narrowed"
         yield kind, f"`{key}` was `{old}` and is `{new}`"
+
+
+def _settings(old: Item | None, new: Item) -> _Found:
+    """What else is said of a node; nothing where the plan was saved by a version that did not keep it."""
+    for key in sorted({*old, *new}) if old is not None else ():
+        was, now = (each.get(key) for each in (old or {}, new))
+        if was == now:
+            continue
+        if key.startswith(("args.", "config.")):
+            how = "is new" if was is None else "is gone" if now is None else "has another value"
+            yield "changed", f"`{key}` {how}"
+        else:
+            yield "changed", f"`{key}` was {_quoted(was)} and is {_quoted(now)}"
+
+
+def _lifetime(old: str, new: str) -> _Found:
+    """An instance that outlives runs remembers more; of the others each has what the other has not.
+
+    With one for each call none knows of another call, and there are many, each with memory of its own.
+    """
+    if old != new:
+        kind: Kind = "widened" if new == "session" else "narrowed" if old == "session" else "changed"
+        yield kind, f"`lifetime` was `{old}` and is `{new}`"
 
 
 def _grants(old: Item, new: Item) -> _Found:
@@ -181,12 +211,42 @@ def _row(key: str, old: list[Item], new: list[Item], covers: _Covers) -> _Found:
     """What stands in a row of grants that nothing of the other one covers."""
     say = words.ROWS[key]
     was, now = ([{**one, "place": "", "each-run": []} for one in row] for row in (old, new))
-    yield from (("widened", f"{key}: {say(one)}") for one in now if not any(covers(each, one) for each in was))
-    for one in was:
+    pairs = [(one, other) for one in was for other in now if _same_place(key, one, other)]
+    for one, other in pairs:
+        yield from _bounds(key, one, other, any(covers(each, other) for each in was))
+    left, right = ([one for one in row if not any(one in pair for pair in pairs)] for row in (was, now))
+    yield from (("widened", f"{key}: {say(one)}") for one in right if not any(covers(each, one) for each in was))
+    for one in left:
         if not any(covers(each, one) for each in now):
             yield "narrowed", f"{key}: no more {say(one)}"
         elif one not in now and any(covers(one, each) and covers(each, one) for each in now):
             yield "changed", f"{key}: {say(one)} is said otherwise"
+
+
+def _same_place(key: str, one: Item, other: Item) -> bool:
+    """Whether two grants are of the same, and say other bounds of it."""
+    bounds = _BOUNDS.get(key, ())
+    return one != other and all(one[each] == other[each] for each in one if each not in bounds)
+
+
+def _bounds(key: str, old: Item, new: Item, covered: bool) -> _Found:
+    """Which bounds of a grant are others.
+
+    Arguments:
+        covered: whether something else was granted that is no narrower than it is now.
+    """
+    what = words.ROWS[key]({**new, **dict.fromkeys(_BOUNDS[key])})
+    for each in _BOUNDS[key]:
+        was, now = (_effective(each, one.get(each)) for one in (old, new))
+        if was != now:
+            shown = [words.limit(each, value) for value in (was, now)]
+            kind: Kind = "narrowed" if _at_most(now, was) else "changed" if covered else "widened"
+            yield kind, f"{key}: {what}: `{each}` was {shown[0]} and is {shown[1]}"
+
+
+def _effective(key: str, value: Any) -> Any:
+    """What holds of a grant where a bound is not said."""
+    return _DEFAULTS.get(key) if value is None else value
 
 
 def _covers_folder(one: Item, other: Item) -> bool:
@@ -210,7 +270,8 @@ def _covers_address(one: Item, other: Item) -> bool:
         wider = one["url"] == other["url"] and set(other["methods"]) <= set(one["methods"])
     else:
         wider = rules[0].covers(rules[1])
-    return wider and all(_at_most(other[key], one[key]) for key in ("max-request", "max-response", "timeout"))
+    bounds = ([_effective(key, each.get(key)) for key in _BOUNDS["http"]] for each in (other, one))
+    return wider and all(_at_most(*pair) for pair in zip(*bounds, strict=True))
 
 
 def _rule(item: Item) -> Rule | None:
@@ -229,6 +290,9 @@ _COVERS: Mapping[str, _Covers] = {
     "http": _covers_address,
     "secrets": _covers_secret,
 }
+_BOUNDS = {"storage": ("quota", "files"), "http": ("max-request", "max-response", "timeout", "trace")}
+"""The keys of a grant that say how much of it may be used."""
+_DEFAULTS = {"max-request": BODY, "max-response": BODY, "trace": True}
 
 
 def _edges(old: list[Item], new: list[Item]) -> Iterator[Change]:
@@ -253,7 +317,7 @@ def _edge(old: Item, new: Item) -> _Found:
         yield from _limit(key, {"value": was[key]}, {"value": now[key]})
     yield from _rate(was["rate"], now["rate"])
     yield from _functions(was["functions"], now["functions"])
-    for key in ("require", "ensure", "reject", "redact"):
+    for key in ("require", "ensure", "reject", "redact", "detect"):
         yield from (("widened", f"`{key}` no more: {_said(one)}") for one in was[key] if one not in now[key])
         yield from (("narrowed", f"`{key}`: {_said(one)}") for one in now[key] if one not in was[key])
     yield from _ordered("on-violation", was["on-violation"], now["on-violation"], _VIOLATIONS)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.capability.limits import SHOWN
+from orchestrator.capability.limits import OWN, SHOWN
 from orchestrator.capability.powers import power_of, powers_of, uses
 from orchestrator.engine.component import Way
-from orchestrator.engine.settings import DEFAULT_MEMORY, HANDLES, TABLE_ELEMENTS
 from orchestrator.interface.types import Interface
 from orchestrator.link.model import LinkedGraph, LinkedNode
 from orchestrator.manifest.model import MISSING, Ceiling, Grants, Limits, Node, Ref, show_steps
 from orchestrator.manifest.substitution import inputs_of
 from orchestrator.plan.model import EdgePlan, NodePlan, Plan, Refused, Taken
 
-DEFAULTS: Mapping[str, int] = {"memory": DEFAULT_MEMORY, "tables": TABLE_ELEMENTS, "handles": HANDLES}
-"""What the engine allows a node where nobody says a limit."""
+DEFAULTS: Mapping[str, int] = {field: OWN[field] for field in ("memory", "tables", "handles")}
+"""What the engine allows a node where nobody says a limit; of output what is kept is not what may be printed."""
 _INSTEAD = {
     "environment": "empty",
     "clock": "1970",
@@ -95,9 +95,27 @@ def _node(graph: LinkedGraph, node: LinkedNode, asked: Node) -> NodePlan:
         reverts=_reverts(node),
         labels={held.label: held.seed.why for held in reversed(node.labels)},
         sends=node.sends,
+        settings=dict(_settings(asked)),
         taken=tuple(_taken(node)),
         refused=tuple(_refused(node)),
     )
+
+
+def _settings(asked: Node) -> Iterator[tuple[str, str]]:
+    for key, values in (("args", asked.args), ("config", asked.config)):
+        for name in sorted(values):
+            said = json.dumps(values[name], sort_keys=True, default=repr)
+            yield f"{key}.{name}", f"sha256:{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+    if asked.bulk != "auto":
+        yield "bulk", asked.bulk
+    if asked.retry is not None:
+        yield "retry", f"{asked.retry.times} times after {', '.join(asked.retry.on)}, {asked.retry.wait:g} s apart"
+    if asked.repeat is not None:
+        feed = ", ".join(f"{name} by {show_steps(steps) or '.'}" for name, steps in asked.repeat.feed.items())
+        most = f"{asked.repeat.max} at most, else {asked.repeat.at_max}"
+        yield "repeat", f"until {asked.repeat.until}, {most}" + (f", {feed}" if feed else "")
+    if asked.fallback:
+        yield "fallback", asked.fallback
 
 
 def _limits(node: LinkedNode) -> Limits:
@@ -127,7 +145,7 @@ def _sources(node: LinkedNode, stated: list[Limits]) -> dict[str, str]:
         elif any(getattr(limits, field) == value for limits in stated):
             found[field] = "pipeline"
         else:
-            found[field] = next(bound.name for bound in node.bounds if getattr(bound.limits, field) == value)
+            found[field] = next(bound.name for bound in node.bounds if bound.most(field) == value)
     return found
 
 

@@ -94,6 +94,8 @@ class NodePlan:
         reverts: what takes its instances back to how they were after their init, and how; None where nothing does.
         labels: what its data is labelled with, each with where that began.
         sends: why it can send, for a person; empty where it cannot.
+        settings: what else is said of it that changes what it does, in words: `bulk`, `retry`, `repeat`, `fallback`,
+            and by a digest of their values `args.x` and `config.x`.
         taken: what it asks and does not get.
         refused: what its component imports in vain.
     """
@@ -113,6 +115,7 @@ class NodePlan:
     reverts: Mapping[str, Any] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     sends: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
     taken: tuple[Taken, ...] = ()
     refused: tuple[Refused, ...] = ()
 
@@ -131,6 +134,7 @@ class NodePlan:
             "reverts": None if self.reverts is None else dict(self.reverts),
             "labels": dict(self.labels),
             "sends": self.sends or None,
+            "settings": dict(self.settings),
             "taken": [
                 {"key": one.key, "place": one.place, "asked": one.asked, "left": one.left or None, "by": one.by}
                 for one in self.taken
@@ -190,6 +194,7 @@ def _http(grant: Http) -> dict[str, Any]:
         "max-request": grant.max_request,
         "max-response": grant.max_response,
         "timeout": grant.timeout,
+        "trace": grant.trace,
     }
 
 
@@ -281,5 +286,6 @@ def _contract(rules: Contract) -> dict[str, Any]:
         "ensure": list(rules.ensure),
         "reject": [[one.path, one.pattern] for one in rules.reject],
         "redact": list(rules.redact),
+        "detect": list(rules.detect),
         "on-violation": rules.on_violation,
     }

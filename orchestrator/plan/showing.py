@@ -190,8 +190,11 @@ def _edges(name: str, edges: Sequence[Item]) -> Iterator[_Line]:
     for edge in calls:
         what = "as the tool" if edge["kind"] == "tool" else "over"
         yield _Line("calls", f"{edge['to']} {what} {edge['over']}{_rules(edge)}")
+    judges = [edge for edge in edges if name in edge["contract"]["detect"]]
     if answers:
         yield _Line("answers", ", ".join(dict.fromkeys(f"{edge['from']} over {edge['over']}" for edge in answers)))
+    if judges:
+        yield _Line("judges", "; ".join(edge["id"] for edge in judges))
 
 
 def _rules(edge: Item) -> str:

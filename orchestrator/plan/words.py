@@ -29,6 +29,7 @@ def http(item: Item) -> str:
         *([f"takes at most {show_size(item['max-response'])}"] if item["max-response"] is not None else []),
         *([f"within {show_duration(item['timeout'])}"] if item["timeout"] is not None else []),
     ]
+    bounds += ["without the trace"] if item.get("trace") is False else []
     return ", ".join([f"{', '.join(item['methods'])} {item['url']}", *bounds])
 
 
@@ -38,7 +39,7 @@ def secret(item: Item) -> str:
 
 
 SIZES = ("max-request", "max-response", "max-bytes")
-"""Rules of a contract that are sizes."""
+"""Rules of a contract that are sizes, and two of them bounds of an http grant."""
 ROWS = {"storage": storage, "http": http, "secrets": secret}
 """By the key of a grant of which there may be several: how one is said."""
 
@@ -56,7 +57,9 @@ def limit(key: str, value: Any) -> str:
     """A limit's value, or a contract's, as the language writes it."""
     if value is None:
         return "no bound"
-    show = show_size if key in SIZES else SHOWN.get(key.replace("-", "_"), str)
+    if isinstance(value, bool):
+        return str(value).lower()
+    show = show_size if key in (*SIZES, "quota") else SHOWN.get(key.replace("-", "_"), str)
     return show(value)
 
 
@@ -75,6 +78,7 @@ def contract(rules: Item) -> Iterator[str]:
             yield f"{key}: {show_size(rules[key])}"
     yield from (f"{key}: {text}" for key in ("require", "ensure", "redact") for text in rules[key])
     yield from (f"reject: {pattern} in {path}" for path, pattern in rules["reject"])
+    yield from (f"detect: {node}" for node in rules["detect"])
     if rules["on-violation"] != "fail":
         yield f"on-violation: {rules['on-violation']}"
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import Carried, python_of
-from orchestrator.errors import ContractViolated, RunError
+from orchestrator.engine import Carried
+from orchestrator.errors import Cancelled, ContractViolated, RunError
+from orchestrator.interface.allowance import Allowance, once
 from orchestrator.interface.types import Option
 from orchestrator.runtime.states import SKIPPED, States, source_value
 
 if TYPE_CHECKING:
     from orchestrator.contract import Checks, Violation
+    from orchestrator.engine import Frame
+    from orchestrator.interface.allowance import See
     from orchestrator.link.model import LinkedData
     from orchestrator.runtime.run import Run
     from orchestrator.runtime.steps import Edge, Step
+    from orchestrator.runtime.visit import Visit
 
 
 def bind(run: Run, step: Step, states: States) -> list[Any] | None:
@@ -35,7 +39,7 @@ def bind(run: Run, step: Step, states: States) -> list[Any] | None:
     for place, edge, value in crossing:
         if edge.edge.each is None and not crosses(run, step, edge, value):
             return None
-        bound[place] = value if edge.is_plain or edge.edge.each else wrapped(edge.edge, value)
+        bound[place] = value if edge.is_plain or edge.edge.each else wrapped(run, step, edge.edge, value)
     return bound
 
 
@@ -58,36 +62,63 @@ def _offered(run: Run, step: Step, edge: LinkedData, states: States) -> list[Any
         value = source_value(edge.source, run, states)
         if value is SKIPPED:
             return []
-        return [value] if edge.when is None or edge.when(python_of(value)) else []
+        if edge.when is None:
+            return [value]
+        seen = run.python(value, step.name, edge.id)
+        with Allowance(check=run.frame.check):
+            return [value] if edge.when(seen) else []
     except RunError as problem:
         raise run.placed(problem, step.name, edge.id) from None
 
 
-def crosses(run: Run, step: Step, edge: Edge, value: Any) -> bool:
-    """Whether the edge's contract lets the value through; a violation ends the run, or skips the node."""
-    start, linked = time.perf_counter_ns(), edge.edge
+def crosses(run: Run, step: Step, edge: Edge, value: Any, around: Frame | None = None) -> bool:
+    """Whether the edge's contract lets the value through; a violation ends the run, or skips the node.
+
+    Arguments:
+        around: until when that may take; None for as long as the run may.
+    """
+    start, linked, span = time.perf_counter_ns(), edge.edge, 0
     if edge.measure is None:
         bytes_ = -1
     else:
         bytes_ = value.size() if isinstance(value, Carried) else edge.measure(value)
     checks = linked.checks
     if checks is not None:
-        seen = python_of(value) if checks.needs_args else None
-        violation = checks.before(run.ledger(linked.id), bytes_, {"value": seen})
+        see = (lambda _check: run.python(value, step.name, linked.id)) if checks.needs_args else None
+        read = None if see is None else once(see)
+        with Allowance(check=run.frame.check):
+            named = None if read is None else (lambda: {"value": read(run.frame.check)})
+            violation = checks.before(run.ledger(linked.id), bytes_, named)
+        if violation is None and checks.detects:
+            visit = run.visit(step.name, around)
+            span = visit.span
+            violation = _judged(visit, linked.id, read, start, bytes_)
         if violation is not None:
-            return _violated(run, step, linked, checks, violation, start, bytes_)
-    span = run.crossed(step.name, linked.id, start, bytes_)
+            return _violated(run, step, linked, checks, violation, start, bytes_, span)
+    span = run.crossed(step.name, linked.id, start, bytes_, span=span)
     if linked.declassify is not None:
         run.declassified(linked.declassify, linked.id, step.name, span)
     return True
 
 
+def _judged(visit: Visit, edge: str, see: See | None, start: int, bytes_: int) -> Violation | None:
+    """What the detectors of an edge find; that they did not judge is recorded."""
+    run = visit.run
+    try:
+        return run.program.judges[edge].find(visit, "value", see)
+    except RunError as problem:
+        decision = "cancelled" if isinstance(problem, Cancelled) or run.ended_by(problem) else "failed"
+        detail = {"error": problem.message, "error_type": type(problem).__name__}
+        run.crossed(visit.node, edge, start, bytes_, decision, "", detail, visit.span)
+        raise
+
+
 def _violated(
-    run: Run, step: Step, edge: LinkedData, checks: Checks, violation: Violation, start: int, bytes_: int
+    run: Run, step: Step, edge: LinkedData, checks: Checks, violation: Violation, start: int, bytes_: int, span: int
 ) -> bool:
     """Records a violation; False where the node is skipped for it."""
     decision, rule, said = "denied" if checks.denies else "failed", violation.rule, violation.message
-    span = run.crossed(step.name, edge.id, start, bytes_, decision, rule, {"error": said})
+    span = run.crossed(step.name, edge.id, start, bytes_, decision, rule, {"error": said}, span)
     run.event("violation", parent=span, node=step.name, edge=edge.id, rule=rule, decision=decision,
               detail={"message": said})  # fmt: skip
     if checks.denies:
@@ -108,9 +139,9 @@ def _taken_back(run: Run, edge: LinkedData, checks: Checks, rule: str) -> None:
     run.blame(source.name, visit)
 
 
-def wrapped(edge: LinkedData, value: Any) -> Any:
+def wrapped(run: Run, step: Step, edge: LinkedData, value: Any) -> Any:
     """The value as the parameter takes it: for an option a Python one, nested options having a form of their own."""
     if not edge.wrap:
         return value
-    plain = python_of(value)
+    plain = run.python(value, step.name, edge.id)
     return {"some": plain} if isinstance(edge.type, Option) else plain

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.diagnostics import printable
 from orchestrator.engine import CannotKeep, Frame, put, take
 from orchestrator.errors import OrchestratorError, RunError
+from orchestrator.interface.types import Interface
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ WARM_UP = 10.0
 MOST_NAMED = 128
 """States of a node that are kept by name."""
 AFTER_INIT = "after-init"
+RESEED = "agent:code/reseed"
+"""The export of a component whose random numbers can begin anew."""
 _STEP = "step-"
 
 
@@ -57,25 +60,32 @@ class Clean:
         store: what they are made of.
         rules: of the node that they serve.
         timeout: seconds that a call of the node may take.
+        secure: whether its guests are given random numbers that nobody can foretell.
     """
 
-    def __init__(self, store: Store, rules: Reverts, timeout: float | None) -> None:
+    def __init__(self, store: Store, rules: Reverts, timeout: float | None, *, secure: bool = False) -> None:
         self.rules = rules
         self.after_init: Snapshot | None = None
         self.named: dict[str, Snapshot] = {}
         """States that were kept beside it, by name; of an instance that outlives runs, and of steps of the last run."""
         self.next: Snapshot | None = None
         """What the next instance begins with, where that is another state."""
+        self._reseed = reseeding(store, secure)
+        """What has a guest's own random numbers begin anew, where they must not come again."""
         self._warm_up = None if rules.warm_up is None else _call(store, rules.warm_up)
         self._seconds = min(WARM_UP, math.inf if timeout is None else timeout)
         self._idle: list[Instance] = []
         self._lock = threading.Lock()
         self._closed = False
 
-    def idle(self) -> Instance | None:
+    def idle(self, visit: Visit) -> Instance | None:
         """A clean instance that nobody needs, for whoever dismisses it."""
         with self._lock:
-            return self._idle.pop() if self._idle else None
+            found = self._idle.pop() if self._idle else None
+        if found is not None and self._reseed is not None:
+            with found.entered(Warming(visit, self._seconds)):
+                found.call_carried(self._reseed, ())
+        return found
 
     def settle(self, instance: Instance, visit: Visit, *, serves_on: bool) -> None:
         """Has a fresh instance be as it is after its init.
@@ -90,14 +100,16 @@ class Clean:
         with instance.entered(warming):
             if not self._put(instance) and self._warm_up is not None:
                 target, values = self._warm_up
-                instance.call_carried(target, values)
+                with instance.at_nobodys_expense():
+                    instance.call_carried(target, values)
                 self._put(instance)
             if self.after_init is None:
                 self._keep(instance)
             begins, self.next = self.next, None
             if begins is not None:
                 put(instance, begins)
-            _renew(instance)
+            if self._reseed is not None:
+                instance.call_carried(self._reseed, ())
         if serves_on:
             instance.heir = self.inherit
 
@@ -188,7 +200,6 @@ class Clean:
             with instance.entered(now):
                 now.deadline = math.inf
                 pages = self.back(instance)
-                _renew(instance)
         except (CannotKeep, RunError, OSError):
             instance.close()
             return
@@ -227,13 +238,15 @@ def told(
     run.event("revert", visit, node=node, rule=rule, detail={**way, "took": took, **kept})
 
 
+def reseeding(store: Store, secure: bool) -> Exported | None:
+    """What has the random numbers of a component begin anew, where it is given secure ones; None where nothing has."""
+    for item in store.component.world.exports if secure else ():
+        if isinstance(item, Interface) and item.name.base == RESEED:
+            (function,) = item.functions
+            return store.exported(store.nodes[-1].name, item.name, function)
+    return None
+
+
 def _call(store: Store, warm_up: tuple[Any, tuple[Any, ...]]) -> tuple[Exported, tuple[Any, ...]]:
     export, values = warm_up
     return store.exported(store.nodes[-1].name, export.interface, export.function), values
-
-
-def _renew(instance: Instance) -> None:
-    """Gives an entered instance anew what each may use in its life."""
-    instance.host_left = instance.settings.most_calls
-    if instance.settings.fuel is not None:
-        instance.refuel(instance.settings.fuel)

@@ -7,24 +7,29 @@ values.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.contract import Violation, can_deny, denial, timed_out
 from orchestrator.engine import Denial
 from orchestrator.errors import Cancelled, ContractViolated, RunError, TimedOut, Trapped, ValueMismatch
+from orchestrator.interface.allowance import Allowance, no_room, once
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
-    from orchestrator.contract import Checks
+    from orchestrator.contract import Checks, Ledger
+    from orchestrator.contract.checks import Rule
     from orchestrator.engine import Instance
+    from orchestrator.interface.allowance import See
     from orchestrator.interface.types import Function
     from orchestrator.manifest.model import Declassify
+    from orchestrator.runtime.judging import Judges
 
-Begin = Callable[["Visit", int, "Mapping[str, Any] | None"], "Visit | Denial"]
-"""(the caller's visit, the size of the request, the arguments by name where a rule sees them) -> the callee's visit."""
-End = Callable[["Visit", int, Any], "Denial | None"]
-"""(the callee's visit, the size of the response, the result where a rule sees it) -> what the caller gets instead."""
+Begin = Callable[["Visit", int, "See | None"], "Visit | Denial"]
+"""(the caller's visit, the size of the request, what reads the arguments that a rule sees) -> the callee's visit."""
+End = Callable[["Visit", int, "See | None"], "Denial | None"]
+"""(the callee's visit, the size of the response, what reads the result for a rule) -> what the caller gets instead."""
 Denied = Callable[[str], Any]
 """The value that tells a caller it was denied; raises ValueError where its type has no room for one."""
 
@@ -41,6 +46,7 @@ class Crossing:
         timeout: seconds for one call of the callee, from its own limits.
         tool: what the caller knows the function by, where it finds it by name.
         declassify: the labels that do not cross, and why.
+        judges: the edge's detectors, where it has some.
         noted: whether its calls are remembered, for when the callee is taken back.
     """
 
@@ -55,11 +61,12 @@ class Crossing:
         timeout: float | None,
         tool: str = "",
         declassify: Declassify | None = None,
+        judges: Judges | None = None,
         *,
         noted: bool = False,
     ) -> None:
         self.edge, self.caller, self.callee, self.function, self._denied = edge, caller, callee, function, denied
-        self._checks, self._timeout = checks, timeout
+        self._checks, self._timeout, self._judges = checks, timeout, judges
         self.about: dict[str, Any] = {"caller": caller, "tool": tool} if tool else {"caller": caller}
         """What every event says; one mapping for all of them, never changed."""
         self._edge_timeout = checks.timeout if checks is not None else None
@@ -82,7 +89,7 @@ class Crossing:
         self.end: End = self._returned if plain else self._end
         """The call returned: checked, and recorded."""
 
-    def _begin(self, caller: Visit, size: int, args: Mapping[str, Any] | None) -> Visit | Denial:
+    def _begin(self, caller: Visit, size: int, args: See | None) -> Visit | Denial:
         visit = self.visit(caller)
         run = visit.run
         visit.begin(caller.span).request = size
@@ -90,12 +97,16 @@ class Crossing:
             if run.next_call() > run.most_calls:
                 raise run.spend()
             visit.deadline, visit.limit = caller.deadline, caller.limit
-            if self._timed:
-                visit.within(self._timeout, self._limits[0])
-                visit.own_limit = visit.within(self._edge_timeout, self._limits[1])
-            if self._checks is None:
-                return visit
-            violation = self._checks.before(run.ledger(self.edge), size, args)
+            visit.own_limit = visit.within(self._edge_timeout, self._limits[1])
+            see = args if args is None or self._judges is None else once(args)
+            violation = None
+            if self._checks is not None:
+                violation = _asked(self._checks.before, visit, run.ledger(self.edge), size, see)
+            if violation is None and self._judges is not None:
+                visit.outer = visit.deadline, visit.limit, visit.own_limit
+                violation = self._judges.find(visit, "arguments", see)
+            if visit.within(self._timeout, self._limits[0]):
+                visit.own_limit = False
         except RunError as problem:
             return self.failed(visit, problem)
         return visit if violation is None else self._violated(visit, violation, -1, self.caller)
@@ -121,12 +132,16 @@ class Crossing:
         detail = {**self.about, "error": why, "error_type": ValueMismatch.__name__}
         self._record(visit, -1, "failed", "", detail)
 
-    def _end(self, visit: Visit, size: int, result: Any) -> Denial | None:
+    def _end(self, visit: Visit, size: int, result: See | None) -> Denial | None:
         if self._timed and visit.remaining() <= 0:
             return self.failed(visit, TimedOut(visit.limit, deadline=visit.deadline))
         if self._checks is not None:
             try:
-                violation = self._checks.after(visit.run.ledger(self.edge), size, result)
+                see = result if result is None or self._judges is None else once(result)
+                violation = _asked(self._checks.after, visit, visit.run.ledger(self.edge), size, see)
+                if violation is None and self._judges is not None:
+                    visit.deadline, visit.limit, visit.own_limit = visit.outer
+                    violation = self._judges.find(visit, "result", see)
             except RunError as problem:
                 return self.failed(visit, problem)
             if violation is not None:
@@ -165,7 +180,7 @@ class Crossing:
             run.rooms.take_back(self.callee, f"on-violation: revert, {violation.rule}", visit)
         run.blame(whose, visit)
         try:
-            return Denial(self._denied(f"{violation.rule}: {violation.message}"))
+            return Denial(self._denied(f"{violation.rule}: {violation.told or violation.message}"))
         except ValueError:
             raise self._no_room(visit, violation) from problem
 
@@ -183,6 +198,14 @@ class Crossing:
     def _record(self, visit: Visit, response: int, decision: str, rule: str, detail: dict[str, Any]) -> None:
         visit.run.event("call", visit, edge=self.edge, function=self.function, request=visit.request,
                         response=response, decision=decision, rule=rule, detail=detail)  # fmt: skip
+
+
+def _asked(rule: Rule, visit: Visit, ledger: Ledger, size: int, see: See | None) -> Violation | None:
+    """What a rule says; the values that it sees are made, and gone through, within the time of the visit."""
+    if see is None:
+        return rule(ledger, size, None)
+    with Allowance(check=visit.check):
+        return rule(ledger, size, partial(see, visit.check))
 
 
 def _plain_begin(crossing: Crossing) -> Begin:
@@ -208,7 +231,7 @@ def _plain_begin(crossing: Crossing) -> Begin:
 def _declassifying(crossing: Crossing, rule: Declassify, begin: Begin) -> Begin:
     """`begin` of an edge that declassifies: a call that is let through is told of."""
 
-    def told(caller: Visit, request: int, args: Mapping[str, Any] | None) -> Visit | Denial:
+    def told(caller: Visit, request: int, args: See | None) -> Visit | Denial:
         visit = begin(caller, request, args)
         if isinstance(visit, Visit):
             visit.run.declassified(rule, crossing.edge, crossing.callee, visit.span)
@@ -220,7 +243,7 @@ def _declassifying(crossing: Crossing, rule: Declassify, begin: Begin) -> Begin:
 def _noting(crossing: Crossing, begin: Begin) -> Begin:
     """`begin` of an edge whose calls are remembered."""
 
-    def noted(caller: Visit, request: int, args: Mapping[str, Any] | None) -> Visit | Denial:
+    def noted(caller: Visit, request: int, args: See | None) -> Visit | Denial:
         visit = begin(caller, request, args)
         if isinstance(visit, Visit):
             visit.run.quarantine.called(crossing.callee, crossing.function)
@@ -248,7 +271,7 @@ def _returned(crossing: Crossing) -> Callable[[Visit, int, object], None]:
 
 def explained(problem: BaseException) -> RunError:
     """An error that is none of a run's own, as one; it is the cause."""
-    found = RunError(f"{type(problem).__name__}: {problem}")
+    found = no_room() if isinstance(problem, MemoryError) else RunError(f"{type(problem).__name__}: {problem}")
     found.__cause__ = problem
     return found
 

@@ -11,8 +11,9 @@ from orchestrator.errors import LimitExceeded
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
-    from orchestrator.engine import Frame
+    from orchestrator.engine import Frame, Instance
     from orchestrator.runtime.run import Run
+    from orchestrator.wasi import Account
 
 
 class _Desk:
@@ -67,6 +68,11 @@ class _Desk:
         return traceparent(frame.run.id, frame.span) if isinstance(frame, Visit) else ""
 
     @staticmethod
+    def account(frame: Frame | None) -> Account | None:
+        """What the instances of the stay's node share in its run."""
+        return frame.run.rooms.account(frame.node) if isinstance(frame, Visit) else None
+
+    @staticmethod
     def began(frame: Frame | None) -> int:
         """When the run began; now where there is none."""
         return frame.run.began if isinstance(frame, Visit) else time.time_ns()
@@ -85,6 +91,15 @@ def _count(run: Run, frame: Visit) -> None:
         raise LimitExceeded(
             f"the guest was denied {most} uses of powers, as many as have it taken back", limit="denials"
         )
+
+
+def starved(instance: Instance) -> None:
+    """Records that a guest was refused memory, and went on."""
+    frame = instance.frame
+    if isinstance(frame, Visit):
+        most = instance.settings.memory
+        said = f"the guest asked for more memory than its limit, {most} bytes, and went on without"
+        frame.run.event("limit", frame, decision="denied", detail={"limit": "memory", "message": said})
 
 
 def _hushed(operation: str) -> str:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.contract.redact import HIDDEN
-from orchestrator.engine import Denial
+from orchestrator.engine import Denial, python_of
 from orchestrator.errors import PythonNodeFailed, ValueMismatch
+from orchestrator.interface.allowance import Allowance, once
 from orchestrator.interface.convert import check
+from orchestrator.interface.plain import plain
 from orchestrator.interface.sizes import size
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.engine import Frame, Instance
+    from orchestrator.engine import Exported, Frame, Instance
+    from orchestrator.engine.linker import Answering
+    from orchestrator.interface.allowance import Check, See
     from orchestrator.interface.types import Function
+    from orchestrator.link.model import LinkedNode
     from orchestrator.runtime.crossing import Crossing
 
 
@@ -28,8 +33,8 @@ class EdgeGate:
     def __init__(self, crossing: Crossing) -> None:
         self._crossing = crossing
         self.wanted_args, self.needs_result = crossing.wanted_args, crossing.needs_result
-        self.begin: Callable[[Any, int, Mapping[str, Any] | None], Visit | Denial] = crossing.begin
-        self.end: Callable[[Any, int, Any], Denial | None] = crossing.end
+        self.begin: Callable[[Any, int, See | None], Visit | Denial] = crossing.begin
+        self.end: Callable[[Any, int, See | None], Denial | None] = crossing.end
 
     def arrive(self, frame: Frame) -> Instance:
         """The callee's instance in the caller's run, entered; the next call of the visit finds it there."""
@@ -50,25 +55,54 @@ class EdgeGate:
         return self._crossing.failed(cast(Visit, frame), problem)
 
 
-def python_host(
-    crossing: Crossing, wanted: Function, function: Callable[..., Any]
-) -> Callable[[Instance, Sequence[Any]], Any]:
-    """The host function for a call edge that leads to a Python node."""
+def python_host(crossing: Crossing, wanted: Function, function: Callable[..., Any]) -> Answering:
+    """What answers for a call edge that leads to a Python node: its arguments are made once, for rules and node."""
     names = [field.name for field in wanted.params]
 
-    def host(caller: Instance, values: Sequence[Any]) -> Any:
-        request = sum(size(field.type, value) for field, value in zip(wanted.params, values, strict=True))
-        visit = crossing.begin(cast(Visit, caller.frame), request, dict(zip(names, values, strict=True)))
+    def host(caller: Instance, request: int, read: See) -> Any:
+        seen = once(read)
+        visit = crossing.begin(
+            cast(Visit, caller.frame), request, lambda check: dict(zip(names, seen(check), strict=True))
+        )
         if isinstance(visit, Denial):
             return visit.value
         try:
-            result, response = call_python(function, wanted, values, visit)
+            result, response = call_python(function, wanted, seen(visit.check), visit)
         except BaseException as problem:
             return crossing.failed(visit, problem).value
-        refused = crossing.end(visit, response, result)
+        refused = crossing.end(visit, response, lambda _check: result)
         return result if refused is None else refused.value
 
     return host
+
+
+def call_node(
+    node: LinkedNode, function: Function, target: Exported | None, visit: Visit, values: Sequence[Any]
+) -> tuple[See, int]:
+    """Calls a function of a node out of the host; what makes its result, and the size of that.
+
+    Arguments:
+        target: the function as the node's instance has it; None for a Python node, which is that function.
+        visit: the call, which has begun.
+    """
+    if target is None:
+        assert node.python is not None
+        result, response = call_python(node.python, function, values, visit)
+        return (lambda _check: result), response
+    instance = visit.run.rooms.entered(visit)
+    try:
+        value, response = instance.call_carried(target, values)
+    finally:
+        instance.leave()
+        if visit.fresh:
+            instance.dismiss(visit)
+    most = instance.settings.objects
+
+    def read(check: Check) -> Any:
+        with Allowance(most, check):
+            return plain(function.result, python_of(value, check))
+
+    return once(read), response
 
 
 def call_python(python: Callable[..., Any], function: Function, values: Sequence[Any], visit: Visit) -> tuple[Any, int]:

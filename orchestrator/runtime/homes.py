@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.capability import Authority, Operator, prepare, prepare_once
 from orchestrator.engine import CannotKeep
 from orchestrator.engine.frame import Frame
+from orchestrator.engine.purse import Purse
 from orchestrator.engine.settings import InstanceSettings
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, OrchestratorError, RunError, Trapped
 from orchestrator.runtime.clean import AFTER_INIT, Clean, told
-from orchestrator.runtime.desk import DESK
+from orchestrator.runtime.desk import DESK, starved
 from orchestrator.runtime.labels import Memory
 from orchestrator.runtime.output import Printed
 from orchestrator.runtime.pool import Pool
 from orchestrator.runtime.visit import RUN_SPAN, Visit
-from orchestrator.wasi import Session, is_served
+from orchestrator.wasi import Account, Session, is_served
 
 if TYPE_CHECKING:
     from orchestrator.engine import Instance, Linker
@@ -47,18 +48,20 @@ class Home:
         self.lifetime, limits = node.lifetime, node.limits
         self.authority = prepare_once(node.grants, node.name, operator, node.bounds, node.places)
         """What the node may reach, where that is the same in every run."""
-        self.budgeted = self.lifetime == "session" and (limits.fuel is not None or limits.host_calls is not None)
-        """Whether its instance outlives runs that each may use so much in it."""
-        self._names = [node.name for node in store.nodes]
+        self.counted = limits.fuel is not None or limits.host_calls is not None
+        """Whether something bounds what its instances use in a run of fuel, or of calls of the host."""
+        self.names = [node.name for node in store.nodes]
         # An instance that a run could tell apart, or that uses the terminal before there is a run, is not made ahead.
         alike = self.lifetime != "session" and self.authority is not None and self.authority.stdio != "inherit"
         rules = next((one.reverts for one in store.nodes if one.reverts is not None), None)
-        self.clean = None if rules is None else Clean(store, rules, limits.timeout)
+        self.clean = (
+            None if rules is None else Clean(store, rules, limits.timeout, secure=node.grants.random == "secure")
+        )
         """Those of its instances that are taken back, where some are."""
         self._pool = Pool(filler) if alike and rules is None else None
-        self._settings = partial(InstanceSettings, **_bounds(limits))
+        self._settings = partial(InstanceSettings, **_bounds(limits), starved=starved)
         uses_host = any(map(is_served, store.component.world.imports))
-        self._silent = None if uses_host else self._settings()
+        self._silent = None if uses_host or self.counted else self._settings()
         """What each instance is given that can neither print nor reach anything."""
         self.memory = Memory() if self.lifetime == "session" else None
         """What an instance that outlives runs may remember."""
@@ -78,7 +81,7 @@ class Home:
         ready = None if pool is None else pool.take()
         if ready is not None:
             return ready
-        quotes, begun = visit.run.program.hushed.isdisjoint(self._names), time.perf_counter()
+        quotes, begun = visit.run.program.hushed.isdisjoint(self.names), time.perf_counter()
         made = self._made(visit, visit.run, authority, quotes)
         if pool is not None:
             ahead = partial(self._made, run=None, authority=authority, quotes=quotes)
@@ -89,10 +92,10 @@ class Home:
 
     def _settled(self, clean: Clean, visit: Visit, authority: Authority) -> Instance:
         """One that is as it was after its init."""
-        idle = clean.idle() if authority is self.authority else None
+        idle = clean.idle(visit) if authority is self.authority else None
         if idle is not None:
             return idle
-        made = self._made(visit, visit.run, authority, visit.run.program.hushed.isdisjoint(self._names))
+        made = self._made(visit, visit.run, authority, visit.run.program.hushed.isdisjoint(self.names))
         try:
             clean.settle(made, visit, serves_on=clean.rules.after != "never" and authority is self.authority)
         except BaseException:
@@ -103,8 +106,11 @@ class Home:
     def _made(self, frame: Frame, run: Run | None, authority: Authority, quotes: bool) -> Instance:
         """An instance for a run, or without one for a run that is to come."""
         most = self.node.limits.output
-        printed, session = Printed(self._names, run, most), Session(authority, DESK, most)
-        settings = self._silent or self._settings(host=session, output=printed, quotes=quotes, ahead=run is None)
+        printed, session = Printed(self.names, run, most), Session(authority, DESK, most)
+        purse = None if run is None else run.rooms.purse(self)
+        settings = self._silent
+        if settings is None:
+            settings = self._settings(host=session, output=printed, quotes=quotes, ahead=run is None, purse=purse)
         made = self.linker.instantiate(frame, settings)
         printed.instance = made
         self.store.watch(made)
@@ -266,33 +272,17 @@ def _bounds(limits: Limits) -> dict[str, Any]:
     return {name: limit for name, limit in found.items() if limit is not None}
 
 
-class Budget:
-    """What a run has left of what each run may use in an instance that outlives them: fuel, calls of the host.
-
-    Arguments:
-        settings: of the instance.
-    """
-
-    __slots__ = ("fuel", "host_calls")
-
-    def __init__(self, settings: InstanceSettings) -> None:
-        self.fuel = settings.fuel
-        self.host_calls = settings.most_calls
-
-    def give(self, instance: Instance) -> None:
-        """Has an instance that is entered use this from now on, and what it used before keep what is left of it.
-
-        An instance that nobody entered yet has what the first run may use, less what its start took.
-        """
-        before = instance.payer
-        if before is self:
-            return
-        if isinstance(before, Budget):
-            before.fuel, before.host_calls = instance.fuel, instance.host_left
-            instance.host_left = self.host_calls
-            if self.fuel is not None:
-                instance.refuel(self.fuel)
-        instance.payer = self
+def _check_folders(authority: Authority, visit: Visit) -> None:
+    """Refuses folders that are others than when the run was let in, where that was looked at."""
+    settled = visit.run.folders.get(visit.node)
+    if settled is None:
+        return
+    for preopen in authority.preopens:
+        if preopen.host not in settled:
+            why = "a symbolic link was changed since the run began"
+            DESK.decided(visit, "storage grant", preopen.guest, f"{preopen.place}: {why}", False)
+            message = f"the folder granted at `{preopen.guest}` leads elsewhere: {preopen.host}: {why}"
+            raise RunError(message, node=visit.node)
 
 
 class Rooms:
@@ -308,7 +298,8 @@ class Rooms:
         self.instances: dict[Home, Instance] = {}
         """Those that serve the whole run; one that is gone is replaced by `instance`."""
         self._authorities: dict[Home, Authority] = {}
-        self._budgets: dict[Home, Budget] = {}
+        self._purses: dict[Home, Purse] = {}
+        self._accounts: dict[Home, Account] = {}
         self._making: dict[Home, Turn] = {}
         self._lock = threading.Lock()
         self._all: list[tuple[str, Instance]] = []
@@ -326,10 +317,7 @@ class Rooms:
         while True:
             instance = self.instance(visit)
             try:
-                if nested:
-                    instance.enter_nested(visit)
-                else:
-                    instance.enter(visit)
+                self.enter(visit, instance, nested=nested)
             except (Trapped, ClosedError):
                 self._refused(visit, instance)
                 if visit.fresh or not instance.gone:
@@ -338,17 +326,47 @@ class Rooms:
                 self._refused(visit, instance)
                 raise
             else:
-                home = self._program.homes[visit.node]
-                if home.budgeted:
-                    self._budget(home, instance.settings).give(instance)
                 return instance
 
-    def budgeted(self, node: str) -> bool:
-        """Whether each run has a budget in the node's instance, which is then entered by `entered` alone."""
-        return self._program.homes[node].budgeted
+    def enter(self, visit: Visit, instance: Instance, *, nested: bool = False) -> None:
+        """Enters an instance of the visit's node, which the run pays for from then on."""
+        if nested:
+            instance.enter_nested(visit)
+        else:
+            instance.enter(visit)
+        home = self._program.homes[visit.node]
+        purse = self.purse(home) if home.counted else None
+        if purse is None:
+            return
+        try:
+            purse.lend(instance, visit)
+        except BaseException:
+            if nested:
+                instance.leave_nested()
+            else:
+                instance.leave()
+            raise
 
-    def _budget(self, home: Home, settings: InstanceSettings) -> Budget:
-        return self._budgets.get(home) or self._budgets.setdefault(home, Budget(settings))
+    def budgeted(self, node: str) -> bool:
+        """Whether the node's instances have to be entered by `enter`, each time."""
+        home = self._program.homes[node]
+        return home.counted and (home.lifetime == "session" or self._program.is_spread(home))
+
+    def purse(self, home: Home) -> Purse | None:
+        """What pays in this run for what the instances of a home use; None where nothing bounds that."""
+        if not home.counted:
+            return None
+        with self._lock:
+            found = self._purses.get(home)
+            if found is None:
+                limits, at_once = home.node.limits, self._program.is_spread(home)
+                found = self._purses[home] = Purse(limits.fuel, limits.host_calls, at_once=at_once)
+            return found
+
+    def account(self, node: str) -> Account:
+        """What the instances of a node share in this run."""
+        home = self._program.homes[node]
+        return self._accounts.get(home) or self._accounts.setdefault(home, Account())
 
     @staticmethod
     def _refused(visit: Visit, instance: Instance) -> None:
@@ -393,7 +411,9 @@ class Rooms:
             graph, node = self._program.graph, home.node
             folder, bound = graph.manifest.folder, (graph.operator, node.bounds, node.places)
             told = partial(DESK.decided, visit)
-            found = self._authorities[home] = prepare(node.grants, self._inputs, folder, node.name, *bound, told)
+            found = prepare(node.grants, self._inputs, folder, node.name, *bound, told)
+            _check_folders(found, visit)
+            self._authorities[home] = found
         return found
 
     def _make(self, visit: Visit, home: Home) -> Instance:

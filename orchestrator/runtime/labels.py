@@ -10,12 +10,14 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnostics import Diagnostic
 from orchestrator.errors import InvalidPipeline
 from orchestrator.graph.flow import ORIGINS, Held, Seed, spread
 from orchestrator.link.flow import diagnostic, meetings, of_node
+from orchestrator.link.folders import places
 
 if TYPE_CHECKING:
     from orchestrator.link.model import Flow, LinkedGraph
@@ -74,6 +76,10 @@ class Labels:
 
     def __init__(self, graph: LinkedGraph) -> None:
         self._graph, self._flow = graph, graph.flow
+        # Where nothing is written, or nobody can send, it does not matter what a folder is.
+        written = any(each.grant.access == "write" for each in graph.flow.folders)
+        self._moves = written and len(graph.flow.folders) > 1 and bool(graph.flow.senders)
+        """Whether folders are looked at for each run."""
         self._memories: dict[str, Memory] = {}
         self._running: weakref.WeakSet[Run] = weakref.WeakSet()
         """The runs that were let in and have not ended, where they share something with others."""
@@ -102,10 +108,14 @@ class Labels:
         Raises:
             InvalidPipeline: labels would meet where they may not, in it or in a run that goes on.
         """
-        if not given and not self._memories:
+        if not given and not self._memories and not self._moves:
             return
         run.given = given
         with _admitting:
+            if self._moves:
+                self._look(run)
+            if not given and not self._memories:
+                return
             versions = tuple(memory.version for memory in self._memories.values())
             seen = self._seen.get(given)
             if seen is None or seen[0] != versions:
@@ -113,6 +123,19 @@ class Labels:
             run.brought = seen[1]
             if self._memories:
                 self._running.add(run)
+
+    def _look(self, run: Run) -> None:
+        """Looks at where folders are now: what one node writes another may read since the pipeline was linked."""
+        run.folders = places(self._flow.folders, self._flow.start)
+        run.flow = self._flow.now()
+        if run.flow is self._flow:
+            return
+        before, self._flow = self._flow, run.flow
+        _, problems = self._spread(_NONE, {})
+        if problems:
+            self._flow = before
+            raise InvalidPipeline(_moved(problems))
+        self._seen.clear()
 
     def leave(self, run: Run) -> None:
         """The run has ended."""
@@ -194,9 +217,13 @@ def _kept(name: str, held: Held, *, own: bool) -> Seed:
     return Seed(name, held.label, origin, why, before=held.story)
 
 
+def _moved(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The same, where it is so only since folders lead elsewhere than when the pipeline was linked."""
+    line = "folders lead elsewhere than when the pipeline was linked: a symbolic link was changed"
+    return [replace(problem, help=(line, *problem.help)) for problem in problems]
+
+
 def _elsewhere(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
     """The same, of another run: of one that goes on and would come to hold what this one brings."""
-    from dataclasses import replace
-
     line = "that is in a run that goes on, with which this one shares an instance; run this one when it has ended"
     return [replace(problem, help=(line, *problem.help)) for problem in problems]

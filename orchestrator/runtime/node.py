@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import python_of
 from orchestrator.engine.frame import Frame, Stop
 from orchestrator.errors import Cancelled, LimitExceeded, PythonNodeFailed, RunError, TimedOut, Trapped
+from orchestrator.interface.allowance import Allowance
 from orchestrator.interface.types import Option
 from orchestrator.link.paths import follow as type_at
 from orchestrator.runtime.binding import bind, crosses, wrapped
@@ -109,7 +109,7 @@ class _Controlled:
         """
         assert edge.each is not None
         place, crossing = self._step.parameters[edge.parameter], Edge(edge)
-        elements = list(python_of(bound[place]))
+        elements = list(self._run.python(bound[place], self._step.name, edge.id))
         part = Frame(Stop(self._run.stop), self._run.frame.deadline, self._run.frame.limit)
         states: list[State | None] = [None] * len(elements)
         problems: list[RunError] = []
@@ -130,14 +130,14 @@ class _Controlled:
         ended = genuine or (None if erred else part.problem())
         if ended is not None:
             raise ended
-        return erred or Done([python_of(state.value) for state in states if isinstance(state, Done)])
+        return erred or Done([self._python(state.value) for state in states if isinstance(state, Done)])
 
     def _element(self, edge: Edge, arguments: list[Any], stay: Stay) -> State | None:
         """Runs the node for one element; None when the edge's contract denies it."""
         place = self._step.parameters[edge.edge.parameter]
-        if not crosses(self._run, self._step, edge, arguments[place]):
+        if not crosses(self._run, self._step, edge, arguments[place], stay.around):
             return None
-        arguments[place] = wrapped(edge.edge, arguments[place])
+        arguments[place] = wrapped(self._run, self._step, edge.edge, arguments[place])
         try:
             return self._retried(arguments, stay)
         finally:
@@ -175,9 +175,10 @@ class _Controlled:
             state = once(self._run, self._step, list(arguments), replace(stay, round=number))
             if not isinstance(state, Done):
                 return state
-            value = python_of(state.value)
-            if until(value):
-                return state
+            value = self._python(state.value)
+            with Allowance(check=stay.around.check):
+                if until(value):
+                    return state
             fed = list(arguments)
             for name, steps in repeat.feed.items():
                 fed[self._step.parameters[name]] = self._fed(name, steps, value)
@@ -185,6 +186,9 @@ class _Controlled:
         if repeat.at_max == "accept":
             return state
         raise RunError(f"`until` still does not hold after {repeat.max} times", node=self._node.name)
+
+    def _python(self, value: Any) -> Any:
+        return self._run.python(value, self._step.name)
 
     def _fed(self, name: str, steps: Steps, value: Any) -> Any:
         """The part of a result that the next round gets for a parameter, as the parameter takes it."""

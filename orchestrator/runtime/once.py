@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.contract.redact import HIDDEN
 from orchestrator.engine import Carried, python_of
 from orchestrator.errors import Cancelled, ComponentFailed, RunError, TimedOut
+from orchestrator.interface.allowance import Allowance
 from orchestrator.interface.convert import has_json, write_json
 from orchestrator.interface.plain import plain
 from orchestrator.interface.types import Result, Type
@@ -36,7 +37,7 @@ class Own:
             self.close()
             kept = self._instance = rooms.fresh(visit)
             visit.fresh = False
-        kept.enter(visit)
+        rooms.enter(visit, kept)
         return kept
 
     def close(self) -> None:
@@ -108,7 +109,8 @@ def _called(
     node, target = step.node, step.target
     if target is None:
         assert node.python is not None
-        found = call_python(node.python, step.function, [python_of(value) for value in arguments], visit)
+        values = [python_of(value, visit.check) for value in arguments]
+        found = call_python(node.python, step.function, values, visit)
     else:
         rooms = run.rooms
         instance = rooms.entered(visit) if own is None else own.entered(rooms, visit)
@@ -168,8 +170,10 @@ def answered_err(run: Run, step: Step, value: Any) -> ComponentFailed:
     type_ = result.err if isinstance(result, Result) else None
     if type_ is not None and step.name in run.program.hushed:
         return ComponentFailed(err_message(step), value=HIDDEN, shown=HIDDEN, node=step.name)
-    said = plain(type_, python_of(value))
-    shown = "" if type_ is None else _shown(type_, said)
+    python = run.python(value, step.name)
+    with Allowance(check=run.frame.check):
+        said = plain(type_, python)
+        shown = "" if type_ is None else _shown(type_, said)
     return ComponentFailed(err_message(step), value=said, shown=shown, node=step.name)
 
 

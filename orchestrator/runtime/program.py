@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit import Recorder, trace_id
-from orchestrator.engine import Engine, Linker, python_of
+from orchestrator.engine import Engine, Linker
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.stack import has_frames, needed_stack, stack_left
 from orchestrator.errors import (
@@ -34,6 +34,7 @@ from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.gates import EdgeGate, python_host
 from orchestrator.runtime.homes import Home
 from orchestrator.runtime.interrupts import Interrupts, on_main_thread, only_interrupts
+from orchestrator.runtime.judging import Judge, Judges, edge_of, shown_of
 from orchestrator.runtime.labels import Labels
 from orchestrator.runtime.pool import Filler
 from orchestrator.runtime.run import Outcome, Run, limit_of
@@ -46,8 +47,19 @@ from orchestrator.runtime.tools import Tool, denied, tool_functions
 from orchestrator.wasi import config_store, is_config_store, is_served, serve
 
 if TYPE_CHECKING:
+    from orchestrator.contract import Checks
     from orchestrator.engine import Instance
-    from orchestrator.link.model import LinkedCall, LinkedGraph, LinkedNode, LinkedTool
+    from orchestrator.interface.types import Type
+    from orchestrator.link.model import (
+        Detector,
+        LinkedCall,
+        LinkedData,
+        LinkedGraph,
+        LinkedNode,
+        LinkedOutput,
+        LinkedTool,
+    )
+    from orchestrator.runtime.states import States
 
 _CLOSED = "the linked pipeline was closed"
 _LOOK = 0.05
@@ -70,6 +82,7 @@ class Program:
         """By node, the store that it lives in."""
         self._running: set[Run] = set()
         self._filler = Filler(self.threads, self._running)
+        self._spread = {edge.target for edge in graph.data if edge.each is not None}
         homes = {
             store: Home(store, self._linker(store), self._filler, graph.operator)
             for store in dict.fromkeys(self.stores.values())
@@ -79,6 +92,9 @@ class Program:
         self._remember()
         self.steps = steps_of(graph, self.stores)
         """The nodes that run."""
+        judged = ((e.id, self._judges_of(e, e.target, e.checks, {"value": e.type})) for e in graph.data)
+        self.judges = {id_: judges for id_, judges in judged if judges is not None}
+        """By data edge, the detectors that judge its value."""
         self._declared = {item.name: item for item in graph.inputs}
         self._measured = tuple((item.name, sizer(item.type)) for item in graph.inputs if has_json(item.type))
         self.needs = {name: len(graph.nodes[name].after) for name in self.steps}
@@ -96,6 +112,10 @@ class Program:
         self._stack = needed_stack(graph.depth)
         self._closed = False
         self._ended = threading.Condition()
+
+    def is_spread(self, home: Home) -> bool:
+        """Whether a run may have several instances of a home at a time: for each element, or for each call."""
+        return home.lifetime == "call" or not self._spread.isdisjoint(home.names)
 
     def _remember(self) -> None:
         """Notes what the instances that outlive runs remember in."""
@@ -134,20 +154,21 @@ class Program:
         interface, functions = _functions(store.imported(edge.caller, edge.wanted))
         target, _ = _functions(edge.offered)
         for wanted, named in zip(functions, _functions(edge.wanted)[1], strict=True):
-            offered = _offered(edge, named)
+            offered, checks = _offered(edge, named), edge.checks.get(named.name)
             crossing = Crossing(
                 edge.id,
                 edge.caller,
                 edge.callee,
                 f"{target or callee.name}.{offered.name}",
                 denied_by(named),
-                edge.checks.get(offered.name),
+                checks,
                 callee.limits.timeout,
                 declassify=edge.declassify,
                 noted=_is_noted(callee),
+                judges=self._judges_of(edge, edge.caller, checks, shown_of(named)),
             )
             if callee.python is not None:
-                linker.define(interface, wanted, python_host(crossing, wanted, callee.python), arrays=True)
+                linker.answer(interface, wanted, python_host(crossing, wanted, callee.python))
             else:
                 answer = self.stores[callee.name].exported(callee.name, target, offered)
                 linker.forward(interface, wanted, answer.interface, answer.function, EdgeGate(crossing))
@@ -158,8 +179,33 @@ class Program:
         where = (edge.id, edge.caller, edge.callee, str(edge.export))
         store = self.stores.get(callee.name)
         target = None if store is None else store.exported(callee.name, edge.export.interface, edge.export.function)
-        crossing = Crossing(*where, denied, edge.checks, timeout, edge.name, edge.declassify, noted=_is_noted(callee))
+        judges = self._judges_of(edge, edge.caller, edge.checks, shown_of(edge.export.function))
+        crossing = Crossing(
+            *where, denied, edge.checks, timeout, edge.name, edge.declassify, judges, noted=_is_noted(callee)
+        )
         return Tool(edge, crossing, callee, target)
+
+    def _judges_of(
+        self,
+        edge: LinkedData | LinkedCall | LinkedTool,
+        asking: str,
+        checks: Checks | None,
+        shown: Mapping[str, Type],
+    ) -> Judges | None:
+        """The detectors of an edge, shown values of those types; None where its rules ask for none."""
+        if checks is None or not checks.detects:
+            return None
+        return Judges([self._judge(edge, asking, each) for each in edge.detectors], shown)
+
+    def _judge(self, edge: LinkedData | LinkedCall | LinkedTool, asking: str, detector: Detector) -> Judge:
+        node, export = self.graph.nodes[detector.node], detector.export
+        crossing = Crossing(
+            edge_of(edge.id, node.name), asking, node.name, str(export), denied_by(export.function), None,
+            node.limits.timeout,
+        )  # fmt: skip
+        store = self.stores.get(node.name)
+        target = None if store is None else store.exported(node.name, export.interface, export.function)
+        return Judge(crossing, node, export.function, target, bool(edge.contract.redact))
 
     # Running
 
@@ -251,7 +297,7 @@ class Program:
         decision, detail["outcome"] = "failed", "failed"
         try:
             states = Schedule(run).carry_out()
-            outputs = {o.name: _output(source_value(o.source, run, states)) for o in self.graph.outputs}
+            outputs = {o.name: _output(o, run, states) for o in self.graph.outputs}
             decision, detail["outcome"] = "allowed", "ok"
             return Outcome(outputs, trace_id(run.id), (time.perf_counter_ns() - run.start) / 1e9)
         except RunError as problem:
@@ -315,10 +361,10 @@ class Program:
         """
         renewed: dict[Home, Home] = {}
         for home in dict.fromkeys(self.homes.values()):
-            names = [node.name for node in home.store.nodes]
+            names = home.names
             same = home.lifetime == "session" and all(self._same(other, name) for name in names)
             theirs = other.homes.get(names[0]) if same else None
-            if theirs is None or [node.name for node in theirs.store.nodes] != names:
+            if theirs is None or theirs.names != names:
                 continue
             kept = theirs.shared()
             if kept is not None:
@@ -365,6 +411,7 @@ def _identity(program: Program, name: str) -> tuple[Any, ...]:
     graph = program.graph
     node = graph.nodes[name]
     callees = {edge.callee for edge in node.calls} | {edge.callee for edge in node.tools}
+    callees |= {detector.node for detector in _detectors(node)}
     called = sorted((callee, graph.nodes[callee].limits.timeout or 0.0) for callee in callees)
     pythons = {item.name: item.python for item in graph.manifest.nodes if item.name in callees}
     kept = (node.lifetime, node.reverts)
@@ -376,8 +423,15 @@ def _answers(program: Program, node: LinkedNode) -> list[str]:
     """What the components that a node calls name what answers it: another name where they are fused."""
     stores = program.stores
     calls = [stores[e.callee].offered(e.callee, e.offered).name for e in node.calls if e.callee in stores]
-    tools = [(e.callee, e.export) for e in node.tools if e.callee in stores]
-    return [*map(str, calls), *(stores[c].exported(c, e.interface, e.function).key for c, e in tools)]
+    found = [(e.callee, e.export) for e in node.tools] + [(each.node, each.export) for each in _detectors(node)]
+    keys = [stores[c].exported(c, e.interface, e.function).key for c, e in found if c in stores]
+    return [*map(str, calls), *keys]
+
+
+def _detectors(node: LinkedNode) -> list[Detector]:
+    """The detectors of what a node calls."""
+    edges: list[LinkedCall | LinkedTool] = [*node.calls, *node.tools]
+    return [detector for edge in edges for detector in edge.detectors]
 
 
 def _is_noted(node: LinkedNode) -> bool:
@@ -386,11 +440,14 @@ def _is_noted(node: LinkedNode) -> bool:
 
 
 def _hushed(graph: LinkedGraph) -> frozenset[str]:
-    """The nodes at either end of an edge that redacts something."""
+    """The nodes at either end of an edge that redacts something, and those that judge what crosses it."""
     found = {edge.target for edge in graph.data if edge.contract.redact}
     found |= {edge.source.name for edge in graph.data if edge.contract.redact and edge.source.kind != "input"}
     crossings: list[LinkedCall | LinkedTool] = [*graph.calls, *graph.tools]
-    return frozenset(found.union(*((edge.caller, edge.callee) for edge in crossings if edge.contract.redact)))
+    found.update(*((edge.caller, edge.callee) for edge in crossings if edge.contract.redact))
+    every: list[LinkedData | LinkedCall | LinkedTool] = [*graph.data, *crossings]
+    found.update(*(edge.contract.detect for edge in every if edge.contract.redact))
+    return frozenset(found)
 
 
 def config_functions(config: Mapping[str, str]) -> dict[str, Callable[[Any, Any], Any]]:
@@ -436,5 +493,7 @@ def _offered(edge: LinkedCall, wanted: Function) -> Function:
     return found
 
 
-def _output(value: Any) -> Any:
-    return None if value is SKIPPED else python_of(value)
+def _output(output: LinkedOutput, run: Run, states: States) -> Any:
+    source = output.source
+    value = source_value(source, run, states)
+    return None if value is SKIPPED else run.python(value, "" if source.kind == "input" else source.name)

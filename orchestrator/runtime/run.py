@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit import Event, Recorded, new_run, trace_id
 from orchestrator.contract import Ledger
+from orchestrator.engine import python_of
 from orchestrator.engine.frame import Frame, Stop
 from orchestrator.errors import Cancelled, LimitExceeded, RunError, TimedOut
 from orchestrator.runtime.homes import Rooms
@@ -75,6 +76,10 @@ class Run:
         self.quarantine = Quarantine(program.most_quarantined)
         self.misdeeds: dict[tuple[str, str], int] = {}
         """How often a node broke a contract, and was denied a power, where that is counted: by node and which."""
+        self.flow = program.graph.flow
+        """The ways that labels have in it."""
+        self.folders: Mapping[str, frozenset[str]] = {}
+        """By node, the folders that it may have in this run, where that matters to what may flow to whom."""
         self._declassified: set[str] = set()
         """The edges of which it was told that they declassify."""
         self.next_call = itertools.count(1).__next__
@@ -231,9 +236,10 @@ class Run:
         decision: str = "allowed",
         rule: str = "",
         detail: dict[str, Any] | None = None,
+        span: int = 0,
     ) -> int:
-        """Records a value that came to a node over a data edge, or was stopped there; its span."""
-        span, took = self.span(), time.perf_counter_ns() - start
+        """Records a value that came to a node over a data edge, or was stopped there; its span, new if need be."""
+        span, took = span or self.span(), time.perf_counter_ns() - start
         self.record(
             _event(
                 Event,
@@ -256,6 +262,23 @@ class Run:
             problem.edge = problem.edge or edge
         problem.trace_id = problem.trace_id or trace_id(self.id)
         return problem
+
+    def python(self, value: Any, node: str, edge: str = "") -> Any:
+        """A value of the run as Python has it, as long as the run may go on.
+
+        Arguments:
+            node, edge: where it is wanted: a value that is too large is told of there.
+
+        Raises:
+            LimitExceeded: it is.
+            TimedOut, Cancelled: the run is over.
+        """
+        try:
+            return python_of(value, self.frame.check)
+        except LimitExceeded as problem:
+            detail = {"limit": limit_of(problem), "message": problem.message}
+            self.event("limit", node=node, edge=edge, decision="failed", detail=detail)
+            raise self.placed(problem, node, edge) from None
 
     def refused(self, problem: Diagnostic) -> None:
         """Records that the run was not let in: nothing of it ran."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import python_of
 from orchestrator.interface.types import List, Result, Type
 from orchestrator.runtime.paths import walk
 
@@ -57,7 +56,7 @@ def source_value(source: Ref, run: Run, states: States) -> Any:
     found = run.inputs[source.name] if source.kind == "input" else _given(source, run, states)
     if found is SKIPPED or not source.steps:
         return found
-    return walk(python_of(found), _source_type(source, run), source.steps, str(replace(source, steps=())))
+    return walk(run.python(found, source.name), _source_type(source, run), source.steps, str(replace(source, steps=())))
 
 
 def _given(source: Ref, run: Run, states: States) -> Any:

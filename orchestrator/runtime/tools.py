@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.engine import Denial
-from orchestrator.errors import ValueMismatch
+from orchestrator.errors import RunError, ValueMismatch
+from orchestrator.interface.allowance import Allowance
 from orchestrator.interface.convert import arguments, read_json, write_json
 from orchestrator.interface.sizes import size
 from orchestrator.interface.types import Result
 from orchestrator.interface.values import Variant
-from orchestrator.runtime.gates import call_python
+from orchestrator.runtime.gates import call_node
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def tool_functions(tools: Sequence[Tool]) -> dict[str, Host]:
             _unknown(cast(Visit, caller.frame), name[:LONGEST])
             known = ", ".join(sorted(by_name)) or "none"
             return _error("not-found", f"{name[:LONGEST]} (there is {known})")
-        return _call(tool, cast(Visit, caller.frame), text)
+        return _call(tool, caller, text)
 
     return {"list": lambda _caller, _values: listed, "call": call}
 
@@ -83,40 +84,49 @@ def _unknown(caller: Visit, name: str) -> None:
     caller.run.event("call", visit, function="agent:core/tools.call", decision="failed", detail=detail)
 
 
-def _call(tool: Tool, caller: Visit, text: str) -> Any:
-    function = tool.edge.export.function
+def _call(tool: Tool, caller: Instance, text: str) -> Any:
+    function, visit = tool.edge.export.function, cast(Visit, caller.frame)
     types = arguments(function)
+    caller.allowed.again()
     try:
-        args = read_json(types, text or "{}", "arguments")
+        with caller.allowed:
+            args = read_json(types, text or "{}", "arguments")
     except ValueMismatch as problem:
         tool.crossing.refused(
-            caller, len(text.encode()), f"{problem.path or 'the arguments'}: expected {problem.expected}"
+            visit, len(text.encode()), f"{problem.path or 'the arguments'}: expected {problem.expected}"
         )
         return _error("invalid-arguments", str(problem))
-    visit = tool.crossing.begin(caller, size(types, args), args)
-    if isinstance(visit, Denial):
-        return visit.value
-    values = tuple(args[field.name] for field in function.params)
+    except RunError as problem:
+        return _unread(tool, visit, text, problem)
+    begun = tool.crossing.begin(visit, size(types, args), lambda _check: args)
+    if isinstance(begun, Denial):
+        return begun.value
+    return _answered(tool, begun, tuple(args[field.name] for field in function.params))
+
+
+def _unread(tool: Tool, caller: Visit, text: str, problem: RunError) -> Any:
+    """The call failed before it began: its arguments are too large, or the time was up while they were read."""
+    visit = tool.crossing.visit(caller).begin(caller.span)
+    visit.request = len(text.encode())
+    visit.deadline, visit.limit = caller.deadline, caller.limit
+    return tool.crossing.failed(visit, problem).value
+
+
+def _answered(tool: Tool, visit: Visit, values: tuple[Any, ...]) -> Any:
+    """The answer of a call that was let through."""
     try:
-        result, response = _invoke(tool, visit, values)
+        function = tool.edge.export.function
+        read, response = call_node(tool.callee, function, tool.target, visit, values)
     except BaseException as problem:
         return tool.crossing.failed(visit, problem).value
-    refused = tool.crossing.end(visit, response, result)
-    return refused.value if refused is not None else _answer(tool, result)
-
-
-def _invoke(tool: Tool, visit: Visit, values: tuple[Any, ...]) -> tuple[Any, int]:
-    """The tool's result and its size."""
-    if tool.target is None:
-        assert tool.callee.python is not None
-        return call_python(tool.callee.python, tool.edge.export.function, values, visit)
-    instance = visit.run.rooms.entered(visit)
+    refused = tool.crossing.end(visit, response, read)
+    if refused is not None:
+        return refused.value
     try:
-        return instance.call_sized(tool.target.interface, tool.target.function, values)
-    finally:
-        instance.leave()
-        if visit.fresh:
-            instance.dismiss(visit)
+        with Allowance(check=visit.check):
+            return _answer(tool, read(visit.check))
+    except RunError as problem:
+        raise visit.run.placed(problem, tool.callee.name, tool.edge.id, visit=visit) from None
 
 
 def _answer(tool: Tool, result: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Visit(Frame):
         around: what it is part of: it ends when that ends, and not later.
     """
 
-    __slots__ = ("inner", "node", "own_limit", "parent", "request", "run", "span", "start")
+    __slots__ = ("inner", "node", "outer", "own_limit", "parent", "request", "run", "span", "start")
 
     def __init__(self, run: Run, node: str, around: Frame) -> None:
         self.stop, self.deadline, self.limit = around.stop, around.deadline, around.limit
@@ -37,6 +37,9 @@ class Visit(Frame):
         self.fresh = False
         self.own_limit = False
         """Whether the deadline is the crossed edge's own timeout."""
+        self.outer = self.deadline, self.limit, False
+        """The deadline of the crossing, what set it, and `own_limit`, without what the node itself may take: of a call
+        that detectors judge."""
 
     def begin(self, parent: int) -> Visit:
         """Begins, now, in a span; itself."""

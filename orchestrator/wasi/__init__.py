@@ -1,6 +1,7 @@
 """WASI 0.2 and what else the host serves: one file per package, each call asking its grant.
 
     session     the host's side of one instance: its grants, clock, random numbers, waits
+    account     what the instances of a node share of what a run may use
     waiting     waiting on a guest's thread, and the end of it
     streams     wasi:io
     clocks, random, cli, filesystem, sockets, http
@@ -19,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.imports import is_wasi
 from orchestrator.interface.types import Function, Interface
+from orchestrator.wasi.account import Account
 from orchestrator.wasi.session import Desk, Session
 
 if TYPE_CHECKING:
     from orchestrator.engine import Linker
 
-__all__ = ["Desk", "Session", "answers", "config_store", "is_config_store", "is_served", "serve", "tables"]
+__all__ = ["Account", "Desk", "Session", "answers", "config_store", "is_config_store", "is_served", "serve", "tables"]
 
 WEB = "agent:api/web"
 """HTTP for who wants it simple; answered by the host where no edge does."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Callable
 from stat import S_ISDIR, S_ISLNK
 
 from orchestrator.engine.host import Refused
@@ -58,7 +59,7 @@ class Place:
         held: whether the folder is to be closed with it.
     """
 
-    __slots__ = ("depth", "fd", "found", "held", "is_folder", "name")
+    __slots__ = ("depth", "done", "fd", "found", "held", "is_folder", "name")
 
     def __init__(
         self,
@@ -71,6 +72,8 @@ class Place:
     ) -> None:
         self.fd, self.name, self.found, self.is_folder = fd, name, found, is_folder
         self.depth, self.held = depth, held
+        self.done: Callable[[], None] | None = None
+        """Called when it is done with."""
 
     def there(self) -> os.stat_result:
         """What is there. Raises Refused where nothing is, or no folder though the path says so."""
@@ -90,6 +93,8 @@ class Place:
     def __exit__(self, *_: object) -> None:
         if self.held:
             os.close(self.fd)
+        if self.done is not None:
+            self.done()
 
 
 def find(fd: int, path: str, *, follow: bool, hidden: bool, creates: bool = False, names: bool = False) -> Place:

@@ -62,27 +62,34 @@ def put(file: Opened, path: str, data: bytes | memoryview, offset: int) -> int:
     Returns:
         How many bytes of it were written.
     """
-    root = file.root
-    if root.bytes_left is None or not data:
+    if file.root.grant.quota is None or not data:
         return os.pwrite(file.fd, data, offset)
-    size = os.fstat(file.fd).st_size
-    root.room_to_grow(path, offset + len(data) - size)
-    written = os.pwrite(file.fd, data, offset)
-    root.grew(offset + written - size)
+    with file.root.growing(path) as growth:
+        size = os.fstat(file.fd).st_size
+        growth.allow(offset + len(data) - size)
+        written = os.pwrite(file.fd, data, offset)
+        growth.count(offset + written - size)
     return written
 
 
 def add(file: Opened, path: str, data: bytes | memoryview) -> int:
     """Writes at the end, wherever others have brought it meanwhile; otherwise as `put`."""
-    file.root.room_to_grow(path, len(data))
+    if file.root.grant.quota is None:
+        return _append(file, data)
+    with file.root.growing(path) as growth:
+        growth.allow(len(data))
+        written = _append(file, data)
+        growth.count(written)
+    return written
+
+
+def _append(file: Opened, data: bytes | memoryview) -> int:
     try:
-        written = os.pwritev(file.fd, [data], 0, _APPEND) if _APPEND else _put_last(file, data)
+        return os.pwritev(file.fd, [data], 0, _APPEND) if _APPEND else _put_last(file, data)
     except OSError as problem:
         if problem.errno not in (errno.EOPNOTSUPP, errno.ENOSYS):
             raise
-        written = _put_last(file, data)
-    file.root.grew(written)
-    return written
+        return _put_last(file, data)
 
 
 def _put_last(file: Opened, data: bytes | memoryview) -> int:
@@ -93,10 +100,12 @@ def _set_size(_session: Session, file: Descriptor, size: int) -> None:
     if not file.is_folder and file.root.grant.writable and "write" not in file.flags:
         raise Refused("invalid")  # the system's own error for it, which programs look for
     _writable(file)
-    growth = _offset(size) - os.fstat(file.fd).st_size
-    file.root.room_to_grow(file.path, growth)
-    os.ftruncate(file.fd, size)
-    file.root.grew(growth)
+    _offset(size)
+    with file.root.growing(file.path) as growth:
+        larger = size - os.fstat(file.fd).st_size
+        growth.allow(larger)
+        os.ftruncate(file.fd, size)
+        growth.count(larger)
 
 
 class _Reading(InputStream):

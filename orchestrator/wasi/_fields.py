@@ -46,14 +46,6 @@ class Fields(HostResource):
         self._share = Share(keeper)
         self._share.set(self._size + len(self.pairs) * _OF_A_PAIR)
 
-    @classmethod
-    def checked(cls, keeper: Keeper, pairs: Sequence[tuple[str, bytes]]) -> Fields:
-        """A list of what a guest gave."""
-        made = cls(keeper)
-        for name, value in pairs:
-            made.append(name, value)
-        return made
-
     def get(self, name: str) -> list[bytes]:
         """The values of a name; none where the name is none."""
         wanted = name.lower()
@@ -113,6 +105,13 @@ def _size(pairs: Pairs) -> int:
 def _check_value(value: bytes) -> None:
     if not _VALUE.fullmatch(value) or value != value.strip(b" \t"):
         raise Refused(Variant("invalid-syntax"))
+
+
+def forbidden(name: str) -> str:
+    """Why a header of that name was refused as `forbidden`: for its name, or since there are too many."""
+    if name.lower() in FORBIDDEN:
+        return f"grants.http: the header `{name.lower()}` is the host's own"
+    return f"grants.http: headers have {MOST >> 10} KiB and {MOST_PAIRS} pairs at most"
 
 
 def received(headers: Iterable[tuple[bytes, bytes]]) -> Pairs:

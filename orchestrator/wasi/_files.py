@@ -1,4 +1,4 @@
-"""What an instance has of the host's files: granted folders, what is open of them, and what it may still add.
+"""What an instance has of the host's files: granted folders, and what is open of them; adding within their quotas.
 
 Nothing here looks at contents: `_contents` and `_folders` do, each through `place` or a descriptor's rights.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.host import Guarded, HostResource, Refused
@@ -19,6 +20,7 @@ from orchestrator.wasi._everywhere import FILES
 if TYPE_CHECKING:
     from orchestrator.capability.storage import Preopen
     from orchestrator.engine.frame import Frame
+    from orchestrator.wasi.account import Room
     from orchestrator.wasi.session import Session
 
 MOST_OPEN = 512
@@ -36,6 +38,8 @@ class Files:
         self.session = session
         self.open = 0
         self._numbers: dict[tuple[int, int], int] = {}
+        self._listed: Any = None
+        """Those of them that have numbers, as `state` gave it; None where one was added since."""
         self._key = b""
         self.roots: list[Root] = []
 
@@ -46,8 +50,8 @@ class Files:
             RunError: a folder cannot be opened any more.
         """
         try:
-            for preopen in self.session.authority.preopens:
-                self.roots.append(Root(self, preopen))
+            for number, preopen in enumerate(self.session.authority.preopens):
+                self.roots.append(Root(self, preopen, number))
         except BaseException:
             self.close()
             raise
@@ -60,7 +64,9 @@ class Files:
 
     def state(self) -> Any:
         """The files that have numbers, in their order."""
-        return tuple(self._numbers)
+        if self._listed is None:
+            self._listed = tuple(self._numbers)
+        return self._listed
 
     def restore(self, state: Any) -> None:
         """Gives those files their numbers, and no other.
@@ -68,11 +74,11 @@ class Files:
         Raises:
             TypeError, ValueError: it is no list of files.
         """
-        if len(self._numbers) != len(state) or tuple(self._numbers) != state:
+        if self._listed is not state:
             known = {(device, file): number for number, (device, file) in enumerate(state, start=1)}
             if len(known) > _MOST_NUMBERED:
                 raise ValueError("files")
-            self._numbers = known
+            self._numbers, self._listed = known, state
 
     def number(self, found: os.stat_result) -> int:
         """A number for a file that says nothing of the host: by the order in which the guest saw it."""
@@ -82,7 +88,7 @@ class Files:
             number = len(self._numbers) + 1
             if number > _MOST_NUMBERED:
                 return self._hashed(key)
-            self._numbers[key] = number
+            self._numbers[key], self._listed = number, None
         return number
 
     def _hashed(self, key: tuple[int, int]) -> int:
@@ -92,17 +98,17 @@ class Files:
 
 
 class Root:
-    """A granted folder, and what is left of what may be added to it by this instance.
+    """A granted folder.
 
-    What is removed gives nothing back, so that a loop of writing and removing ends too.
+    Arguments:
+        number: among those of the instance.
 
     Raises:
         RunError: it cannot be opened any more.
     """
 
-    def __init__(self, files: Files, grant: Preopen) -> None:
-        self.files, self.grant, self.session = files, grant, files.session
-        self.bytes_left, self.files_left = grant.quota, grant.files
+    def __init__(self, files: Files, grant: Preopen, number: int) -> None:
+        self.files, self.grant, self.session, self._number = files, grant, files.session, number
         self.rights = frozenset(("read", "mutate-directory") if grant.writable else ("read",))
         try:
             self.opened = Opened(self, open_folder(grant.host), reserved=False)
@@ -115,25 +121,30 @@ class Root:
         self.session.told(f"storage {operation}", path, f"{self.grant.place}: {why}", False)
         return Refused(code)
 
-    def room_to_grow(self, path: str, size: int) -> None:
-        """Refuses what would make a file larger by more bytes than are left."""
-        if self.bytes_left is not None and size > self.bytes_left:
-            raise self.deny("write", path, "quota", f"no more than {self.grant.quota} bytes may be added")
+    @contextmanager
+    def growing(self, path: str) -> Iterator[Growth]:
+        """For the time in which a file may become larger: nothing else is added to the folder by the node meanwhile."""
+        room = self._room()
+        with room.lock:
+            yield Growth(self, room, path)
 
-    def grew(self, size: int) -> None:
-        """Counts the bytes by which a file grew."""
-        if self.bytes_left is not None and size > 0:
-            self.bytes_left -= size
+    @contextmanager
+    def another(self, operation: str, path: str) -> Iterator[None]:
+        """For the time in which an entry is made, which is counted if it could be.
 
-    def room_for_one(self, operation: str, path: str) -> None:
-        """Refuses another entry when none are left."""
-        if self.files_left is not None and self.files_left <= 0:
-            raise self.deny(operation, path, "quota", f"no more than {self.grant.files} entries may be added")
+        Raises:
+            Refused: none are left.
+        """
+        room = self._room()
+        with room.lock:
+            if room.files is not None and room.files <= 0:
+                raise self.deny(operation, path, "quota", f"no more than {self.grant.files} entries may be added")
+            yield
+            if room.files is not None:
+                room.files -= 1
 
-    def added(self) -> None:
-        """Counts an entry that was made."""
-        if self.files_left is not None:
-            self.files_left -= 1
+    def _room(self) -> Room:
+        return self.session.account.room(self._number, self.grant)
 
     def reserve(self, operation: str, path: str, number: int = 1) -> None:
         """Counts files that are about to be opened, or refuses them."""
@@ -148,6 +159,30 @@ class Root:
         """Files that were reserved are closed, or could not be opened."""
         self.files.open -= number
         FILES.give_back(number)
+
+
+class Growth:
+    """A file that may become larger; see `Root.growing`.
+
+    Arguments:
+        path: as the guest knows it, for events.
+    """
+
+    __slots__ = ("_path", "_room", "_root")
+
+    def __init__(self, root: Root, room: Room, path: str) -> None:
+        self._root, self._room, self._path = root, room, path
+
+    def allow(self, size: int) -> None:
+        """Refuses what would make it larger by more bytes than are left."""
+        if self._room.bytes is not None and size > self._room.bytes:
+            why = f"no more than {self._root.grant.quota} bytes may be added"
+            raise self._root.deny("write", self._path, "quota", why)
+
+    def count(self, size: int) -> None:
+        """Counts the bytes by which it grew."""
+        if self._room.bytes is not None and size > 0:
+            self._room.bytes -= size
 
 
 class Opened:
@@ -242,7 +277,9 @@ def place(
     creates: bool = False,
     names: bool = False,
 ) -> Place:
-    """What a path beneath a folder leads to, once its use is allowed; told either way.
+    """What a path beneath a folder leads to, for a `with` block in which it is used.
+
+    One of both is told: that it may not be used, for whatever reason, the block's own among them; or that it was.
 
     Arguments:
         operation: as events name it.
@@ -258,5 +295,11 @@ def place(
         found = find(folder.fd, path, follow=follow, hidden=root.grant.hidden, creates=creates, names=names)
     except Denied as denied:
         raise root.deny(operation, folder.below(path), denied.code, denied.why) from None
-    root.session.told(f"storage {operation}", folder.below(path), root.grant.place)
+    session, before = root.session, root.session.denials
+
+    def done() -> None:
+        if session.denials == before:
+            session.told(f"storage {operation}", folder.below(path), root.grant.place)
+
+    found.done = done
     return found

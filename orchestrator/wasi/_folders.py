@@ -86,9 +86,8 @@ def _entries(_session: Session, folder: Descriptor) -> Entries:
 
 def _add(root: Root, operation: str, path: str, make: Callable[[], None]) -> None:
     """Makes an entry, counted if it could be made."""
-    root.room_for_one(operation, path)
-    make()
-    root.added()
+    with root.another(operation, path):
+        make()
 
 
 def _create_folder(_session: Session, folder: Descriptor, path: str) -> None:
@@ -182,10 +181,11 @@ def _symlink(_session: Session, folder: Descriptor, target: str, path: str) -> N
         if why:
             raise root.deny("link", folder.below(path), "not-permitted", why)
         _free(new)
-        size = len(target.encode())
-        root.room_to_grow(folder.below(path), size)
-        _add(root, "link", folder.below(path), lambda: os.symlink(target, new.name, dir_fd=new.fd))
-        root.grew(size)
+        shown, size = folder.below(path), len(target.encode())
+        with root.growing(shown) as growth:
+            growth.allow(size)
+            _add(root, "link", shown, lambda: os.symlink(target, new.name, dir_fd=new.fd))
+            growth.count(size)
 
 
 def _readlink(_session: Session, folder: Descriptor, path: str) -> str:
@@ -193,8 +193,8 @@ def _readlink(_session: Session, folder: Descriptor, path: str) -> str:
         link.there()
         target = os.readlink(link.name, dir_fd=link.fd)
         why = _links.shown(target, link.depth, folder.root.grant.hidden)
-    if why:
-        raise folder.root.deny("read", folder.below(path), "not-permitted", why)
+        if why:
+            raise folder.root.deny("read", folder.below(path), "not-permitted", why)
     if not is_text(target):
         raise Refused("illegal-byte-sequence")
     return target

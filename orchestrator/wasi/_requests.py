@@ -106,10 +106,11 @@ def begin(session: Session, asked: Asked, times: Times) -> Running:
     for secret in used:
         session.told("secret add", f"{secret.name} to {url.origin}", secret.place)
     patience = rule.timeout or 0.0
+    trace = session.desk.traceparent(session.frame) if rule.trace else ""
     request = Request(
         method,
         url,
-        _with_secrets(asked.headers, used, session.desk.traceparent(session.frame)),
+        _with_secrets(asked.headers, used, trace),
         asked.length,
         asked.streams,
         rule,

@@ -102,12 +102,9 @@ class _Opening:
     def _created(self) -> int:
         if "create" not in self._make:
             raise Refused("no-entry")
-        root = self._folder.root
-        root.room_for_one("write", self._folder.below(self._path))
         mode = self._mode() | os.O_CREAT | os.O_EXCL | _BASE
-        fd = os.open(self._place.name, mode, 0o666, dir_fd=self._place.fd)
-        root.added()
-        return fd
+        with self._folder.root.another("write", self._folder.below(self._path)):
+            return os.open(self._place.name, mode, 0o666, dir_fd=self._place.fd)
 
     def _opened_folder(self) -> int:
         if "write" in self._flags or self._make & _MAKE:
@@ -120,7 +117,8 @@ class _Opening:
         try:
             self._check(os.fstat(fd))  # it may have become something else meanwhile
             if "truncate" in self._make:
-                os.ftruncate(fd, 0)
+                with self._folder.root.growing(self._path):  # what is written meanwhile is measured
+                    os.ftruncate(fd, 0)
         except BaseException:
             os.close(fd)
             raise
@@ -188,11 +186,9 @@ def _hash_at(session: Session, folder: Descriptor, how: frozenset[str], path: st
 
 
 def _seen(folder: Descriptor, how: frozenset[str], path: str) -> os.stat_result:
-    """What was found at a path beneath a folder: nothing is left open for it."""
-    found = place("read", folder, path, follow="symlink-follow" in how)
-    if found.held:
-        os.close(found.fd)
-    return found.there()
+    """What was found at a path beneath a folder."""
+    with place("read", folder, path, follow="symlink-follow" in how) as found:
+        return found.there()
 
 
 def _is_same(_session: Session, file: Descriptor, other: Descriptor) -> bool:

@@ -7,6 +7,8 @@ secrets. No redirect is followed: the guest sees it, and asks again. Incoming re
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.capability import url as urls
@@ -15,7 +17,7 @@ from orchestrator.diagnostics import printable
 from orchestrator.engine.host import HostResource, Refused
 from orchestrator.errors import Trapped
 from orchestrator.interface.values import Variant
-from orchestrator.wasi._fields import Fields, received
+from orchestrator.wasi._fields import Fields, forbidden, received
 from orchestrator.wasi._kept import Share
 from orchestrator.wasi._pipe import ROOM
 from orchestrator.wasi._requests import TOKEN, Asked, NotAllowed, Running, Times, TooLarge, TooMany, begin, error_of
@@ -393,6 +395,34 @@ class OutgoingResponse(HostResource):
 # Functions
 
 
+def _from_list(session: Session, entries: list[tuple[str, bytes]]) -> Fields:
+    made = Fields(session.keeper)
+    for name, value in entries:
+        _append(session, made, name, value)
+    return made
+
+
+def _set(session: Session, fields: Fields, name: str, values: list[bytes]) -> None:
+    with _telling(session, name):
+        fields.set(name, values)
+
+
+def _append(session: Session, fields: Fields, name: str, value: bytes) -> None:
+    with _telling(session, name):
+        fields.append(name, value)
+
+
+@contextmanager
+def _telling(session: Session, name: str) -> Iterator[None]:
+    """Tells of a header that is refused for what it is."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.error.case == "forbidden":
+            session.told("http header", printable(name[:64]), forbidden(name), False)
+        raise
+
+
 def _set_method(_session: Session, request: Request, method: Variant) -> None:
     if method.case == "other" and not TOKEN.fullmatch(method.value):
         raise Refused(None)
@@ -495,12 +525,12 @@ def _error_code(_session: Session, error: Error) -> Variant | None:
 INTERFACES: dict[str, dict[str, Any]] = {
     "wasi:http/types": {
         "[constructor]fields": lambda session: Fields(session.keeper),
-        "[static]fields.from-list": lambda session, entries: Fields.checked(session.keeper, entries),
+        "[static]fields.from-list": _from_list,
         "[method]fields.get": lambda _session, fields, name: fields.get(name),
         "[method]fields.has": lambda _session, fields, name: bool(fields.get(name)),
-        "[method]fields.set": lambda _session, fields, name, values: fields.set(name, values),
+        "[method]fields.set": _set,
         "[method]fields.delete": lambda _session, fields, name: fields.delete(name),
-        "[method]fields.append": lambda _session, fields, name, value: fields.append(name, value),
+        "[method]fields.append": _append,
         "[method]fields.entries": lambda _session, fields: fields.pairs,
         "[method]fields.clone": lambda session, fields: Fields(session.keeper, fields.pairs),
         **_none_of("incoming-request", "method", "path-with-query", "scheme", "authority", "headers", "consume"),

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.engine.host import CannotKeep
+from orchestrator.wasi.account import Account
 from orchestrator.wasi.clocks import Clock
 from orchestrator.wasi.random import Numbers
 from orchestrator.wasi.waiting import Waiting
@@ -58,6 +59,9 @@ class Desk(Protocol):
     def traceparent(self, frame: Frame | None) -> str:
         """The W3C header by which what is asked of others is part of the trace; empty where there is none."""
 
+    def account(self, frame: Frame | None) -> Account | None:
+        """What the stay shares with others of what may be used; None where the session has that for itself."""
+
 
 class Nobody:
     """A desk that keeps nothing."""
@@ -78,6 +82,10 @@ class Nobody:
         """None."""
         return ""
 
+    def account(self, frame: Frame | None) -> Account | None:
+        """None."""
+        return None
+
 
 class Session:
     """See the module.
@@ -93,7 +101,9 @@ class Session:
         self.desk: Desk = desk or Nobody()
         self._decided = self.desk.decided
         self._instance: Instance | None = None
-        self._output, self._printed, self._printing = output, 0, 0
+        self._output, self._account = output, Account()
+        self.denials = 0
+        """How much was told of that was not allowed."""
         self.tells_time = authority.clock.mode == "wall"
         """Whether the guest may know what time it is, also from what happened when."""
         self.clock_rule = f"grants.clock: {authority.clock.mode}"
@@ -211,6 +221,14 @@ class Session:
         return None if self._instance is None else self._instance.frame
 
     @property
+    def account(self) -> Account:
+        """What is left of what the guest may use in this run; of the last one, where it belongs to none."""
+        found = self.desk.account(self.frame)
+        if found is not None:
+            self._account = found
+        return self._account
+
+    @property
     def memory(self) -> int:
         """Bytes that the guest's memories may have together."""
         assert self._instance is not None
@@ -225,16 +243,14 @@ class Session:
         most = self._output
         if most is None:
             return data
-        began = self.desk.began(self.frame)
-        if began != self._printing:
-            self._printing, self._printed = began, 0
-        room = max(0, most - self._printed)
-        if len(data) > room and self._printed <= most:
+        before = self.account.printed("", len(data))
+        room = max(0, most - before)
+        if len(data) > room and before <= most:
             self.told("stdio print", self.stdio, f"limits.output: {most} bytes", False)
-        self._printed += len(data)
         return data[:room]
 
     def told(self, operation: str, subject: str, rule: str, allowed: bool = True) -> None:
         """Tells what was decided: see `Desk.decided`."""
         instance = self._instance
+        self.denials += not allowed
         self._decided(None if instance is None else instance.frame, operation, subject, rule, allowed)

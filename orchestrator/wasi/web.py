@@ -13,7 +13,7 @@ from orchestrator.capability.url import NotAnAddress, Url
 from orchestrator.diagnostics import printable
 from orchestrator.engine.host import Refused
 from orchestrator.interface.values import Variant
-from orchestrator.wasi._fields import Fields, received
+from orchestrator.wasi._fields import Fields, forbidden, received
 from orchestrator.wasi._line import MOST
 from orchestrator.wasi._requests import TOKEN, Asked, NotAllowed, Running, Times, TooLarge, TooMany, begin
 from orchestrator.wasi.waiting import Pollable
@@ -36,7 +36,7 @@ _TIMES = (
 def _fetch(session: Session, request: dict[str, Any]) -> dict[str, Any]:
     method = _method(session, request["method"])
     url = _address(session, method, request["url"])
-    headers = _headers(session, request["headers"])
+    headers = _headers(session, method, url, request["headers"])
     body: bytes = request["body"]
     for _ in range(REDIRECTS + 1):
         status, answered, data, location = _sent(session, method, url, headers, body)
@@ -69,12 +69,17 @@ def _address(session: Session, method: str, text: str) -> Url:
         raise Refused(Variant("invalid-request", why)) from None
 
 
-def _headers(session: Session, pairs: list[tuple[str, str]]) -> Headers:
-    try:
-        found = Fields.checked(session.keeper, [(name, value.encode()) for name, value in pairs])
-    except Refused as refused:
-        why = {"forbidden": "a header is the host's own, or there are too many"}.get(refused.error.case)
-        raise Refused(Variant("invalid-request", why or "a header has something in it that none can have")) from None
+def _headers(session: Session, method: str, url: Url, pairs: list[tuple[str, str]]) -> Headers:
+    found = Fields(session.keeper)
+    for name, value in pairs:
+        try:
+            found.append(name, value.encode())
+        except Refused as refused:
+            what = printable(name[:64])
+            syntax = f"grants.http: the header `{what}` has something in it that none can have"
+            why = forbidden(what) if refused.error.case == "forbidden" else syntax
+            session.told(f"http {method}", url.shown, why, False)
+            raise Refused(Variant("invalid-request", why.removeprefix("grants.http: "))) from None
     return [pair for pair in found.sent() if pair[0] != b"content-length"]
 
 

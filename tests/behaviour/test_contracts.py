@@ -94,6 +94,31 @@ def test_a_function_that_may_not_be_called(engine: Engine, texts: Component) -> 
     assert str(getattr(denied.error, "value", "")).startswith("functions: ")
 
 
+def test_a_rule_holds_for_a_function_that_is_called_otherwise_than_it_is_exported(engine: Engine) -> None:
+    caller = engine.from_text(
+        """(component
+          (import "shout" (func $f (param "n" u32) (result u32)))
+          (core func $g (canon lower (func $f)))
+          (core module $m (import "in" "f" (func $f (param i32) (result i32)))
+            (func (export "go") (param i32) (result i32) (call $f (local.get 0))))
+          (core instance $i (instantiate $m (with "in" (instance (export "f" (func $g))))))
+          (func (export "go") (param "n" u32) (result u32) (canon lift (core func $i "go"))))""",
+        "shouter",
+    )
+    pipeline = (
+        Pipeline("named")
+        .input("n", "u32")
+        .node("caller", caller, run="go")
+        .node("callee", python=lambda n: n + 1, signature="func(n: u32) -> u32")
+        .data("inputs.n", "caller")
+        .call("caller.shout", "callee.run", contract=Contract(require=("args.n < 5",)))
+        .output("out", "caller")
+    )
+    with staged(pipeline, engine) as stage:
+        assert stage.run(n=4).outputs == {"out": 5}
+        assert getattr(stage.run(n=5).error, "rule", "") == "require"
+
+
 def test_a_rule_that_is_kept_is_seen_by_nobody(engine: Engine, numbers: Component) -> None:
     contract = Contract(
         functions=("double",), max_calls=3, rate=(3, 1.0), timeout=60.0, max_request=4, max_response=4, max_bytes=4,

@@ -9,6 +9,7 @@ import pytest
 from orchestrator import Engine, Pipeline, RunError, ValueMismatch, Variant
 from orchestrator.engine import Carried, Component
 from orchestrator.interface import types as t
+from orchestrator.interface.allowance import Check
 from tests.behaviour.stories import play, staged
 from tests.support.parts import NUM
 from tests.support.wat import MEMORY, Types, echo, wide
@@ -243,9 +244,9 @@ def test_a_value_stays_outside_of_python_until_somebody_looks(
     looked: list[str] = []
     made = Carried.python
 
-    def noted(carried: Carried) -> Any:
+    def noted(carried: Carried, check: Check) -> Any:
         looked.append("looked")
-        return made(carried)
+        return made(carried, check)
 
     monkeypatch.setattr(Carried, "python", noted)
     passed = wide(type_)

@@ -12,7 +12,17 @@ from typing import Any, cast
 
 import pytest
 
-from orchestrator import Contract, Declassify, Engine, InvalidPipeline, Pipeline, RunError, ValueMismatch
+from orchestrator import (
+    Contract,
+    Declassify,
+    Engine,
+    Grants,
+    InvalidPipeline,
+    Pipeline,
+    RunError,
+    Storage,
+    ValueMismatch,
+)
 from orchestrator.audit import Recorder
 from orchestrator.audit.spans import SpanMaker
 from orchestrator.engine import Component
@@ -495,3 +505,93 @@ def test_a_run_that_was_refused_is_a_line_of_the_record(engine: Engine, numbers:
     (span,) = SpanMaker().spans(seen.events)
     attributes = json.loads(span.to_json())["attributes"]
     assert [attributes[f"wasm.{key}"] for key in ("decision", "rule", "outcome")] == ["denied", "flow", "denied"]
+
+
+# Folders that are others than when the pipeline was linked
+
+
+def through_folders(numbers: Component, folder: Path, gate: Callable[[int], int] = plus) -> Pipeline:
+    """`w` writes what is untrusted to `out`; `r` reads `alias` and hands on to `s`, which can send."""
+    write, read = Storage(str(folder / "out"), "/d", "write"), Storage(str(folder / "alias"), "/d")
+    return (
+        Pipeline("folders")
+        .input("n", "u32", labels=["untrusted"])
+        .node("w", numbers, run=DOUBLE, grants=Grants(storage=(write,)))
+        .node("gate", python=gate, signature="func(n: u32) -> u32")
+        .node("r", numbers, run=DOUBLE, grants=Grants(storage=(read,)))
+        .node("s", numbers, run=DOUBLE, labels=("outbound",))
+        .data("inputs.n", "w.n")
+        .node("first", numbers, run=DOUBLE, args={"n": 1})
+        .data("first", "gate.n")
+        .data("gate", "r.n")
+        .data("r", "s.n")
+        .output("out", "s")
+    )
+
+
+def lead(folder: Path, name: str) -> None:
+    """Has `alias` lead to a folder."""
+    (folder / "alias").unlink(missing_ok=True)
+    (folder / "alias").symlink_to(name)
+
+
+def folders(tmp_path: Path) -> Path:
+    for name in ("in", "out", "other"):
+        (tmp_path / name).mkdir()
+    lead(tmp_path, "in")
+    return tmp_path
+
+
+MEET = "untrusted content and private data meet in `s`, which can send"
+MOVED = "folders lead elsewhere than when the pipeline was linked: a symbolic link was changed"
+
+
+def test_folders_are_looked_at_for_each_run(engine: Engine, numbers: Component, tmp_path: Path) -> None:
+    folder = folders(tmp_path)
+    with staged(through_folders(numbers, folder), engine) as stage:
+        assert stage.run(n=1).outputs == {"out": 12}
+        lead(folder, "out")
+        for _ in range(2):
+            went = stage.run(n=1)
+            assert isinstance(went.error, InvalidPipeline)
+            (problem,) = went.error.diagnostics
+            assert (problem.code, problem.message, problem.help[0]) == ("flow", MEET, MOVED)
+            assert "untrusted: `w` may write to" in "\n".join(problem.causes)
+            assert [event.decision for event in went.of("run")] == ["denied"]
+            assert went.of("node") == []
+        lead(folder, "other")
+        assert stage.run(n=1).outputs == {"out": 12}
+
+
+def test_a_folder_that_is_another_within_a_run_is_not_opened(
+    engine: Engine, numbers: Component, tmp_path: Path
+) -> None:
+    folder = folders(tmp_path)
+
+    def gate(n: int) -> int:
+        lead(folder, "out")
+        return n + 1
+
+    with staged(through_folders(numbers, folder, gate), engine) as stage:
+        went = stage.run(n=1)
+        assert went.message == (
+            f"the folder granted at `/d` leads elsewhere: {folder / 'out'}: "
+            "a symbolic link was changed since the run began"
+        )
+        assert getattr(went.error, "node", "") == "r"
+        why = "grants.storage[0]: a symbolic link was changed since the run began"
+        assert [(e.function, e.rule) for e in went.of("access") if e.decision == "denied"] == [("storage grant", why)]
+
+
+def test_what_a_run_gives_is_labelled_by_the_folders_of_the_run(
+    engine: Engine, numbers: Component, tmp_path: Path
+) -> None:
+    folder = folders(tmp_path)
+    pipeline = through_folders(numbers, folder).output("read", "r")
+    pipeline = pipeline.replace("s", labels=()).node("t", numbers, run=DOUBLE, args={"n": 1}, labels=("outbound",))
+    with staged(pipeline, engine) as stage:
+        for name, label in (("in", ("private",)), ("out", ("untrusted", "private")), ("in", ("private",))):
+            lead(folder, name)
+            result = stage.run(n=1).result
+            assert result is not None
+            assert result.labels["read"] == label

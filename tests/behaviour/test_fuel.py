@@ -85,12 +85,12 @@ def test_the_calls_of_a_run_share_it(engine: Engine, worker: Component, nothing_
         assert stage.run(n=1000).outputs == {"calls": 4}
 
 
-def test_each_call_has_its_own_where_each_has_its_instance(
+def test_the_calls_of_a_run_share_it_where_each_has_its_instance(
     engine: Engine, worker: Component, nothing_left: None
 ) -> None:
-    with staged(called(engine, worker, 10, rounds(1010), "call"), engine) as stage:
+    with staged(called(engine, worker, 10, rounds(10_200), "call"), engine) as stage:
         assert stage.run(n=1000).outputs == {"calls": 10}
-        assert stage.run(n=1100).message == SPENT.format(1010 * ROUND)
+        assert stage.run(n=1100).message == SPENT.format(10_200 * ROUND)
         assert stage.run(n=1000).outputs == {"calls": 10}
 
 
@@ -140,7 +140,6 @@ def test_a_run_that_comes_between_neither_gives_fuel_nor_takes_it(
 ) -> None:
     gate = _Gate()
     with staged(between(engine, worker, gate), engine) as stage:
-        assert stage.linked._program.homes["worker"].budgeted
         found: list[Went] = []
         first = threading.Thread(target=lambda: found.append(stage.run(n=each)))
         first.start()
@@ -194,23 +193,48 @@ def test_rounds_share_it_and_each_tells_its_own(engine: Engine, worker: Componen
         assert sum(fuels(went)) == 2000 * ROUND
 
 
-def test_each_element_has_its_own(engine: Engine, worker: Component) -> None:
-    pipeline = (
+def elements(worker: Component, parallel: int, **more: Any) -> Pipeline:
+    """The worker, for each of some numbers of rounds."""
+    return (
         Pipeline("each")
         .input("list", "list<u32>")
-        .node("it", worker, run=f"{WORK}.work", limits=rounds(1000))
-        .data("inputs.list", "it", each=Each(2))
+        .node("it", worker, run=f"{WORK}.work", limits=rounds(1000), **more)
+        .data("inputs.list", "it", each=Each(parallel))
         .output("out", "it")
     )
+
+
+@pytest.mark.parametrize("parallel", [1, 4])
+@pytest.mark.parametrize("lifetime", ["run", "call", "session"])
+def test_elements_share_it(
+    engine: Engine, worker: Component, lifetime: Lifetime, parallel: int, nothing_left: None
+) -> None:
+    """However many of them run at once, all of it can be used, and no more."""
+    with staged(elements(worker, parallel, lifetime=lifetime), engine) as stage:
+        assert stage.run(list=[95] * 10).outputs == {"out": [1] * 10}
+        assert stage.run(list=[10, 10, 950, 10]).outputs == {"out": [1] * 4}
+        went = stage.run(list=[150] * 10)
+        assert went.message == SPENT.format(1000 * ROUND)
+        used = [fuel or 0 for fuel in fuels(went)]
+        assert sum(used) == 1000 * ROUND
+        assert stage.run(list=[95] * 10).outputs == {"out": [1] * 10}
+
+
+def test_an_element_waits_for_the_fuel_no_longer_than_its_run_goes_on(
+    engine: Engine, worker: Component, nothing_left: None
+) -> None:
+    """Each has a fifth of a second, which the first uses up: those that wait for it are told, too."""
+    pipeline = elements(worker, 4).replace("it", limits=Limits(fuel=1 << 40, timeout=0.2))
     with staged(pipeline, engine) as stage:
-        assert stage.run(list=[900] * 5).outputs == {"out": [1] * 5}
-        assert stage.run(list=[900, 1100, 900]).message == SPENT.format(1000 * ROUND)
+        went = stage.run(list=[0xFFFF_FFFF] * 4)
+        assert went.message == "node `it` took longer than its timeout, 0.2 s"
+        assert stage.run(list=[10] * 4).outputs == {"out": [1] * 4}
 
 
-def test_another_try_has_its_own(engine: Engine, worker: Component) -> None:
+def test_tries_share_it(engine: Engine, worker: Component) -> None:
     went = play(alone(worker, limits=rounds(1000), retry=Retry(2)), engine, n=1100)
     assert went.message == SPENT.format(1000 * ROUND)
-    assert fuels(went) == [1000 * ROUND] * 3
+    assert fuels(went) == [1000 * ROUND, 0, 0]
     assert [(event.detail or {})["limit"] for event in went.of("limit")] == ["fuel"] * 3
 
 

@@ -70,6 +70,16 @@ CHANGES_TABLES = KEEPER.replace(
 """The same, of which nobody can tell what it did to its table."""
 
 
+RESEEDS = KEEPER.replace(
+    '(func (export "spread")', '(func (export "reseed") (drop (call $add (i32.const 7)))) (func (export "spread")'
+).replace(
+    "  (instance $out",
+    '(func $reseed (canon lift (core func $i "reseed"))) (instance $again (export "reseed" (func $reseed)))'
+    ' (export "agent:code/reseed@0.1.0" (instance $again)) (instance $out',
+)
+"""The same, which has random numbers of its own: that they begin anew is seen in its sum."""
+
+
 @pytest.fixture
 def keeper(engine: Engine) -> Component:
     return engine.from_text(KEEPER, "keeper")
@@ -191,6 +201,24 @@ def test_where_it_cannot_be_taken_back_a_fresh_one_is(engine: Engine, nothing_le
 def test_fuel_and_calls_of_the_host_are_each_life_s_own(engine: Engine, keeper: Component) -> None:
     with staged(running(keeper, revert_after="run", limits=Limits(fuel=500)), engine) as stage:
         assert [stage.run(n=1).outputs for _ in range(50)] == [{"sum": 1001}] * 50
+
+
+@pytest.mark.parametrize("lasting", [{"revert_after": "run"}, {"revert_after": "call"}, {"snapshot": Snapshots()}])
+def test_random_numbers_of_a_guest_s_own_begin_anew(engine: Engine, lasting: dict[str, Any]) -> None:
+    """Where nobody may foretell them: else a guest that is taken back draws the same ones again."""
+    reseeds = engine.from_text(RESEEDS, "reseeds")
+    for grants, given in ((Grants(random="secure"), 8008), (Grants(random="seeded"), 1001)):
+        with staged(running(reseeds, grants=grants, **lasting), engine) as stage:
+            assert [stage.run(n=1).outputs for _ in range(3)] == [{"sum": given}] * 3
+
+
+def test_a_guest_with_secure_numbers_that_cannot_begin_anew_is_not_taken_back(
+    engine: Engine, keeper: Component
+) -> None:
+    with staged(running(keeper, grants=Grants(random="secure"), revert_after="run"), engine) as stage:
+        for _ in range(2):
+            went = stage.run(n=1)
+            assert (went.outputs, reverts(went)) == ({"sum": 1001}, [])
 
 
 # The warm-up

@@ -43,6 +43,23 @@ def test_a_cache_that_others_may_read_is_an_error(own_cache: Path, command: Comm
     assert (found["cache access"]["status"], found["cache access"]["help"]) == ("error", f"run: chmod 700 {own_cache}")
 
 
+def test_without_node_components_in_javascript_cannot_be_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: Command
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = command("doctor", "--json")
+    found = {check["name"]: check for check in done.json["checks"]}["JavaScript"]
+    assert done.code == 0
+    assert found == {
+        "name": "JavaScript",
+        "status": "info",
+        "found": "componentize-js, which builds components from JavaScript, needs Node 20 or later with npm, and there "
+        "is no `node` and no `npm` on PATH",
+        "help": "to build components from JavaScript: install it from https://nodejs.org, so that `node` and `npm` are "
+        "on PATH",
+    }
+
+
 def test_another_version_than_the_pinned_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.cli._checks.metadata.requires", lambda _: ["click==0.1", "no-such-thing>=1"])
     wrong, missing = checks.dependencies()

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
+from orchestrator.engine.build import javascript
 from orchestrator.manifest import read_component, read_file
 from tests.cli.conftest import Command
 
@@ -35,6 +36,27 @@ def test_a_new_component_reads_and_fits_its_schema(command: Command, tmp_path: P
     assert "package local:shouter@0.1.0;" in (folder / "wit/world.wit").read_text()
     schema = command("schema", "component").json
     jsonschema.validate(yaml.safe_load((folder / "component.yaml").read_text()), schema)
+
+
+@pytest.mark.parametrize(("kind", "place"), [("component", "."), ("pipeline", "components/greeter")])
+def test_a_component_in_javascript(command: Command, tmp_path: Path, kind: str, place: str) -> None:
+    folder = tmp_path / "shouter"
+    done = command("new", kind, folder, "--lang", "javascript", "--json")
+    assert (done.code, done.json["language"]) == (0, "javascript")
+    source = read_component(folder / place)
+    assert source.language == "javascript"
+    assert sorted(path.name for path in (folder / place).iterdir()) == ["app.js", "component.yaml", "wit"]
+    assert list(folder.rglob("*.py")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(javascript()[1]), reason="nothing is built from JavaScript here")
+def test_a_pipeline_with_javascript_runs(command: Command, tmp_path: Path) -> None:
+    command("new", "pipeline", tmp_path / "hello", "--lang", "javascript")
+    command("new", "component", tmp_path / "shouter", "--lang", "javascript")
+    assert command("build", tmp_path / "shouter").code == 0
+    done = command("run", tmp_path / "hello", "--input", "name=Ada")
+    assert (done.code, json.loads(done.out)) == (0, {"greeting": "Hello, Ada!"})
 
 
 def test_nothing_is_overwritten(command: Command, tmp_path: Path) -> None:

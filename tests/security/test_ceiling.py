@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import manifest
-from orchestrator.capability import Operator, prepare
+from orchestrator.capability import Operator, limits, prepare
 from orchestrator.capability import ceiling as ceilings
 from orchestrator.errors import InvalidPipeline, RunError
 from orchestrator.link.linker import Linking
@@ -226,6 +226,39 @@ def test_a_node_that_asks_for_more_is_refused_or_gets_what_there_is(folder: Path
     assert f"= the ceiling `ops` allows {most} ({folder}/ops.yaml:9:" in said
     less = node_of(held(folder, f"limits: {{{asked}, optional: true}}", ceiling(folder, ALL))).limits
     assert less == Limits(64 << 20, timeout=60.0, host_calls=100, optional=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "asked", "own"),
+    [
+        ("memory", "memory", "2GiB", 1 << 30),
+        ("tables", "tables", "2_000_000", 1 << 20),
+        ("handles", "handles", "10_000_000", 100_000),
+        ("output", "output", "1GiB", 128 << 10),
+    ],
+)
+def test_a_ceiling_that_says_nothing_of_a_limit_allows_what_the_engine_does(
+    folder: Path, key: str, field: str, asked: str, own: int
+) -> None:
+    silent = ceiling(folder, "limits: {timeout: 1m}")
+    said = refusal(held(folder, f"limits: {{{key}: {asked}}}", silent))
+    assert f"`a` has a higher `{key}` than the ceiling `ops` allows: {asked}\n" in said
+    shown = limits.SHOWN[field](own)
+    assert f"= the ceiling `ops` says nothing of it, and allows {shown}, as the engine does of itself\n" in said
+    less = node_of(held(folder, f"limits: {{{key}: {asked}, optional: true}}", silent)).limits
+    assert getattr(less, field) == own
+    assert getattr(node_of(held(folder, f"limits: {{{key}: {shown}}}", silent)).limits, field) == own
+    assert getattr(node_of(held(folder, "", silent)).limits, field) is None
+    more = ceiling(folder, f"limits: {{{key}: {asked}}}", "more")
+    assert getattr(node_of(held(folder, f"limits: {{{key}: {asked}}}", more)).limits, field) > own
+    assert getattr(node_of(held(folder, "", more, silent)).limits, field) == own
+
+
+def test_a_ceiling_that_says_nothing_of_time_fuel_or_calls_allows_any(folder: Path) -> None:
+    found = node_of(
+        held(folder, "limits: {timeout: 1h, fuel: 1_000_000_000_000, host-calls: 1_000_000}", ceiling(folder, ""))
+    )
+    assert (found.limits.timeout, found.limits.host_calls) == (3600.0, 1_000_000)
 
 
 def run_of(folder: Path, limits: str, *beneath: Ceiling) -> Linking:

@@ -16,10 +16,10 @@ def test_an_address_that_says_nothing_more_is_read_and_not_written() -> None:
 def test_every_key_of_an_address_arrives() -> None:
     (found,) = granted(
         "grants: {http: [{url: 'https://a.example/', methods: [POST], max-request: 1KiB, max-response: 1MiB,"
-        " timeout: 5s, optional: true}]}"
+        " timeout: 5s, trace: false, optional: true}]}"
     ).grants.http
     assert found == Http("https://a.example/", ("POST",), max_request=1024, max_response=1 << 20, timeout=5.0,
-                         optional=True)  # fmt: skip
+                         optional=True, trace=False)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,7 @@ def test_every_key_of_an_address_arrives() -> None:
         ("max-request: 0B", "size: `grants.http[0].max-request` of node `a` is zero"),
         ("max-response: 5", "size: `grants.http[0].max-response` of node `a` must be a size"),
         ("timeout: 0s", "duration: `grants.http[0].timeout` of node `a` is zero"),
+        ("trace: never", "wrong-kind: `grants.http[0].trace` of node `a` must be `true` or `false`"),
         ("redirects: true", "unknown-key: `grants.http[0]` of node `a` has no key `redirects`"),
     ],
 )

@@ -128,6 +128,43 @@ def test_a_header_that_says_more_than_one_thing_is_not_sent(
     guest = attack(granting(f"{fine.url}/**"))
     assert refused(guest, fine.url + "/", headers=[header]).startswith("InvalidRequest")
     assert not fine.heads
+    ((operation, subject, rule),) = guest.denied()
+    assert (operation, subject) == ("http GET", f"{fine.url}/")
+    assert rule.startswith("grants.http: ")
+
+
+def test_a_header_that_is_the_host_s_own_is_told(attack: Attack, fine: Server) -> None:
+    guest = attack(granting(f"{fine.url}/**"))
+    assert refused(guest, fine.url + "/", headers=[("Host", "other")]) == (
+        "InvalidRequest(value='the header `host` is the host\\'s own')"
+    ).replace("\\'", "'").replace("value='", 'value="').replace("own')", 'own")')
+    assert guest.denied() == [("http GET", f"{fine.url}/", "grants.http: the header `host` is the host's own")]
+
+
+def test_a_header_of_wasi_http_that_is_the_host_s_own_is_told(attack: Attack) -> None:
+    guest = attack(granting("http://a.example/**"))
+    found = guest.run("""
+from wit_world.imports.wasi_http_types import Fields
+def tried(what):
+    try: what()
+    except Err as problem: return type(problem.value).__name__
+fields = Fields()
+result = [
+    tried(lambda: fields.append('Host', b'x')),
+    tried(lambda: fields.set('te', [b'x'])),
+    tried(lambda: Fields.from_list([('x', b'y'), ('upgrade', b'x')])),
+    tried(lambda: fields.append('x', b'y' * 70_000)),
+    tried(lambda: fields.append('x', b'\\r\\n')),
+]
+""")
+    assert found == [*["HeaderError_Forbidden"] * 4, "HeaderError_InvalidSyntax"]
+    own = "grants.http: the header `{}` is the host's own"
+    assert guest.denied() == [
+        ("http header", "Host", own.format("host")),
+        ("http header", "te", own.format("te")),
+        ("http header", "upgrade", own.format("upgrade")),
+        ("http header", "x", "grants.http: headers have 64 KiB and 1024 pairs at most"),
+    ]
 
 
 # Where names lead
@@ -633,6 +670,15 @@ def test_the_trace_is_handed_on(attack: Attack, fine: Server) -> None:
     get(guest, f"{fine.url}/", headers=[("traceparent", "forged")])
     assert f"traceparent: {guest.desk.parent}".encode() in fine.heads[0]
     assert b"forged" not in fine.heads[0]
+
+
+def test_the_trace_is_not_handed_on_where_the_grant_says_so(attack: Attack, fine: Server) -> None:
+    guest = attack(granting(f"{fine.url}/**", trace=False))
+    guest.desk.parent = f"00-{'a' * 32}-{'b' * 16}-01"
+    get(guest, f"{fine.url}/", headers=[("traceparent", "its-own")])
+    get(guest, f"{fine.url}/")
+    assert b"traceparent: its-own" in fine.heads[0]
+    assert b"traceparent" not in fine.heads[1]
 
 
 # Encryption

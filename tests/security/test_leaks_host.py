@@ -7,6 +7,7 @@ in another order: there the revert is refused, and a fresh instance is what is l
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ from orchestrator.capability import Authority, Preopen
 from orchestrator.capability.clock import Time
 from orchestrator.capability.random import Numbers
 from orchestrator.engine import CannotKeep, Engine, Frame, InstanceSettings, Snapshot, put, take
+from orchestrator.interface.values import Variant
 from orchestrator.wasi import Session, serve
-from tests.support.http_guests import granting
+from tests.support.http_guests import ended, granting, silent
+from tests.support.http_servers import Server, serving
 from tests.support.puppets import Puppet, text, wasi
 
 FS, STREAMS, RANDOM = "wasi:filesystem/types", "wasi:io/streams", "wasi:random/random"
@@ -257,6 +260,19 @@ NOT_TAKEN = {
 }
 
 
+def begins(port: int) -> Step:
+    """Begins a request to a server on loopback; the handle of what will come of it."""
+
+    def begin(guest: Guest) -> int:
+        request = guest.ask(ENDS, "[constructor]outgoing-request", guest.ask(ENDS, "[constructor]fields"))
+        guest.ask(ENDS, "[method]outgoing-request.set-scheme", request, Variant("HTTP"))
+        guest.ask(ENDS, "[method]outgoing-request.set-authority", request, f"127.0.0.1:{port}")
+        guest.ask(ENDS, "[method]outgoing-request.set-path-with-query", request, "/")
+        return int(guest.ask("wasi:http/outgoing-handler", "handle", request, None))
+
+    return begin
+
+
 class Puppets:
     """Makes guests, each in an instance of its own."""
 
@@ -394,3 +410,41 @@ def test_a_state_of_nothing_held_is_any_instances(puppets: Puppets) -> None:
         root = other.root()
         assert numbers_of("b.txt", "a.txt")(Guest(other.puppet, root)) == expected
         assert numbers_of("a.txt")(Guest(other.puppet, root)) == expected[1:]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """One that answers nothing."""
+    done = threading.Event()
+    with serving(silent(done)) as made:
+        yield made
+        done.set()
+
+
+def test_a_request_that_goes_on_ends_and_counts_against_nobody(puppets: Puppets, server: Server) -> None:
+    attack = Carrying(begins(server.port), authority=lambda _folder: granting(f"{server.url}/"))
+    with puppets.guest(attack) as guest:
+        first = guest.next_handle()
+        state = taken(guest)
+        for _ in range(3):
+            guest.drop("future-incoming-response", attack.leave(guest))
+            back(guest, state)
+            session = guest.puppet.instance.host
+            assert isinstance(session, Session)
+            assert (session.line.is_idle, session.keeper.size) == (True, 0)
+            assert guest.next_handle() == first
+    assert ended()
+
+
+def test_no_state_is_taken_while_a_request_goes_on(puppets: Puppets, server: Server) -> None:
+    attack = Carrying(begins(server.port), authority=lambda _folder: granting(f"{server.url}/"))
+    with puppets.guest(attack) as guest:
+        state = taken(guest)
+        future = attack.leave(guest)
+        with pytest.raises(CannotKeep, match=r"^the guest holds a future$"):
+            taken(guest)
+        with pytest.raises(CannotKeep, match="the guest does not hold what it held then"):
+            back(guest, state)
+        guest.drop("future-incoming-response", future)
+        assert ended()
+        taken(guest)

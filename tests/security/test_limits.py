@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import resource
 from collections.abc import Callable, Iterator
@@ -111,6 +112,7 @@ def unharmed() -> Iterator[None]:
     before, taken = set(LIVE), resident()
     yield
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what the allocator keeps of what was freed is nobody's
     assert set(LIVE) - before == set()
     assert resident() - taken < 64 << 20
 
@@ -247,10 +249,37 @@ def test_memory_that_is_too_large_from_the_start(engine: Engine, count: int) -> 
         assert (went.message, (went.of("limit")[0].detail or {})["limit"]) == (message, "memory")
 
 
-def test_a_guest_that_is_refused_memory_and_goes_on_has_not_failed(engine: Engine) -> None:
+@pytest.mark.parametrize("lifetime", ["run", "session"])
+def test_a_guest_that_is_refused_memory_and_goes_on_has_not_failed(engine: Engine, lifetime: Lifetime) -> None:
+    """It is told once for each stay in which it asked, however often."""
+    guest = engine.from_text(attacker(f"{GROW} {GROW} {GROW}", "(memory 1)"))
+    with unharmed(), staged(alone(guest, Limits(memory=4 << 20), lifetime=lifetime), engine) as stage:
+        for _ in range(2):
+            went = stage.run(n=1)
+            assert went.outputs == {"out": 1}
+            message = f"the guest asked for more memory than its limit, {4 << 20} bytes, and went on without"
+            (event,) = went.of("limit")
+            assert (event.decision, event.node) == ("denied", "it")
+            assert event.detail == {"limit": "memory", "message": message}
+            assert event.parent == went.of("node")[0].span
+        assert stage.run(n=0).of("limit") == []
+
+
+def test_each_call_that_was_refused_memory_is_told(engine: Engine) -> None:
+    """Over an edge an instance is left on a short way: not then."""
     guest = engine.from_text(attacker(GROW, "(memory 1)"))
-    with unharmed(), staged(alone(guest, Limits(memory=4 << 20)), engine) as stage:
-        assert stage.run(n=1).outputs == {"out": 1}
+    pipeline = (
+        Pipeline("hostile")
+        .node("caller", engine.from_text(relay(RELAY, ATTACK, "go", 3), "caller"), run=f"{RELAY}.go", args={"n": 1})
+        .node("it", guest, limits=Limits(memory=4 << 20))
+        .call("caller", "it")
+        .output("out", "caller")
+    )
+    with unharmed(), staged(pipeline, engine) as stage:
+        went = stage.run()
+        assert went.outputs == {"out": 3}
+        assert [event.node for event in went.of("limit")] == ["it"] * 3
+        assert [event.parent for event in went.of("limit")] == [event.span for event in went.of("call")]
 
 
 @pytest.mark.parametrize(

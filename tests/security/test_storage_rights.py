@@ -207,6 +207,35 @@ def test_each_grant_is_told_of_by_its_own_place(folder: Path, tmp_path: Path) ->
     ]
 
 
+def test_of_what_is_refused_only_that_is_told(folder: Path) -> None:
+    """Not that the path might be used, which was found out before."""
+    (folder / "in" / "up").symlink_to("../text")
+    (folder / "out").symlink_to("../secret")
+    with reached(folder, files=0, quota=0, place="grants.storage[0]") as reach:
+        root = reach.root
+        refused = [
+            ("create", "new", ("create-directory-at", root, "new")),
+            ("write", "new", reach.opening("new", "write", "create")),
+            ("link", "new", ("link-at", root, NO_FLAGS, "text", root, "new")),
+            ("write", "new", ("symlink-at", root, "text", "new")),
+            ("link", "new", ("symlink-at", root, "../secret", "new")),
+            ("rename", "in/up", ("rename-at", root, "in/up", root, "up")),
+            ("link", "in/up", ("link-at", root, NO_FLAGS, "in/up", root, "up")),
+            ("read", "out", ("readlink-at", root, "out")),
+        ]
+        for operation, path, call in refused:
+            reach.desk.decisions.clear()
+            assert reach.fails(*call)
+            ((told, subject, _, allowed),) = reach.desk.decisions
+            assert (told, subject, allowed) == (f"storage {operation}", f"/data/{path}", False)
+        reach.desk.decisions.clear()
+        reach.call("rename-at", root, "text", root, "in/text")
+        assert sorted(reach.desk.decisions) == [
+            ("storage rename", "/data/in/text", "grants.storage[0]", True),
+            ("storage rename", "/data/text", "grants.storage[0]", True),
+        ]
+
+
 # What is neither a file nor a folder
 
 

@@ -55,11 +55,11 @@ class Seen:
 
     def _watched(self, checks: Checks) -> Checks:
         def before(ledger: Any, bytes_: int, args: Any) -> Any:
-            self._see(bytes_, next(iter(args.values())))
+            self._see(bytes_, next(iter(args().values())))
             return checks.before(ledger, bytes_, args)
 
         def after(ledger: Any, bytes_: int, result: Any) -> Any:
-            self._see(bytes_, result)
+            self._see(bytes_, result())
             return checks.after(ledger, bytes_, result)
 
         return replace(checks, before=before, after=after)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.engine import Denial, Frame, Instance
+from orchestrator.interface.allowance import See, go_on
 
 
 class Pass:
@@ -25,8 +26,8 @@ class Pass:
         self.result: Any = None
         self.problems: list[str] = []
 
-    def begin(self, caller: Frame | None, size: int, args: Mapping[str, Any] | None) -> Frame | Denial:
-        self.request, self.args = size, args
+    def begin(self, caller: Frame | None, size: int, args: See | None) -> Frame | Denial:
+        self.request, self.args = size, None if args is None else args(go_on)
         around = caller or Frame()
         return Frame(around.stop, around.deadline, around.limit)
 
@@ -34,8 +35,8 @@ class Pass:
         self.callee.enter_nested(frame)
         return self.callee
 
-    def end(self, frame: Frame, size: int, result: Any) -> Denial | None:
-        self.response, self.result = size, result if self.needs_result else None
+    def end(self, frame: Frame, size: int, result: See | None) -> Denial | None:
+        self.response, self.result = size, None if result is None else result(go_on)
         return None
 
     def fail(self, caller: Instance, frame: Frame | None, problem: BaseException) -> Denial:

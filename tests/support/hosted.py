@@ -11,7 +11,7 @@ from orchestrator.capability import Authority
 from orchestrator.engine import Component, Engine, Frame, Instance, InstanceSettings
 from orchestrator.engine.settings import DEFAULT_MEMORY, Output
 from orchestrator.interface.types import Interface
-from orchestrator.wasi import Session, is_served, serve
+from orchestrator.wasi import Account, Session, is_served, serve
 
 NOTHING = Authority()
 
@@ -36,6 +36,9 @@ class Notes:
 
     def traceparent(self, frame: Frame | None) -> str:
         return self.parent
+
+    def account(self, frame: Frame | None) -> Account | None:
+        return None
 
     def began(self, frame: Frame | None) -> int:
         return self.start

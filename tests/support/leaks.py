@@ -330,6 +330,27 @@ ATTACKS: dict[str, Attack] = {
           (i32.const 0))
         (func (export "get") (result i32) (global.get $g))""",
         "fresh",
+        "it throws exceptions",
+    ),
+    "an object in a global": _stateful(
+        """(type $box (struct (field (mut i32)))) (global $g (mut (ref null $box)) (ref.null $box))
+        (func (export "set") (param i32) (result i32) (global.set $g (struct.new $box (local.get 0))) (i32.const 0))
+        (func (export "get") (result i32) (ref.is_null (global.get $g)))""",
+        "fresh",
+        "it has a global that can change and holds a reference",
+    ),
+    "an object in a global that stays": _stateful(
+        """(type $box (struct (field (mut i32)))) (global $g (ref $box) (struct.new $box (i32.const 0)))
+        (func (export "set") (param i32) (result i32) (struct.set $box 0 (global.get $g) (local.get 0)) (i32.const 0))
+        (func (export "get") (result i32) (struct.get $box 0 (global.get $g)))""",
+        "fresh",
+        "its binary has a form that is not known here",
+    ),
+    "memory, by an atomic operation": _stateful(
+        """(memory 1)
+        (func (export "set") (param i32) (result i32) (i32.atomic.rmw.add (i32.const 8) (local.get 0)))
+        (func (export "get") (result i32) (i32.load (i32.const 8)))""",
+        "fresh",
         "it has an instruction that is not known here",
     ),
 }

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import resource
 import signal
 import stat
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from orchestrator.audit import Event, JsonLines, Recorder
+from orchestrator.audit.events import Kind
 from orchestrator.audit.jsonl import line
 from tests.support.audit_events import MS, RUN, START, a_run, call, stay
 
@@ -132,3 +135,12 @@ def test_what_comes_after_closing_is_counted(tmp_path: Path) -> None:
     assert file.close(0.0) == []
     file.export([call(2, 1)])
     assert file.close(0.0) == []
+
+
+def test_the_page_of_the_trace_has_every_kind_of_event() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "trace.md").read_text(encoding="utf-8")
+    kinds = set(get_args(Kind))
+    (row,) = [line for line in page.splitlines() if line.startswith("| `kind` |")]
+    assert set(re.findall("`([a-z]+)`", row)) - {"kind"} == kinds
+    details = page.partition("| kind | keys of `detail`")[2]
+    assert set(re.findall("^\\| `([a-z]+)` \\|", details, re.MULTILINE)) == kinds

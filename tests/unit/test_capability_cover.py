@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import urllib.parse
+from collections.abc import Callable
 
 import pytest
 
@@ -34,6 +35,83 @@ def cover_of(*values: str) -> Cover:
 )  # fmt: skip
 def test_a_secret_is_known_in_usual_forms(form: str) -> None:
     assert cover_of(VALUE).text(f"a {form} b") == "a [secret S0] b"
+
+
+WRITERS: dict[str, Callable[[str], str]] = {
+    "Gson": lambda text: "".join(f"\\u{ord(char):04x}" if char in "<>&'=" else char for char in text),
+    ".NET": lambda text: "".join(f"\\u{ord(char):04X}" if char in "<>&'\"+" else char for char in text),
+    "Go's html/template": lambda text: html.escape(text, quote=False).replace("+", "&#43;").replace("'", "&#39;"),
+    "Mustache": lambda text: "".join(f"&#x{ord(char):X};" if char in "/=`" else char for char in html.escape(text)),
+    "JavaScript": lambda text: "".join(f"\\x{ord(char):02x}" if not char.isalnum() else char for char in text),
+    "JavaScript's code points": lambda text: "".join(f"\\u{{{ord(char):x}}}" for char in text),
+    "octal": lambda text: "".join(f"\\{ord(char):03o}" for char in text),
+    "names": lambda text: text.replace("&", "&amp;").replace("+", "&plus;").replace("=", "&equals;"),
+    "everything by percent": lambda text: "".join(f"%{ord(char):02X}" for char in text),
+    "everything by number": lambda text: "".join(f"&#{ord(char)};" for char in text),
+    "everything by number, without semicolons": lambda text: "".join(f"&#x{ord(char):04x}" for char in text),
+    "JSON in JSON": lambda text: json.dumps(json.dumps(text))[3:-3],
+    "JSON in HTML": lambda text: html.escape(json.dumps(text)[1:-1]),
+    "HTML in JSON": lambda text: json.dumps(html.escape(text))[1:-1].replace("&", "\\u0026"),
+    "percent in percent": lambda text: urllib.parse.quote(urllib.parse.quote(text, safe=""), safe=""),
+    "old escape()": lambda text: "".join(f"%u{ord(char):04X}" for char in text),
+    "UTF-16": lambda text: text.encode("utf-16-le").decode("latin-1"),
+    "UTF-32": lambda text: text.encode("utf-32-be").decode("latin-1"),
+    "a dump": lambda text: text.encode().hex(" "),
+    "bytes with colons": lambda text: text.encode().hex(":").upper(),
+    "bytes as C has them": lambda text: ", ".join(f"0x{byte:02X}" for byte in text.encode()),
+    "bytes in lines": lambda text: "\n".join(text.encode()[at : at + 8].hex(" ") for at in range(0, len(text), 8)),
+    "base64 in a mail": lambda text: base64.encodebytes(b"." * 48 + text.encode()).decode(),
+    "base64 in JSON": lambda text: json.dumps(base64.encodebytes(text.encode()).decode()).replace("=", "\\u003d"),
+    "base64 in a query": lambda text: urllib.parse.quote(base64.b64encode(text.encode()).decode(), safe=""),
+    "base64 as Gson has it": lambda text: base64.b64encode(text.encode()).decode().replace("=", "\\u003d"),
+}
+"""By who writes so, how a text looks."""
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("value", [VALUE, "s3cr3t-Va/lue+42==", "%41&lt;\\u0041\\n-=+-more", "k" * 200])
+def test_a_secret_is_known_as_who_writes_it_escapes_it(writer: str, value: str) -> None:
+    whole = f"a {WRITERS[writer](value)} b"
+    found = cover_of(value).text(whole)
+    assert "[secret S0]" in found
+    assert len(found) < 40 + len(WRITERS[writer]("." * 48)) * ("mail" in writer)
+    assert found[0] == "a"
+    assert found[-1] == "b"
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+@pytest.mark.parametrize("writer", WRITERS)
+def test_an_escaped_secret_is_found_wherever_it_is_cut(writer: str, size: int) -> None:
+    value = "s3cr3t-Va/lue+42==and more of it"
+    whole = f"a {WRITERS[writer](value)} b".encode("latin-1")
+    stream = cover_of(value).stream()
+    found = b"".join(stream.part(whole[at : at + size]) for at in range(0, len(whole), size)) + stream.rest()
+    assert found == cover_of(value).octets(whole)
+    assert b"[secret S0]" in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\\u002",
+        "&#;",
+        "&#x;",
+        "&nosuch;",
+        "&#9999;",
+        "%",
+        "%2",
+        "%ff%00",
+        "\\",
+        "\\xff",
+        "\\777",
+        "&#43",
+        "0x",
+        "\\u{}",
+    ],
+)
+def test_what_is_no_escape_of_a_character_is_left_as_it_is(text: str) -> None:
+    assert cover_of(VALUE).text(f"{text}{VALUE}{text}") == f"{text}[secret S0]{text}"
+    assert cover_of(VALUE).text(text) == text
 
 
 @pytest.mark.parametrize("before", ["", "B", "Be", "Bearer ", "Bearer: "])
@@ -92,12 +170,21 @@ def test_what_ends_with_its_line_comes_at_once() -> None:
     assert stream.part(b" yet\n") == b"no end yet\n"
 
 
+def test_a_line_that_may_go_on_in_the_next_one_waits_for_it() -> None:
+    whole = base64.encodebytes(b"." * 50 + VALUE.encode())
+    first, second = whole.splitlines(keepends=True)
+    stream = cover_of(VALUE).stream()
+    assert stream.part(b"to: me\n") == b"to: me\n"
+    assert stream.part(first) == b""
+    assert b"[secret S0]" in stream.part(second) + stream.part(b"\n")
+
+
 def test_what_is_held_back_is_not_much_longer_than_the_longest_form() -> None:
     stream, value = cover_of("k" * 50).stream(), b"k" * 49
     assert stream.part(value) == b""
     given = sum(len(stream.part(b"k" * 10_000)) for _ in range(10))
     assert given > 0
-    assert len(stream.rest()) < 200
+    assert len(stream.rest()) < 2 * 1024
 
 
 def test_without_secrets_everything_passes_as_it_is() -> None:

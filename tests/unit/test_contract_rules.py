@@ -207,7 +207,7 @@ def test_a_function_that_the_edge_does_not_carry_is_refused() -> None:
 
 def test_the_first_rule_that_is_broken_answers() -> None:
     checks = compiled(Contract(max_calls=0, max_request=1, require=("args.limit > 5",)))
-    violation = checks.before(Ledger(), 99, ARGS)
+    violation = checks.before(Ledger(), 99, lambda: ARGS)
     assert violation is not None
     assert violation.rule == "max-calls"
 
@@ -215,30 +215,30 @@ def test_the_first_rule_that_is_broken_answers() -> None:
 def test_require_and_ensure() -> None:
     contract = Contract(require=("size(args.messages) < 2", "args.limit < 3"), ensure=("result.ok != 'no'",))
     checks = compiled(contract)
-    assert checks.before(Ledger(), 0, ARGS) == Violation("require", "`args.limit < 3` does not hold")
-    assert checks.before(Ledger(), 0, {**ARGS, "limit": 2}) is None
-    assert checks.after(Ledger(), 0, {"ok": "yes"}) is None
-    assert checks.after(Ledger(), 0, {"ok": "no"}) == Violation("ensure", "`result.ok != 'no'` does not hold")
+    assert checks.before(Ledger(), 0, lambda: ARGS) == Violation("require", "`args.limit < 3` does not hold")
+    assert checks.before(Ledger(), 0, lambda: {**ARGS, "limit": 2}) is None
+    assert checks.after(Ledger(), 0, lambda: {"ok": "yes"}) is None
+    assert checks.after(Ledger(), 0, lambda: {"ok": "no"}) == Violation("ensure", "`result.ok != 'no'` does not hold")
 
 
 def test_ensure_holds_on_an_err_unless_it_asks_for_one() -> None:
-    assert compiled(Contract(ensure=("result.ok != ''",))).after(Ledger(), 0, {"err": "down"}) is None
+    assert compiled(Contract(ensure=("result.ok != ''",))).after(Ledger(), 0, lambda: {"err": "down"}) is None
     checks = compiled(Contract(ensure=("!has(result.err) || result.err != 'down'",)))
     expected = Violation("ensure", "`!has(result.err) || result.err != 'down'` does not hold")
-    assert checks.after(Ledger(), 0, {"err": "down"}) == expected
-    assert checks.after(Ledger(), 0, {"err": "up"}) is None
-    assert checks.after(Ledger(), 0, {"ok": ""}) is None
+    assert checks.after(Ledger(), 0, lambda: {"err": "down"}) == expected
+    assert checks.after(Ledger(), 0, lambda: {"err": "up"}) is None
+    assert checks.after(Ledger(), 0, lambda: {"ok": ""}) is None
 
 
 def test_ensure_looks_at_every_answer_of_a_function_that_cannot_fail() -> None:
     checks = compiled(Contract(ensure=("result.err == 1",)), Function("f", (), Record((Field("err", U32),))))
-    assert checks.after(Ledger(), 0, {"err": 2}) == Violation("ensure", "`result.err == 1` does not hold")
+    assert checks.after(Ledger(), 0, lambda: {"err": 2}) == Violation("ensure", "`result.err == 1` does not hold")
 
 
 def test_a_condition_that_cannot_be_evaluated_is_a_violation() -> None:
     checks = compiled(Contract(require=("args.messages[3].text == 'x'",)))
     message = "`args.messages[3].text == 'x'` could not be evaluated: an index is out of bounds"
-    assert checks.before(Ledger(), 0, ARGS) == Violation("require", message)
+    assert checks.before(Ledger(), 0, lambda: ARGS) == Violation("require", message)
 
 
 def test_a_data_edge_has_one_crossing() -> None:
@@ -251,14 +251,16 @@ def test_a_data_edge_has_one_crossing() -> None:
     )
     checks, ledger = data(contract), Ledger()
     assert (checks.needs_args, checks.needs_result) == (True, False)
-    assert checks.before(ledger, 10, {"value": ["yes"]}) is None
-    violation = checks.before(ledger, 11, {"value": ["yes"]})
+    assert checks.before(ledger, 10, lambda: {"value": ["yes"]}) is None
+    violation = checks.before(ledger, 11, lambda: {"value": ["yes"]})
     assert violation == Violation("max-bytes", "the value has 11 bytes, at most 10 are allowed")
-    assert (checks.before(ledger, 1, {"value": []}) or Violation("", "")).rule == "max-calls"
-    assert checks.before(Ledger(), 1, {"value": []}) == Violation("require", "`size(value) > 0` does not hold")
-    assert checks.before(Ledger(), 1, {"value": ["no"]}) == Violation("ensure", "`value[0] != 'no'` does not hold")
+    assert (checks.before(ledger, 1, lambda: {"value": []}) or Violation("", "")).rule == "max-calls"
+    assert checks.before(Ledger(), 1, lambda: {"value": []}) == Violation("require", "`size(value) > 0` does not hold")
+    assert checks.before(Ledger(), 1, lambda: {"value": ["no"]}) == Violation(
+        "ensure", "`value[0] != 'no'` does not hold"
+    )
     expected = Violation("reject", "a string under `value` matches `secret`")
-    assert checks.before(Ledger(), 1, {"value": ["a", "my secret"]}) == expected
+    assert checks.before(Ledger(), 1, lambda: {"value": ["a", "my secret"]}) == expected
     assert checks.after(ledger, 99, None) is None
 
 
@@ -304,4 +306,4 @@ def test_a_warning_does_not_refuse_the_contract() -> None:
     checks, diagnostics = compile_contract(Contract(require=("has(args.limit)",)), COMPLETE, None, Where(), "e")
     assert [found.severity for found in diagnostics] == ["warning"]
     assert checks is not None
-    assert checks.before(Ledger(), 0, ARGS) is None
+    assert checks.before(Ledger(), 0, lambda: ARGS) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import random
 import struct
+import sys
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from orchestrator.engine._store import storer
 from orchestrator.errors import LimitExceeded, Trapped, UnsupportedType
 from orchestrator.interface import layout, parse_type, size
 from orchestrator.interface import types as t
+from orchestrator.interface.allowance import Allowance
 from orchestrator.interface.values import Variant
 from tests.support.canonical import Reference, alignment, element_size
 from tests.support.strategies import block_types, listed, same, values
@@ -29,6 +31,8 @@ MANY = settings(max_examples=80, deadline=None, suppress_health_check=list(Healt
 _SIZE = 1 << 18
 _NUMBERS = ("s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64", "f32", "f64")
 _TYPES = block_types()
+ALL = Allowance(sys.maxsize)
+"""Of which any value may be made."""
 _BLOCK = (ctypes.c_uint8 * _SIZE)()
 
 
@@ -61,7 +65,7 @@ def _function(params: list[t.Type], result: t.Type | None = None) -> t.Function:
 def test_a_value_comes_back_from_memory(pair: tuple[t.Type, Any]) -> None:
     type_, value = pair
     made, at = stored(type_, value)
-    assert same(type_, loader(type_, False)(made.memory, at), value)
+    assert same(type_, loader(type_, False)(made.memory, at, ALL), value)
 
 
 @MANY
@@ -69,13 +73,13 @@ def test_a_value_comes_back_from_memory(pair: tuple[t.Type, Any]) -> None:
 def test_lists_of_numbers_come_back_as_arrays_where_asked(pair: tuple[t.Type, Any]) -> None:
     type_, value = pair
     made, at = stored(type_, value)
-    found = loader(type_, True)(made.memory, at)
+    found = loader(type_, True)(made.memory, at, ALL)
     kept = listed(type_, found)
     ctypes.memset(_BLOCK, 0, _SIZE)
     assert same(type_, kept, value)
     assert same(type_, listed(type_, found), value)
     second, at = stored(type_, found)
-    assert same(type_, loader(type_, False)(second.memory, at), value)
+    assert same(type_, loader(type_, False)(second.memory, at, ALL), value)
 
 
 @pytest.mark.parametrize(("name", "code"), list(zip(_NUMBERS, "bBhHiIqQfd", strict=True)))
@@ -83,7 +87,7 @@ def test_an_array_has_the_format_of_its_type_at_any_depth(name: str, code: str) 
     type_ = t.Record((t.Field("a", t.Option(t.List(t.List(t.PRIMITIVES[name])))),))
     value: Any = {"a": [[1, 2], []] if name != "u8" else [b"\1\2", b""]}
     made, at = stored(type_, value)
-    found = loader(type_, True)(made.memory, at)["a"]
+    found = loader(type_, True)(made.memory, at, ALL)["a"]
     if name == "u8":
         assert found == [b"\1\2", b""]
     else:
@@ -103,7 +107,7 @@ def test_values_are_laid_out_as_the_specification_says(pair: tuple[t.Type, Any])
     theirs = Reference(bytearray(b"\x55" * _SIZE), ROOM)
     at = theirs.room(element_size(type_), alignment(type_))
     theirs.store(type_, value, at)
-    assert same(type_, loader(type_, False)(memoryview(theirs.memory), at), value)
+    assert same(type_, loader(type_, False)(memoryview(theirs.memory), at, ALL), value)
 
 
 @MANY
@@ -111,7 +115,7 @@ def test_values_are_laid_out_as_the_specification_says(pair: tuple[t.Type, Any])
 def test_the_size_in_memory_is_that_of_the_value(pair: tuple[t.Type, Any]) -> None:
     type_, value = pair
     made, at = stored(type_, value)
-    assert layout(type_)[0] + extra(type_)(made.memory, at) == size(type_, value)
+    assert layout(type_)[0] + extra(type_)(made.memory, at, ALL) == size(type_, value)
 
 
 @st.composite
@@ -127,9 +131,9 @@ def test_arguments_come_back_from_numbers(call: tuple[list[t.Type], list[Any]]) 
     function, made = _function(params), arena()
     numbers = layout_of(function).lower(given_values, made.memory)
     assert len(numbers) == len(signature(function).params)
-    assert layout_of(function).request_size(numbers, made.memory) == sum(map(size, params, given_values))
+    assert layout_of(function).request_size(numbers, made.memory, ALL) == sum(map(size, params, given_values))
     for lift in (layout_of(function).lift, layout_of(function).lift_arrays):
-        found = lift(numbers, made.memory)
+        found = lift(numbers, made.memory, ALL)
         assert all(same(type_, listed(type_, a), b) for type_, a, b in zip(params, found, given_values, strict=True))
 
 
@@ -142,7 +146,7 @@ def test_numbers_are_those_of_the_specification(pair: tuple[t.Type, Any]) -> Non
         return
     theirs = Reference(bytearray(_SIZE), ROOM)
     expected = theirs.lower(type_, value)
-    (found,) = layout_of(_function([type_])).lift(expected, memoryview(theirs.memory))
+    (found,) = layout_of(_function([type_])).lift(expected, memoryview(theirs.memory), ALL)
     assert same(type_, found, value)
     made = arena()
     numbers = layout_of(_function([type_])).lower((value,), made.memory)
@@ -157,9 +161,9 @@ def test_a_result_comes_back(pair: tuple[t.Type, Any]) -> None:
     type_, value = pair
     found, made = layout_of(_function([], type_)), arena()
     number = found.store_result(value, made.memory)
-    assert same(type_, found.load_result(number, made.memory), value)
-    assert same(type_, listed(type_, found.load_result_arrays(number, made.memory)), value)
-    assert found.response_size(number, made.memory) == size(type_, value)
+    assert same(type_, found.load_result(number, made.memory, ALL), value)
+    assert same(type_, listed(type_, found.load_result_arrays(number, made.memory, ALL)), value)
+    assert found.response_size(number, made.memory, ALL) == size(type_, value)
 
 
 def test_room_for_a_result_in_memory_is_taken_with_the_arguments() -> None:
@@ -172,10 +176,10 @@ def test_room_for_a_result_in_memory_is_taken_with_the_arguments() -> None:
 def test_a_function_without_anything_takes_nothing() -> None:
     found, made = layout_of(_function([])), arena()
     assert found.lower((), made.memory) == ()
-    assert found.lift((), made.memory) == ()
+    assert found.lift((), made.memory, ALL) == ()
     assert found.store_result(None, made.memory) == 0
-    assert found.load_result(0, made.memory) is None
-    assert found.request_size((), made.memory) == found.response_size(0, made.memory) == 0
+    assert found.load_result(0, made.memory, ALL) is None
+    assert found.request_size((), made.memory, ALL) == found.response_size(0, made.memory, ALL) == 0
     assert made.next == ROOM
 
 
@@ -185,7 +189,7 @@ def test_a_function_without_anything_takes_nothing() -> None:
 def _attempt(read: Any, memory: memoryview, at: int) -> str:
     """How reading ended, if not with an error that it must not end with."""
     try:
-        read(memory, at)
+        read(memory, at, ALL)
     except Trapped as problem:
         return str(problem)
     return "a value"
@@ -213,7 +217,12 @@ def test_damaged_memory_gives_a_value_or_a_trap(pair: tuple[t.Type, Any], change
     for place, byte in changes:
         memory[ROOM + place % (len(memory) - ROOM)] = byte
     found = layout_of(_function([], t.Tuple((type_, t.U32, t.U64))))
-    for read in (loader(type_, False), loader(type_, True), extra(type_), lambda m, a: found.load_result(a, m)):
+    for read in (
+        loader(type_, False),
+        loader(type_, True),
+        extra(type_),
+        lambda m, a, all_: found.load_result(a, m, all_),
+    ):
         assert _attempt(read, memory, at).startswith(("a value", "a guest passed"))
 
 
@@ -243,16 +252,16 @@ def test_damaged_memory_gives_a_value_or_a_trap(pair: tuple[t.Type, Any], change
 )  # fmt: skip
 def test_what_a_guest_may_not_write(type_: str, data: bytes, message: str) -> None:
     with pytest.raises(Trapped) as caught:
-        loader(parse_type(type_), False)(memoryview(data), 0)
+        loader(parse_type(type_), False)(memoryview(data), 0, ALL)
     assert str(caught.value) == message
 
 
 def test_any_byte_but_zero_is_true_and_bits_of_no_flag_are_ignored() -> None:
     memory = memoryview(struct.pack("<2I2B2x", 8, 2, 0, 0xFE))
-    assert loader(t.List(t.BOOL), False)(memory, 0) == [False, True]
-    assert loader(t.Flags(("a", "b")), False)(memoryview(b"\xfe"), 0) == {"b"}
+    assert loader(t.List(t.BOOL), False)(memory, 0, ALL) == [False, True]
+    assert loader(t.Flags(("a", "b")), False)(memoryview(b"\xfe"), 0, ALL) == {"b"}
     found = layout_of(_function([t.BOOL, t.U8, t.S16, t.Flags(("a",))]))
-    assert found.lift((0x100, 0x1FF, 0xFFFF8000, 0xFFFFFFFF), memory) == (True, 255, -32768, {"a"})
+    assert found.lift((0x100, 0x1FF, 0xFFFF8000, 0xFFFFFFFF), memory, ALL) == (True, 255, -32768, {"a"})
 
 
 def test_lists_that_claim_the_same_bytes_many_times_are_refused_before_anything_is_made() -> None:
@@ -265,11 +274,11 @@ def test_lists_that_claim_the_same_bytes_many_times_are_refused_before_anything_
     struct.pack_into("<2I", memory, 0, 8, many)
     found = layout_of(_function([type_], t.Tuple((type_, t.U8))))
     for read in (
-        lambda: extra(type_)(memory, 0),
-        lambda: found.lift((8, many), memory),
-        lambda: found.load_result(0, memory),
-        lambda: found.response_size(0, memory),
-        lambda: found.request_size((8, many), memory),
+        lambda: extra(type_)(memory, 0, ALL),
+        lambda: found.lift((8, many), memory, ALL),
+        lambda: found.load_result(0, memory, ALL),
+        lambda: found.response_size(0, memory, ALL),
+        lambda: found.request_size((8, many), memory, ALL),
     ):
         with pytest.raises(Trapped) as caught:
             read()
@@ -281,7 +290,7 @@ def test_fields_that_claim_the_same_bytes_are_refused_too() -> None:
     type_ = t.Tuple((t.STRING,) * 3)
     memory = memoryview(bytearray(struct.pack("<6I", *[24, 100] * 3) + b"x" * 100))
     by_offset, passed = layout_of(_function([], type_)), layout_of(_function([type_]))
-    for read in (lambda: by_offset.load_result(0, memory), lambda: passed.lift((24, 100) * 3, memory)):
+    for read in (lambda: by_offset.load_result(0, memory, ALL), lambda: passed.lift((24, 100) * 3, memory, ALL)):
         with pytest.raises(Trapped) as caught:
             read()
         words = "a guest passed a value of 300 bytes in a memory of 124 bytes: parts of it overlap"
@@ -291,10 +300,10 @@ def test_fields_that_claim_the_same_bytes_are_refused_too() -> None:
 def test_offsets_of_blocks_are_checked() -> None:
     many = _function([t.U64] * 17, t.Tuple((t.U64, t.U64)))
     memory = memoryview(bytes(1 << 10))
-    for read in (layout_of(many).lift, lambda numbers, view: layout_of(many).load_result(numbers[0], view)):
+    for read in (layout_of(many).lift, lambda numbers, view, all_: layout_of(many).load_result(numbers[0], view, all_)):
         for at in (4, 1023, 1024, 0xFFFFFFF8, 0xFFFFFFFF):
             with pytest.raises(Trapped):
-                read((at,), memory)
+                read((at,), memory, ALL)
 
 
 # Room
@@ -376,7 +385,7 @@ def test_large_types_are_compiled_in_parts() -> None:
     for type_, one in several:
         found, made = layout_of(_function([type_], type_)), arena()
         numbers = found.lower((one,), made.memory)
-        assert same(type_, found.lift(numbers, made.memory)[0], one)
-        assert found.request_size(numbers, made.memory) == size(type_, one)
+        assert same(type_, found.lift(numbers, made.memory, ALL)[0], one)
+        assert found.request_size(numbers, made.memory, ALL) == size(type_, one)
         number = found.store_result(one, made.memory)
-        assert same(type_, found.load_result(number, made.memory), one)
+        assert same(type_, found.load_result(number, made.memory, ALL), one)

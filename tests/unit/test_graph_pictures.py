@@ -82,6 +82,24 @@ def fused() -> Graph:
     return Graph("fused", vertices, arcs)
 
 
+def judged() -> Graph:
+    """With a detector of what crosses two arcs."""
+    vertices = (
+        Vertex("inputs.page", "input", "page", "string"),
+        Vertex("answerer", "node", "answerer", "", ("components/answerer",)),
+        Vertex("model", "node", "model", "", ("components/llm-extractive",)),
+        Vertex("guard", "node", "guard", "", ("components/detector-injection",)),
+    )
+    rules = ("detect: guard", "on-violation: deny")
+    arcs = (
+        Arc("inputs.page -> answerer", "inputs.page", "answerer", "data", "page", "string", rules[:1]),
+        Arc("detect: inputs.page -> answerer -> guard", "inputs.page", "guard", "detect", "what crosses to answerer"),
+        Arc("answerer -> model", "answerer", "model", "call", "agent:llm/chat", "complete", rules),
+        Arc("detect: answerer -> model -> guard", "answerer", "guard", "detect", "calls of model"),
+    )
+    return Graph("judged", vertices, arcs)
+
+
 def labelled() -> Graph:
     """With labels: one that is declassified, and two that meet where they may not."""
     untrusted, private = Tag("untrusted", "untrusted"), Tag("payroll", "private")
@@ -148,7 +166,7 @@ def assert_golden(name: str, text: str) -> None:
 
 
 VERTEX_KIND: st.SearchStrategy[VertexKind] = st.sampled_from(["input", "output", "node", "python"])
-ARC_KIND: st.SearchStrategy[ArcKind] = st.sampled_from(["data", "call", "tool", "implied"])
+ARC_KIND: st.SearchStrategy[ArcKind] = st.sampled_from(["data", "call", "tool", "detect", "implied"])
 TINT: st.SearchStrategy[Tint] = st.sampled_from(["untrusted", "private", "outbound"])
 TEXT = st.text(max_size=40)
 FEW = st.lists(TEXT, max_size=2).map(tuple)
@@ -181,7 +199,7 @@ QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCh
 
 
 @pytest.mark.parametrize("picture", PICTURES)
-@pytest.mark.parametrize("graph", [answer(), upper(), fused(), labelled()], ids=lambda graph: str(graph.name))
+@pytest.mark.parametrize("graph", [answer(), upper(), fused(), judged(), labelled()], ids=lambda graph: str(graph.name))
 def test_pictures_are_as_agreed(graph: Graph, picture: Picture) -> None:
     assert_golden(f"{graph.name}.{SUFFIXES[picture]}", draw(graph, picture))
 

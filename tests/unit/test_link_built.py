@@ -95,7 +95,6 @@ def test_every_code_is_explained_and_shown() -> None:
         "ceiling",
         "claim",
         "conflicting-keys",
-        "contract-rule",
         "duplicate-name",
         "no-component",
         "python-not-allowed",

@@ -127,6 +127,36 @@ def test_rules_are_shown_as_the_manifest_writes_them(contract: Contract, line: s
     assert arc.contract == (line,)
 
 
+JUDGED = """
+pipeline: p
+inputs: {text: string}
+nodes:
+  a: {component: tool-caller, run: test:worlds/steps.sure}
+  b: {component: both}
+  guard: {component: guard-runner, run: test:worlds/steps.sure, args: {text: hi}}
+  other: {component: guard}
+edges:
+  - {data: inputs.text -> a.text, contract: {detect: [guard, other]}}
+  - {call: a -> b, contract: {detect: other}}
+  - {tool: a -> b.test:worlds/steps.sure, contract: {detect: other}}
+"""
+
+
+@pytest.mark.parametrize("link", [False, True], ids=["as written", "linked"])
+def test_detectors_are_drawn_with_what_they_judge(link: bool) -> None:
+    drawn = arcs(JUDGED, link=link)
+    call = "a -> b (test:worlds/ping)" if link else "a -> b"
+    judged = {id_: (arc.source, arc.target, arc.label) for id_, arc in drawn.items() if arc.kind == "detect"}
+    assert judged == {
+        "detect: inputs.text -> a.text -> guard": ("inputs.text", "guard", "what crosses to a"),
+        "detect: inputs.text -> a.text -> other": ("inputs.text", "other", "what crosses to a"),
+        f"detect: {call} -> other": ("a", "other", "calls of b"),
+        "detect: a -> b.test:worlds/steps.sure -> other": ("a", "other", "calls of b"),
+    }
+    assert drawn["inputs.text -> a.text"].contract == ("detect: guard", "detect: other")
+    assert [arc.id for arc in drawn.values() if arc.kind == "implied"] == ["guard -> a (runs first)"]
+
+
 LABELLED = """
 pipeline: p
 labels: {payroll: private}

@@ -300,3 +300,48 @@ def test_warnings_do_not_crowd_out_an_error() -> None:
     found = linked(f"pipeline: p\ninputs:\n{unused}nodes:\n  a: {{{STEP}.nope}}\n")
     errors = [diagnostic.code for diagnostic in found.diagnostics if diagnostic.severity == "error"]
     assert (len(found.diagnostics), errors) == (201, ["unknown-export", "too-many-errors"])
+
+
+def test_a_detector_runs_before_what_it_judges_for_and_counts_twice_where_it_is_called() -> None:
+    found = graph(
+        """
+pipeline: p
+inputs: {text: string}
+nodes:
+  a: {component: caller, run: test:worlds/steps.sure}
+  b: {component: ping-pong}
+  c: {component: ping-only}
+  alone: {component: step, run: test:worlds/steps.sure}
+  guard: {component: guard-runner, run: test:worlds/steps.sure, args: {text: hi}}
+  plain: {python: {function: "tests.unit.test_link_graph:judge", signature: "SIGNATURE"}}
+edges:
+  - {data: inputs.text -> alone.text, contract: {detect: [plain, guard]}}
+  - {data: inputs.text -> a.text}
+  - {call: a -> b}
+  - {call: b -> c, contract: {detect: guard}}
+""".replace(
+            "SIGNATURE",
+            "func(value: string) -> result<agent:core/detector.verdict, agent:core/detector.detector-error>",
+        )
+    )
+    assert {name: node.depth for name, node in found.nodes.items()} == {
+        "a": 4, "b": 3, "c": 1, "alone": 1, "guard": 1, "plain": 1,
+    }  # fmt: skip
+    assert found.nodes["a"].after == found.nodes["alone"].after == {"guard"}
+    assert found.order == ("guard", "a", "alone")
+    assert found.nodes["plain"].run is None
+    assert found.warnings == ()
+    detectors = {edge.id: [str(each.export) for each in edge.detectors] for edge in found.data}
+    detectors |= {edge.id: [str(each.export) for each in edge.detectors] for edge in found.calls}
+    ours = "agent:core/detector@0.1.0.detect"
+    assert detectors == {
+        "inputs.text -> alone.text": ["judge", ours],
+        "inputs.text -> a.text": [],
+        "a -> b (test:worlds/ping)": [],
+        "b -> c (test:worlds/ping)": [ours],
+    }
+
+
+def judge(value: str) -> object:
+    """The function of a detector, which no test here calls."""
+    return value

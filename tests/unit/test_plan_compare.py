@@ -6,6 +6,7 @@ import copy
 import ipaddress
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,8 @@ BOTH_WAYS = [
     (
         "grants: {storage: [{path: d, at: /d, access: write, quota: 1MiB, files: 5}]}",
         "grants: {storage: [{path: d, at: /d, access: write, files: 5}]}",
-        "storage: write d at /d, adds at most 5 files",
-        "storage: no more write d at /d, adds at most 5 files",
+        "storage: write d at /d: `quota` was 1MiB and is no bound",
+        "storage: write d at /d: `quota` was no bound and is 1MiB",
     ),
     (
         "grants: {storage: [{path: d, at: /d}]}",
@@ -86,8 +87,23 @@ BOTH_WAYS = [
     (
         f"grants: {{http: [{{url: '{HTTP}/**', max-request: 1KiB, timeout: 1s}}]}}",
         f"grants: {{http: [{{url: '{HTTP}/**', max-request: 1KiB, timeout: 2s}}]}}",
-        f"http: GET, HEAD {HTTP}/**, sends at most 1KiB, within 2s",
-        f"http: no more GET, HEAD {HTTP}/**, sends at most 1KiB, within 2s",
+        f"http: GET, HEAD {HTTP}/**: `timeout` was 1s and is 2s",
+        f"http: GET, HEAD {HTTP}/**: `timeout` was 2s and is 1s",
+    ),
+    *(
+        (
+            f"grants: {{http: [{{url: '{HTTP}/**'{less}}}]}}",
+            f"grants: {{http: [{{url: '{HTTP}/**'{more}}}]}}",
+            f"http: GET, HEAD {HTTP}/**: `{key}` was {was} and is {now}",
+            f"http: GET, HEAD {HTTP}/**: `{key}` was {now} and is {was}",
+        )
+        for less, more, key, was, now in (
+            ("", ", max-response: 1GiB", "max-response", "64MiB", "1GiB"),
+            ("", ", max-request: 65MiB", "max-request", "64MiB", "65MiB"),
+            (", max-response: 1MiB", "", "max-response", "1MiB", "64MiB"),
+            (", timeout: 1m", "", "timeout", "1m", "no bound"),
+            (", trace: false", "", "trace", "false", "true"),
+        )
     ),
     (
         f"grants: {{http: [{{url: '{HTTP}/**'}}]}}",
@@ -110,7 +126,8 @@ BOTH_WAYS = [
     ("limits: {fuel: 5, host-calls: 1, output: 1B}", "limits: {fuel: 6, host-calls: 1, output: 1B}",
      "`fuel` was 5 and is 6", "`fuel` was 6 and is 5"),
     ("", "lifetime: session", "`lifetime` was `run` and is `session`", "`lifetime` was `session` and is `run`"),
-    ("lifetime: call", "", "`lifetime` was `call` and is `run`", "`lifetime` was `run` and is `call`"),
+    ("lifetime: call", "lifetime: session", "`lifetime` was `call` and is `session`",
+     "`lifetime` was `session` and is `call`"),
 ]  # fmt: skip
 
 
@@ -134,6 +151,73 @@ def test_each_power_and_limit_widens_and_narrows(less: str, more: str, widened: 
 )
 def test_what_is_neither_wider_nor_narrower_is_told(before: str, after: str, what: str) -> None:
     assert said(of(f"grants: {{{before}}}"), of(f"grants: {{{after}}}")) == [f"changed node `a`: {what}"]
+
+
+def test_a_bound_that_is_said_as_it_is_anyhow_is_no_change() -> None:
+    bare = f"grants: {{http: [{{url: '{HTTP}/**'}}]}}"
+    assert said(of(bare), of(bare.replace("'}", "', max-response: 64MiB}"))) == []
+
+
+def test_a_wider_bound_of_what_another_grant_covered_is_only_a_change() -> None:
+    row = f"grants: {{http: [{{url: '{HTTP}/**'}}, {{url: '{HTTP}/v1', max-response: %s}}]}}"
+    assert said(of(row % "1MiB"), of(row % "2MiB")) == [
+        f"changed node `a`: http: GET, HEAD {HTTP}/v1: `max-response` was 1MiB and is 2MiB"
+    ]
+    assert said(of(row % "1MiB"), of(row % "65MiB"))[0].startswith("widened")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "what"),
+    [
+        ("args: {text: a}", "args: {text: b}", "`args.text` has another value"),
+        ("retry: {times: 1, on: [trap]}", "retry: {times: 2, on: [trap]}",
+         "`retry` was `1 times after trap, 0 s apart` and is `2 times after trap, 0 s apart`"),
+        ("", "retry: {times: 3, wait: 1s, on: [trap]}", "`retry` was none and is `3 times after trap, 1 s apart`"),
+        ("", "bulk: never", "`bulk` was none and is `never`"),
+        ("labels: [untrusted]", "", "holds what is `untrusted` no more"),
+        ("", "labels: [untrusted]", "holds what is `untrusted`"),
+    ],
+)  # fmt: skip
+def test_what_a_node_does_otherwise_is_told(before: str, after: str, what: str) -> None:
+    old, new = map(of_sure, (before, after))
+    assert f"changed node `a`: {what}" in said(old, new)
+
+
+def of_sure(keys: str) -> Plan:
+    args = "" if "args" in keys else ", args: {text: a}"
+    more = f", {keys}" if keys else ""
+    return plan(f"pipeline: p\nnodes: {{a: {{component: step, run: test:worlds/steps.sure{args}{more}}}}}\n")
+
+
+def test_configuration_that_is_another_is_told() -> None:
+    old, new = (of("").to_json(), of(""))
+    old["nodes"]["a"]["settings"] = {"config.region": "sha256:0", "args.x": "sha256:1"}
+    changed = replace(new, nodes=(replace(new.nodes[0], settings={"config.key": "sha256:0", "args.x": "sha256:2"}),))
+    assert [one.what for one in compare(old, changed)] == [
+        "`args.x` has another value",
+        "`config.key` is new",
+        "`config.region` is gone",
+    ]
+
+
+def test_that_a_node_can_send_is_wider() -> None:
+    assert "widened node `a`: can send: `a` has the label `outbound` (line 2)" in said(of(""), of("labels: [outbound]"))
+    assert "narrowed node `a`: cannot send any more" in said(of("labels: [outbound]"), of(""))
+
+
+def test_a_plan_of_a_version_that_kept_less_is_compared_as_far_as_it_goes() -> None:
+    saved = of("grants: {http: [{url: 'https://a.example/**'}]}, bulk: never").to_json()
+    for node in saved["nodes"].values():
+        del node["settings"]
+        for grant in node["grants"]["http"]:
+            del grant["trace"]
+    assert compare(saved, of("grants: {http: [{url: 'https://a.example/**'}]}")) == ()
+
+
+def test_an_instance_for_each_call_is_neither() -> None:
+    """It remembers less, and there are many."""
+    assert said(of(""), of("lifetime: call")) == ["changed node `a`: `lifetime` was `run` and is `call`"]
+    assert said(of("lifetime: call"), of("")) == ["changed node `a`: `lifetime` was `call` and is `run`"]
 
 
 @pytest.mark.parametrize(
@@ -192,6 +276,17 @@ def test_each_rule_of_an_edge_widens_and_narrows(kind: str, less: str, more: str
     tight, wide = (joined(**{kind: f", {rules}" if rules else ""}) for rules in (less, more))
     assert said(tight, wide) == [f"widened {where}: {what}"]
     assert [line.partition(" ")[0] for line in said(wide, tight)] == ["narrowed"]
+
+
+def test_an_edge_that_nobody_judges_any_more_is_wider() -> None:
+    watched = EDGES.replace("{{component: ping-only}}}}", "{{component: ping-only}}, g: {{component: guard}}}}")
+
+    def judged(data: str) -> Plan:
+        return plan(watched.format(data=data, call=", contract: {detect: g}"))
+
+    both, one = judged(", contract: {detect: g}"), judged("")
+    assert said(both, one) == [f"widened {DATA}: `detect` no more: g"]
+    assert said(one, both) == [f"narrowed {DATA}: `detect`: g"]
 
 
 def test_an_edge_that_declassifies_is_wider() -> None:

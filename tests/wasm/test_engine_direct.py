@@ -16,6 +16,7 @@ from orchestrator.engine._calls import exported
 from orchestrator.engine._direct_call import DirectCall
 from orchestrator.errors import LimitExceeded, TimedOut, Trapped
 from orchestrator.interface import types as t
+from orchestrator.interface.allowance import Allowance
 from orchestrator.interface.types import Function, Interface
 from tests.support import direct_guests as guests
 from tests.support.gates import Pass
@@ -386,4 +387,4 @@ def _ready(made: Instance, name: str) -> DirectCall:
 def _loaded(type_: t.Type, number: Any, memory: memoryview) -> Any:
     from orchestrator.engine._layouts import layout_of
 
-    return layout_of(Function("", (), type_)).load_result(number, memory)
+    return layout_of(Function("", (), type_)).load_result(number, memory, Allowance())

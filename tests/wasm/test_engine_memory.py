@@ -27,8 +27,10 @@ from orchestrator.engine._layouts import layout_of
 from orchestrator.engine._load import loader
 from orchestrator.errors import Trapped
 from orchestrator.interface import parse_type
+from orchestrator.interface.allowance import Allowance
 from orchestrator.interface.types import Field, Function
 
+ALL = Allowance(1 << 60)
 PAGE = 4096
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
@@ -56,13 +58,13 @@ for _ in range(2000):
     numbers = [noise.choice(edges) for _ in range(16)]
     for type_, function in zip(types, functions):
         for act in (
-            lambda: loader(type_, False)(memory, at),
-            lambda: loader(type_, True)(memory, at),
-            lambda: extra(type_)(memory, at),
-            lambda: function.lift(numbers, memory),
-            lambda: function.load_result_arrays(at, memory),
-            lambda: function.request_size(numbers, memory),
-            lambda: function.response_size(at, memory),
+            lambda: loader(type_, False)(memory, at, ALL),
+            lambda: loader(type_, True)(memory, at, ALL),
+            lambda: extra(type_)(memory, at, ALL),
+            lambda: function.lift(numbers, memory, ALL),
+            lambda: function.load_result_arrays(at, memory, ALL),
+            lambda: function.request_size(numbers, memory, ALL),
+            lambda: function.response_size(at, memory, ALL),
         ):
             try:
                 act()
@@ -84,6 +86,7 @@ import ctypes
 from array import array
 from pathlib import Path
 from orchestrator.engine import _native as c
+from orchestrator.engine._resources import without_handles
 from orchestrator.engine._values import lifter, lowerer
 from orchestrator.errors import ValueMismatch
 from orchestrator.interface import parse_type
@@ -107,12 +110,13 @@ value = (
 plain, failing = parse_type(INNER), parse_type(
     f"record {{ first: list<{INNER}>, then: variant {{ holds(tuple<{INNER}, list<tuple<string, own<r>>>>) }} }}"
 )
+everything = without_handles(lambda: None)
 lower, lift, fail = lowerer(plain), lifter(plain), lowerer(failing)
 doomed = {"first": [value], "then": Variant("holds", (value, [("text", object())]))}
 
 def succeed():
     made = ctypes.create_string_buffer(lower(value, None), c.VALUE)
-    found = lift(ctypes.addressof(made), None)
+    found = lift(ctypes.addressof(made), everything)
     c.value_delete(ctypes.addressof(made))
     return found
 
