@@ -32,6 +32,7 @@ from orchestrator import BuildError, Engine, Sandbox
 EFFORT = Effort(seconds=6, rounds=12)
 TOGETHER = Effort(seconds=4, rounds=9)
 PYTHON = "sum(n * n for n in range(100))"
+PROCESS = f"print({PYTHON})"
 MONTY = "sum([n * n for n in range(100)])"
 """Monty has no generators; this costs Python as much."""
 JAVASCRIPT = "var sum = 0; for (var n = 0; n < 100; n++) sum += n * n; sum"
@@ -116,8 +117,7 @@ def _fresh(engine: Engine, stack: ExitStack) -> Call:
 
 
 def _process() -> None:
-    code = f"print({PYTHON})"
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], stdout=subprocess.PIPE, check=True)
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", PROCESS], stdout=subprocess.PIPE, check=True)
     expect(done.stdout, b"%d\n" % ANSWER, "the process")
 
 
@@ -185,7 +185,8 @@ class _Worker:
     """A process with a sandbox, made of what the engine's cache holds already."""
 
     def __init__(self, engine: Engine) -> None:
-        code = f"from benchmarks.snippet import work; work({str(engine.cache.folder)!r}, {SANDBOXES['python']!r})"
+        given = str(engine.cache.folder), SANDBOXES["python"], PYTHON
+        code = f"from benchmarks.snippet import work; work(*{given!r})"
         self._process = subprocess.Popen(
             [sys.executable, "-c", code], cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True,
@@ -207,12 +208,12 @@ class _Worker:
         self._process.communicate()
 
 
-def work(cache: str, what: str) -> None:
+def work(cache: str, what: str, source: str) -> None:
     """What a worker's process does: a line of its standard input is a number of snippets, `done` the answer."""
     with Engine(cache) as engine, Sandbox(what, engine=engine, size=1) as made:
         for line in sys.stdin:
             for _ in range(int(line)):
-                made.run(PYTHON)
+                made.run(source)
             print("done", flush=True)
 
 

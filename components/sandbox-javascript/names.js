@@ -1,8 +1,9 @@
 // Names that a snippet declares with `let`, `const` and `class`.
 //
 // What runs by `eval` keeps these to itself, unlike `var` and functions. So that the next snippet of a session finds them,
-// a function is added to a snippet that hands them out. It is a declaration: it changes neither what the snippet does nor
-// its value. Which names there are is guessed generously, and asked for when it matters.
+// a function is added to a snippet that evaluates what it is asked among them. It is a declaration: it changes neither
+// what the snippet does nor its value. Which names there are is guessed generously, and only when there is a next snippet:
+// most are reverted before.
 
 const FUNCTION = "__namesOfTheSnippet";
 const DECLARED = /\b(?:let|const|class)\b[^;]{0,1000}?(?:[;\n]|$)/g;
@@ -16,29 +17,26 @@ const KEYWORDS = new Set(
 
 /** The snippet with what hands out its names, where it may have any. */
 export function withNames(source) {
-  const declared = source.match(DECLARED);
-  if (!declared) return source;
-  const found = new Set(declared.flatMap((text) => text.match(NAME)).filter((name) => !KEYWORDS.has(name)));
-  const members = [...found].slice(0, MOST).map((n) => `get ${n}() { return ${n}; }, set ${n}(v) { ${n} = v; }`);
-  return `${source}\nfunction ${FUNCTION}() { return { ${members.join(", ")} }; }`;
+  if (!source.includes("let") && !source.includes("const") && !source.includes("class")) return source;
+  return `${source}\nfunction ${FUNCTION}(code) { return eval(code); }`;
 }
 
-/** The names of the snippet that just ran, as members of an object; undefined where it has none. */
-export function takeNames() {
-  const handsOut = globalThis[FUNCTION];
-  if (typeof handsOut !== "function") return undefined;
+/** What gives the values of names of the snippet that just ran, by `ask`; undefined where it has none. */
+export function takeNames(source) {
+  const ask = globalThis[FUNCTION];
+  if (typeof ask !== "function") return undefined;
   delete globalThis[FUNCTION];
-  return handsOut();
+  return { ask, source };
 }
 
 /** Makes an ended snippet's names variables that every later one finds; what is no name of it stays as it is. */
-export function keepNames(names) {
-  for (const name of Object.keys(names)) {
+export function keepNames({ ask, source }) {
+  for (const name of declared(source)) {
     const before = Object.getOwnPropertyDescriptor(globalThis, name);
     if (before && !before.configurable) continue;
     delete globalThis[name];
-    if (isThere(names, name)) {
-      const { get, set } = Object.getOwnPropertyDescriptor(names, name);
+    if (isThere(ask, name)) {
+      const [get, set] = ask(`[() => ${name}, (v) => { ${name} = v; }]`);
       Object.defineProperty(globalThis, name, { get, set, enumerable: true, configurable: true });
     } else if (before) {
       Object.defineProperty(globalThis, name, before);
@@ -46,9 +44,15 @@ export function keepNames(names) {
   }
 }
 
-function isThere(names, name) {
+function declared(source) {
+  const texts = source.match(DECLARED) ?? [];
+  const found = new Set(texts.flatMap((text) => text.match(NAME)).filter((name) => !KEYWORDS.has(name)));
+  return [...found].slice(0, MOST);
+}
+
+function isThere(ask, name) {
   try {
-    void names[name];
+    ask(name);
     return true;
   } catch {
     return false;

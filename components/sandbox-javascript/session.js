@@ -40,11 +40,11 @@ export class Session {
 
   /** What a snippet comes to, or a promise of that; throws `Refused`. `inputs`: name and value as JSON of each. */
   run(source, inputs) {
-    this.begin();
+    this.begin(source);
     if (inputs.length) for (const [name, value] of variables(inputs)) give(name, value);
     const started = { calls: this.box.calls, before: globalThis.result, source };
     const value = this.evaluated(source);
-    this.names = takeNames();
+    this.names = takeNames(source);
     if (isPromise(value) || this.timers.waiting.length) return this.settled(value, started);
     return this.done(value, started);
   }
@@ -65,17 +65,17 @@ export class Session {
   }
 
   /** Puts everything in its place for the next snippet. */
-  begin() {
+  begin(source) {
     if (this.names) keepNames(this.names);
     this.names = undefined;
     this.printed.begin();
     this.timers.begin();
-    this.runs++;
+    if (source !== "") this.runs++;
     for (const name in this.given) if (globalThis[name] !== this.given[name]) give(name, this.given[name], false);
   }
 
   evaluated(source) {
-    const name = this.runs === 1 ? "<snippet>" : `<snippet-${this.runs}>`;
+    const name = this.runs < 2 ? "<snippet>" : `<snippet-${this.runs}>`;
     try {
       return evaluate(`${withNames(source)}\n//# sourceURL=${name}`);
     } catch (error) {
@@ -133,7 +133,7 @@ export class Session {
   result(before, source) {
     let found = globalThis.result;
     try {
-      found = this.names?.result ?? found;
+      if (this.names && source.includes("result")) found = this.names.ask("result");
     } catch {
       // it is declared, and not reached yet
     }

@@ -30,7 +30,7 @@ _source_of = linecache.cache
 _NOTHING = io.StringIO("")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Done:
     """What a snippet came to; `calls` of tools."""
 
@@ -63,7 +63,8 @@ class Session:
             Refused: it comes to nothing.
         """
         scope, calls = self._begin(), self._box.calls
-        scope.update(_variables(inputs))
+        if inputs:
+            scope.update(_variables(inputs))
         name = self._name(source)
         codes = compiled(source, name)
         before = scope.get("result", self)
@@ -89,9 +90,10 @@ class Session:
         return scope
 
     def _name(self, source):
-        """The file name of a snippet, under which tracebacks find its lines."""
-        self._runs += 1
-        name = "<snippet>" if self._runs == 1 else f"<snippet-{self._runs}>"
+        """The file name of a snippet, under which tracebacks find its lines; an empty one does not count."""
+        if source:
+            self._runs += 1
+        name = "<snippet>" if self._runs < 2 else f"<snippet-{self._runs}>"
         _source_of[name] = len(source), None, source.splitlines(keepends=True), name
         _source_of.pop(f"<snippet-{self._runs - _KEPT}>", None)
         return name

@@ -54,6 +54,11 @@ def as_json(value):
     Raises:
         Refused: it has no form in JSON, or one of more than 16 MiB.
     """
+    kind = type(value)
+    if kind is int:
+        return int.__repr__(value)
+    if kind is str and value.isascii() and len(value) < MOST // 8:
+        return _quoted(value)
     try:
         text = written(value)
     except Unfit as unfit:

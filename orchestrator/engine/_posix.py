@@ -171,18 +171,6 @@ def faults() -> int:
     return used.ru_minflt + used.ru_majflt + _forks[0]
 
 
-_forks = [0]
-"""What a process adds to its count, so that it is none of its parent's."""
-
-
-def _after_fork() -> None:
-    _forks[0] += 1 << 60
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
 @cache
 def _buffers() -> _Buffers:
     return _Buffers()
@@ -198,6 +186,20 @@ def tells_changes() -> bool:
         return False
     finally:
         release(at, PAGESIZE)
+
+
+_forks = [0]
+"""What a process adds to its count of faults, so that it is none of its parent's."""
+
+
+def _after_fork() -> None:
+    """In a forked child, where the file that tells of changes is still that of its parent's memory."""
+    _buffers.cache_clear()
+    _forks[0] += 1 << 60
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _error() -> OSError:

@@ -199,10 +199,10 @@ def _filled(instance: Instance, snapshot: Snapshot) -> int:
     """Has the memories hold what they held."""
     base, count, mapped = snapshot.base, 0, instance.base is snapshot.base
     memories = _memories(instance)
-    sizes = sorted(zip(memories, snapshot.sizes, strict=True), key=lambda one: one[1] - one[0].size)
-    for memory, size in sizes:  # those first that give back room, which others may need
-        if memory.size != size:
-            memory.resize(size)
+    other = [(memory, size) for memory, size in zip(memories, snapshot.sizes, strict=True) if memory.size != size]
+    other.sort(key=lambda one: one[1] - one[0].size)
+    for memory, size in other:  # those first that give back room, which others may need
+        memory.resize(size)
     if not mapped:
         base.give(memories)
         instance.base = base
@@ -239,5 +239,9 @@ def _call(instance: Instance, name: str) -> None:
     """Calls a function of the keeper, at nobody's expense; a component with nothing to keep has none."""
     if not instance.linker.component.keeper:
         return
+    call = c.call, instance.function(None, name), instance.context, None, 0, None, 0
+    if instance.settings.fuel is None:
+        instance.run(*call)
+        return
     with instance.at_nobodys_expense():
-        instance.run(c.call, instance.function(None, name), instance.context, None, 0, None, 0)
+        instance.run(*call)

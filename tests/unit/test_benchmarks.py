@@ -14,14 +14,31 @@ import pytest
 from wasmtime import WasmtimeError
 
 from benchmarks import __main__ as command
-from benchmarks import _guests, _languages, _ways, bulk, chain, codec, hop, instantiate, memory, parallel, policy
+from benchmarks import (
+    _calls,
+    _guests,
+    _languages,
+    _ways,
+    bulk,
+    chain,
+    codec,
+    hop,
+    instantiate,
+    memory,
+    parallel,
+    policy,
+    snippet,
+)
+from benchmarks import revert as reverting
 from benchmarks._ours import own_engine
 from benchmarks._stock import stock
 from benchmarks._ways import Effort, Missing, Way
 from orchestrator.engine._javascript_builder import missing
+from orchestrator.errors import BuildError
+from tests.support.interpreters import interpreter
 
 TINY = Effort(seconds=0.002, rounds=2)
-PEERS = ("langgraph", "langgraph.graph", "haystack", "numpy")
+PEERS = ("langgraph", "langgraph.graph", "haystack", "numpy", "pydantic_monty", "quickjs")
 
 ITEM = {
     "id": 1 << 40, "name": "one of ten", "score": 0.25, "kind": 200, "active": True, "initial": "ж", "change": -7,
@@ -169,6 +186,83 @@ def test_what_idle_instances_keep_is_measured(monkeypatch: pytest.MonkeyPatch, t
     found = memory.run(Effort(seconds=60.0, rounds=1), ["small"], 20)
     assert figures(found) == {"small_instances", "small_pss_bytes", "small_rss_bytes"}
     assert found["small_instances"] == 20.0
+
+
+@pytest.mark.usefixtures("no_peers")
+def test_a_snippet_is_measured_beside_peers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "letters.wat"
+    file.write_text(interpreter())
+    monkeypatch.setattr(snippet, "SANDBOXES", {"python": str(file), "javascript": str(file)})
+    for name in ("PYTHON", "JAVASCRIPT"):
+        monkeypatch.setattr(snippet, name, f"v {snippet.ANSWER}")
+    found = snippet.run(TINY, TINY)
+    ways = {"python", "fresh", "subprocess", "monty", "javascript", "quickjs", "session"}
+    tails = {f"{n}_{p}_us" for n in ("python", "javascript", "fresh", "monty", "quickjs") for p in ("p95", "p99")}
+    ratios = {"threads_ratio", "processes_ratio", "threads_to_processes_ratio"}
+    assert figures(found) == {f"{way}_us" for way in ways} | tails | ratios | {"resident_bytes"}
+    missing = {name for name, value in found.items() if value is None}
+    assert missing == {name for name in found if name.startswith(("monty", "quickjs"))}
+    ending = "None in sys.modules; `make peers` installs what the benchmarks compare with"
+    assert capsys.readouterr().err.splitlines() == [
+        f"monty: not measured: import of pydantic_monty halted; {ending}",
+        f"quickjs: not measured: import of quickjs halted; {ending}",
+    ]
+
+
+@pytest.mark.parametrize(("package", "make"), [("pydantic_monty", snippet._monty), ("quickjs", snippet._quickjs)])
+def test_a_peer_that_is_installed_runs_the_snippet(package: str, make: Any) -> None:
+    pytest.importorskip(package)
+    with ExitStack() as stack:
+        assert make(stack)() == snippet.ANSWER
+
+
+def test_a_sandbox_that_cannot_be_built_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BuildError("it needs Node\nand more")
+
+    monkeypatch.setattr(snippet, "Sandbox", refuse)
+    with own_engine() as engine, pytest.raises(Missing) as caught:
+        snippet.sandbox(engine, "javascript", 1)
+    assert str(caught.value) == "no sandbox: it needs Node"
+
+
+def test_taking_back_is_measured_by_pages_and_by_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_CACHE", str(tmp_path))
+    found = reverting.run(TINY, [10, 300], [1, 4])
+    by_pages = {
+        f"{way}{name}us_by_pages" for way in ("", "asked_", "dontneed_") for name in ("", "cycle_")
+    } | {f"p{percent}_us_by_pages" for percent in (95, 99)}  # fmt: skip
+    by_size = {"us_by_megabytes", "asked_us_by_megabytes"}
+    assert set(found) == by_pages | by_size
+    for name in by_pages | by_size:
+        figures_of = found[name]
+        assert isinstance(figures_of, dict)
+        assert list(figures_of) == (["10", "300"] if name in by_pages else ["1", "4"])
+        assert all(isinstance(value, float) and value > 0 for value in figures_of.values())
+
+
+def test_calls_are_timed_one_by_one_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    order, now = list[str](), [0.0]
+    monkeypatch.setattr("benchmarks._calls.time.perf_counter", lambda: now[0])
+
+    def making(name: str, seconds: float) -> Any:
+        def call() -> object:
+            order.append(name)
+            now[0] += seconds
+            return _ways.Taken(7) if name == "b" else None
+
+        return lambda _stack: call
+
+    found = _calls.measure({"a": making("a", 1.0), "b": making("b", 2.0)}, Effort(seconds=4.0, rounds=2))
+    assert order == ["a"] * 3 + ["b"] * 2 + (["a"] * 3 + ["b"] * 2) * 2
+    assert found == {"a": [1e6] * 6, "b": [7e6] * 4}
+    assert _calls.percentile([1.0, 2.0, 9.0], 50) == 2.0
+    assert _calls.percentile([float(n) for n in range(101)], 99) == 99.0
+    assert _calls.percentile(None, 99) is None
+    assert _calls.percentile([3.0], 99) == 3.0
 
 
 def test_values_are_brought_into_memory_and_back_both_ways() -> None:
