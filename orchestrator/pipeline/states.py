@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnostics import printable
@@ -72,6 +73,31 @@ class NodeStates:
             ClosedError: the linked pipeline was closed.
         """
         return self._home.revert(name, arguments.seconds(timeout, "`timeout`") or WAIT)
+
+    def save(self, name: str, path: Path | str) -> None:
+        """Writes a state into a file, for this component and no other. There is no native code in it.
+
+        Arguments:
+            name: of the state; a guest that held handles in it leaves it to its own instance.
+            path: replaced if it is there; readable by its owner alone.
+
+        Raises:
+            OrchestratorError: there is no such state.
+            SnapshotError: the file cannot be written.
+        """
+        self._home.save(name, Path(path))
+
+    def load(self, path: Path | str, name: str) -> None:
+        """Takes up a state from a file: `revert(name)` goes to it. Nothing that the file says is believed.
+
+        Arguments:
+            name: in its place, whatever had that name before.
+
+        Raises:
+            SnapshotError: the file holds no state, or another component's, or none that an instance can be brought to.
+            OrchestratorError: no state of the node is kept.
+        """
+        self._home.load(Path(path), arguments.named(name, "a state"))
 
     def forget(self, name: str) -> None:
         """Gives a state up; harmless where there is none. `after-init` stays."""

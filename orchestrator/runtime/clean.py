@@ -159,12 +159,24 @@ class Clean:
             CannotKeep, ClosedError, OSError: see `engine.take`.
             OrchestratorError: too many states are kept, or the name is that of the first.
         """
+        self._refuse(name)
+        before = next(reversed(self.named.values()), self.after_init)
+        self.named[name] = take(instance, before)
+
+    def take_up(self, name: str, state: Snapshot) -> None:
+        """Takes up a state that was kept elsewhere.
+
+        Raises:
+            OrchestratorError: too many states are kept, or the name is that of the first.
+        """
+        self._refuse(name)
+        self.named[name] = state
+
+    def _refuse(self, name: str) -> None:
         if name == AFTER_INIT:
             raise OrchestratorError(f"`{AFTER_INIT}` is the state that the engine keeps itself: choose another name")
         if name not in self.named and len(self.named) >= MOST_NAMED:
             raise OrchestratorError(f"{MOST_NAMED} states of the node are kept, as many as may be: forget one")
-        before = next(reversed(self.named.values()), self.after_init)
-        self.named[name] = take(instance, before)
 
     def step(self, instance: Instance, number: int) -> None:
         """Keeps the state after an execution of the node, the last few of a run; what cannot be kept is left out.

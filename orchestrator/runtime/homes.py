@@ -24,6 +24,8 @@ from orchestrator.runtime.visit import RUN_SPAN, Visit
 from orchestrator.wasi import Account, Session, is_served
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from orchestrator.engine import Instance, Linker
     from orchestrator.manifest.model import Limits
     from orchestrator.runtime.pool import Filler
@@ -203,6 +205,30 @@ class Home:
             raise OrchestratorError(message)
         clean.next = None if name == AFTER_INIT else state
         return None
+
+    def save(self, name: str, path: Path) -> None:
+        """Writes a state into a file.
+
+        Raises:
+            OrchestratorError: there is no such state.
+            SnapshotError: the file cannot be written.
+        """
+        from orchestrator.engine import saved
+
+        about = {"node": self.node.name, "component": self.linker.component.name, "name": name}
+        saved.save(self._kept_states().state(name), path, about)
+
+    def load(self, path: Path, name: str) -> None:
+        """Takes up a state from a file under a name.
+
+        Raises:
+            SnapshotError: the file holds no state of this component.
+            OrchestratorError: no state of the node is kept, or too many are.
+        """
+        from orchestrator.engine import saved
+
+        clean = self._kept_states()
+        clean.take_up(name, saved.load(path, self.linker.component))
 
     def _kept_states(self) -> Clean:
         name = self.node.name

@@ -19,6 +19,7 @@ from orchestrator import (
     Repeat,
     Retry,
     RevertOn,
+    SnapshotError,
     Snapshots,
     Storage,
     WarmUp,
@@ -412,6 +413,32 @@ def test_after_a_trap_a_state_is_put_on_a_fresh_instance(engine: Engine, keeper:
         assert isinstance(stage.run(n=666).error, Trapped)
         assert node.revert("five") is None
         assert stage.run(n=1).outputs == {"sum": 6006}
+
+
+def test_a_state_goes_to_a_disk_and_back(engine: Engine, keeper: Component, tmp_path: Path) -> None:
+    file = tmp_path / "five.state"
+    with staged(running(keeper, lifetime="session", snapshot=Snapshots()), engine) as stage:
+        stage.run(n=5)
+        node = stage.linked.node("it")
+        node.snapshot("five")
+        node.save("five", file)
+        with pytest.raises(OrchestratorError, match="no state `six` is kept"):
+            node.save("six", file)
+    with staged(running(keeper, lifetime="session", snapshot=Snapshots()), engine) as stage:
+        node = stage.linked.node("it")
+        node.load(file, "brought")
+        assert node.revert("brought") is None
+        assert stage.run(n=1).outputs == {"sum": 6006}
+        stage.run(n=1)
+        assert node.revert("brought")
+        assert stage.run(n=2).outputs == {"sum": 7007}
+    other = engine.from_text(KEEPER.replace('"spread"', '"sprawl"'), "other")
+    with staged(running(other, lifetime="session", snapshot=Snapshots()), engine) as stage:
+        with pytest.raises(SnapshotError, match="it is of the component sha256:"):
+            stage.linked.node("it").load(file, "brought")
+        file.write_bytes(file.read_bytes()[:100])
+        with pytest.raises(SnapshotError):
+            stage.linked.node("it").load(file, "brought")
 
 
 def test_states_share_what_did_not_change(engine: Engine, keeper: Component) -> None:
