@@ -15,7 +15,9 @@ import contextlib
 import math
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from orchestrator.diagnostics import printable
 from orchestrator.engine import CannotKeep, Frame, put, take
@@ -24,6 +26,7 @@ from orchestrator.interface.types import Interface
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
+    from orchestrator.capability import Authority
     from orchestrator.engine import Contents, Exported, Instance, Snapshot
     from orchestrator.link.model import Reverts
     from orchestrator.runtime.run import Run
@@ -66,6 +69,8 @@ class Clean:
     def __init__(self, store: Store, rules: Reverts, timeout: float | None, *, secure: bool = False) -> None:
         self.rules = rules
         self.after_init: Snapshot | None = None
+        self._own: WeakKeyDictionary[Instance, Snapshot] = WeakKeyDictionary()
+        """The same of instances whose guests held handles by then: it can be put on no other."""
         self.named: dict[str, Snapshot] = {}
         """States that were kept beside it, by name; of an instance that outlives runs, and of steps of the last run."""
         self.next: Snapshot | None = None
@@ -74,48 +79,45 @@ class Clean:
         """What has a guest's own random numbers begin anew, where they must not come again."""
         self._warm_up = None if rules.warm_up is None else _call(store, rules.warm_up)
         self._seconds = min(WARM_UP, math.inf if timeout is None else timeout)
-        self._idle: list[Instance] = []
+        self._idle: list[tuple[Authority, Instance]] = []
         self._lock = threading.Lock()
         self._closed = False
 
-    def idle(self, visit: Visit) -> Instance | None:
-        """A clean instance that nobody needs, for whoever dismisses it."""
+    def idle(self, visit: Visit, authority: Authority) -> Instance | None:
+        """A clean instance that nobody needs, for whoever dismisses it; one that has that very authority."""
         with self._lock:
-            found = self._idle.pop() if self._idle else None
+            places = (at for at in range(len(self._idle) - 1, -1, -1) if self._idle[at][0] is authority)
+            place = next(places, None)
+            found = None if place is None else self._idle.pop(place)[1]
         if found is not None and self._reseed is not None:
             with found.entered(Warming(visit, self._seconds)):
                 found.call_carried(self._reseed, ())
         return found
 
-    def settle(self, instance: Instance, visit: Visit, *, serves_on: bool) -> None:
+    def settle(self, instance: Instance, visit: Visit, heirs: Authority | None) -> None:
         """Has a fresh instance be as it is after its init.
 
         Arguments:
-            serves_on: whether it is kept for others when it is dismissed.
+            heirs: the authority that it has, where it serves others who have that when it is dismissed; else None.
 
         Raises:
             RunError: the warm-up failed.
         """
-        warming = Warming(visit, self._seconds)
-        with instance.entered(warming):
-            if not self._put(instance) and self._warm_up is not None:
-                target, values = self._warm_up
-                with instance.at_nobodys_expense():
-                    instance.call_carried(target, values)
-                self._put(instance)
-            if self.after_init is None:
+        with instance.entered(Warming(visit, self._seconds)):
+            if not self._put(instance):
+                self._warm(instance)
                 self._keep(instance)
             begins, self.next = self.next, None
             if begins is not None:
                 put(instance, begins)
             if self._reseed is not None:
                 instance.call_carried(self._reseed, ())
-        if serves_on:
-            instance.heir = self.inherit
+        if heirs is not None:
+            instance.heir = partial(self.inherit, authority=heirs)
 
     def _put(self, instance: Instance) -> bool:
-        """Puts it into the state that is kept, if that is possible now."""
-        if self.after_init is None or (not self.after_init.portable and self._warm_up is None):
+        """Puts a fresh instance into the state that is kept, if that is possible."""
+        if self.after_init is None or not self.after_init.portable:
             return False
         try:
             put(instance, self.after_init)
@@ -123,18 +125,23 @@ class Clean:
             return False
         return True
 
+    def _warm(self, instance: Instance) -> None:
+        if self._warm_up is not None:
+            target, values = self._warm_up
+            with instance.at_nobodys_expense():
+                instance.call_carried(target, values)
+
     def _keep(self, instance: Instance) -> None:
+        """Keeps the state of an instance that is ready, for all; one with handles in it for this one alone."""
         try:
             found = take(instance)
         except CannotKeep:
             return
         with self._lock:
-            first = self.after_init is None
-            if first:
-                self.after_init = found
-        if not first:  # others made one meanwhile: all share it
-            assert self.after_init is not None
-            put(instance, self.after_init)
+            self.after_init = self.after_init or found
+            if not found.portable:
+                self._own[instance] = found
+        self._put(instance)  # others made one meanwhile: all share the first
 
     def names(self) -> tuple[str, ...]:
         """The names of the states that are kept."""
@@ -200,13 +207,13 @@ class Clean:
             CannotKeep: it cannot be taken back: it is to be closed.
             ClosedError, OSError: see `engine.put`.
         """
-        state = to or self.after_init
+        state = to or self._own.get(instance) or self.after_init
         if state is None:
             raise CannotKeep(instance.linker.component.way.reason or "its state after init could not be kept")
         return put(instance, state)
 
-    def inherit(self, instance: Instance, frame: Frame | None) -> None:
-        """Takes an instance that was dismissed: back to its state, for whoever comes next."""
+    def inherit(self, instance: Instance, frame: Frame | None, authority: Authority) -> None:
+        """Takes an instance that was dismissed: back to its state, for whoever comes next with that authority."""
         began, now = time.perf_counter_ns(), Frame(deadline=time.monotonic())
         try:
             with instance.entered(now):
@@ -220,8 +227,16 @@ class Clean:
         with self._lock:
             kept = not self._closed and len(self._idle) < MOST_IDLE
             if kept:
-                self._idle.append(instance)
+                self._idle.append((authority, instance))
         if not kept:
+            instance.close()
+
+    def forget(self, authority: Authority) -> None:
+        """Nobody comes with that authority any more: those that have it end."""
+        with self._lock:
+            gone = [instance for its, instance in self._idle if its is authority]
+            self._idle = [one for one in self._idle if one[0] is not authority]
+        for instance in gone:
             instance.close()
 
     def close(self) -> None:
@@ -229,7 +244,7 @@ class Clean:
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
-        for instance in idle:
+        for _, instance in idle:
             instance.close()
 
 

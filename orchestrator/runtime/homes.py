@@ -94,12 +94,14 @@ class Home:
 
     def _settled(self, clean: Clean, visit: Visit, authority: Authority) -> Instance:
         """One that is as it was after its init."""
-        idle = clean.idle(visit) if authority is self.authority else None
+        idle = clean.idle(visit, authority)
         if idle is not None:
             return idle
         made = self._made(visit, visit.run, authority, visit.run.program.hushed.isdisjoint(self.names))
         try:
-            clean.settle(made, visit, serves_on=clean.rules.after != "never" and authority is self.authority)
+            # Folders are opened for a run: what has some serves no other one.
+            on = clean.rules.after == "call" or (clean.rules.after == "run" and authority is self.authority)
+            clean.settle(made, visit, authority if on else None)
         except BaseException:
             made.close()
             raise
@@ -192,7 +194,7 @@ class Home:
         if kept is not None:
             try:
                 with kept.entered(_waiting(self.node.name, seconds)):
-                    pages = clean.back(kept, state)
+                    pages = clean.back(kept, None if name == AFTER_INIT else state)
             except (CannotKeep, RunError, OSError):
                 kept.close()
             else:
@@ -527,6 +529,9 @@ class Rooms:
             last = Visit(run, node, run.frame)
             last.span = last.parent = RUN_SPAN
             instance.dismiss(last)
+        for home, authority in self._authorities.items():
+            if home.clean is not None:
+                home.clean.forget(authority)
         for home, instance in list(self.instances.items()):
             if home.lifetime == "session" and isinstance(instance.host, Session):
                 instance.host.end_run(lambda frame: isinstance(frame, Visit) and frame.run is run)

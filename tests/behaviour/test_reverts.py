@@ -81,6 +81,14 @@ RESEEDS = KEEPER.replace(
 """The same, which has random numbers of its own: that they begin anew is seen in its sum."""
 
 
+HOLDING = """(global $held (mut i32) (i32.const -1))
+    (func $first (result i32)
+      (if (i32.eq (global.get $held) (i32.const -1)) (then (global.set $held (call $asked))))
+      (global.get $held))
+    (func $asked (result i32)"""
+"""What has `FILES` ask for its folders once."""
+
+
 @pytest.fixture
 def keeper(engine: Engine) -> Component:
     return engine.from_text(KEEPER, "keeper")
@@ -230,6 +238,29 @@ def test_what_a_warm_up_settles_is_there(engine: Engine, keeper: Component) -> N
     for lasting in ({"revert_after": "run"}, {"revert_after": "call"}, {"lifetime": "run"}):
         with staged(running(keeper, snapshot=warm, **lasting), engine) as stage:
             assert [stage.run(n=1).outputs for _ in range(3)] == [{"sum": 8008}] * 3
+
+
+def test_handles_that_a_warm_up_takes_are_each_instance_s_own(
+    engine: Engine, tmp_path: Path, nothing_left: None
+) -> None:
+    """A guest takes them once and holds them; without the warm-up it would have others after its first call."""
+    holds = engine.from_text(FILES.replace("(func $first (result i32)", HOLDING), "holds")
+    pipeline = (
+        Pipeline("held").input("path", "string")
+        .node("it", holds, run="unlink", grants=Grants(storage=(Storage(str(tmp_path), "/d"),)), revert_after="call",
+              snapshot=Snapshots(WarmUp("unlink", {"path": "none"})), repeat=Repeat("false", max=4, at_max="accept"))
+        .data("inputs.path", "it").output("said", "it")
+    )  # fmt: skip
+    with staged(pipeline, engine) as stage:
+        for _ in range(2):
+            went = stage.run(path="a")
+            assert went.error is None
+            assert [way.endswith(" pages") for _, _, way in reverts(went)] == [True] * 4
+        clean = stage.linked.node("it")._home.clean
+        assert clean is not None
+        assert clean.after_init is not None
+        assert not clean.after_init.portable
+        assert clean._idle == [], "its folders were opened for the run"
 
 
 def test_a_warm_up_that_traps_says_so(engine: Engine, keeper: Component) -> None:
