@@ -1,8 +1,8 @@
 """Puts the sandbox for JavaScript, built, into a wheel: who installs it needs no Node.
 
 The build is the one that the sources beside it give, and is found by their digest (`orchestrator.engine.build`). Where
-Node is missing the wheel is made all the same, and says what it lacks. Not for the sandbox for Python: its builder comes
-with the package, and what it makes is larger than all else.
+Node is missing the wheel is made all the same, and the build says what it lacks. Not for the sandbox for Python: its
+builder comes with the package, and what it makes is larger than all else.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ export class Session {
     return {
       console,
       print: console.log,
-      tools: this.box.functions(),
+      tools: this.box.functions,
       ToolError,
       setTimeout: (callback, wait, ...values) => timers.add(callback, wait, values),
       setInterval: (callback, wait, ...values) => timers.add(callback, wait, values, true),

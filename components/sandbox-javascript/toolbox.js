@@ -17,12 +17,7 @@ export class Toolbox {
   constructor(tools, call) {
     this.calls = 0;
     this.call = call;
-    this.made = Object.fromEntries(tools.map((tool) => [identifier(tool.name), this.function(tool)]));
-  }
-
-  /** The functions as members of an object of their own, so that a snippet's change is its own. */
-  functions() {
-    return { ...this.made };
+    this.functions = Object.fromEntries(tools.map((tool) => [identifier(tool.name), this.function(tool)]));
   }
 
   function({ name, description, schema }) {

@@ -1,11 +1,10 @@
 """Runs snippets of Python with tools: the component's face, which knows WIT and leaves the work to `session`."""
 
+import contextlib
 import gc
-import linecache
 import random
-import sys
 
-import library
+import library  # first: what is imported after it lies together
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports.interpreter import (
@@ -39,12 +38,11 @@ class Interpreter(exports.Interpreter):
         if not _sessions:
             _sessions.append(Session(_toolbox()))
         try:
-            done = _sessions[0].run(source, [(each.name, each.value) for each in inputs])
+            return Outcome(*_sessions[0].run(source, [(each.name, each.value) for each in inputs]))
         except Refused as refused:
             raise Err(_error(refused)) from None
         except BaseException as error:  # the snippet broke what the session needs: better an error than a trap
             raise Err(CodeError_Raised(Failure(f"the session is broken: {message(error)}", "", ""))) from None
-        return Outcome(done.value, done.printed, done.cut, done.calls)
 
 
 class Reseed(exports.Reseed):
@@ -71,19 +69,26 @@ def _error(refused):
     return _CASES[refused.kind](refused.detail)
 
 
-def _practise():
-    """Runs snippets while the component is built: CPython then knows the runner's code, and what that needs is made."""
-    before = sys.stdout, sys.stderr, sys.stdin, sys.modules["__main__"], sys.modules["builtins"]
+def _warm_up():
+    """Runs snippets: what CPython learns of the code that they lead through is saved with it, and not written again."""
     session = Session(Toolbox([], None))
-    for _ in range(64):
-        for source in ("1 + 1", "x = [n for n in y]\nprint(x)\nsum(x)", "result = {'a': y}"):
-            session.run(source, [("y", "[1, 2]")])
-    sys.stdout, sys.stderr, sys.stdin, sys.modules["__main__"], sys.modules["builtins"] = before
-    linecache.clearcache()
+    for source in _EXAMPLES * _OFTEN:
+        with contextlib.suppress(Refused):
+            session.run(source, [("x", "[1]")])
 
 
-_practise()
+_OFTEN = 30
+_EXAMPLES = (
+    "1 + 1",
+    "y = [n * n for n in x]\nprint(y)\n{'a': y, 'b': (1.5, None)}",
+    "def f(n):\n    return n / 0\n\nresult = f(1)",
+    "import math\nclass A:\n    pass\nresult = {math.pi}",
+    "if x:\n    y[",
+)
+
 # What there is now stays. A collection then neither looks at it nor writes into it, which would make its pages dirty.
+_warm_up()
 library.end()
 gc.collect()
+library.pack()
 gc.freeze()

@@ -1,10 +1,11 @@
 """Imports the standard library: a module that is not loaded while the component is built is not in it.
 
 All that imports is taken, but for what needs a screen, a terminal, processes or packages, and what is the library's own
-test or a program.
+test or a program. What is imported after this module lies beside each other in memory (see `packing`).
 """
 
 import asyncio
+import gc
 import importlib
 import os
 import pkgutil
@@ -13,6 +14,7 @@ import sys
 import warnings
 
 from loop import Policy
+from packing import pack
 
 _LEFT_OUT = {
     "_android_support",
@@ -81,3 +83,7 @@ def end():
     asyncio.events._set_event_loop_policy(Policy())
     sys.path.clear()
     sys.path_importer_cache.clear()
+
+
+gc.collect()
+pack()

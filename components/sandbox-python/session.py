@@ -12,7 +12,6 @@ import io
 import linecache
 import sys
 import types
-from dataclasses import dataclass
 from keyword import iskeyword
 
 from failures import message, told
@@ -30,6 +29,7 @@ _source_of = linecache.cache
 _NOTHING = io.StringIO("")
 
 
+<<<<<<< HEAD
 @dataclass(slots=True)
 class Done:
     """What a snippet came to; `calls` of tools."""
@@ -40,6 +40,8 @@ class Done:
     calls: int
 
 
+=======
+>>>>>>> sandbox
 class Session:
     """A place where snippets run.
 
@@ -54,10 +56,14 @@ class Session:
         vars(self._builtins).update(vars(builtins))
         self._module = types.ModuleType("__main__")
         self._scope = self._module.__dict__
+        self._given = {"__builtins__": self._builtins, "tools": box.functions, "ToolError": ToolError}
         self._runs = 0
 
     def run(self, source, inputs):
-        """What a snippet comes to. `inputs`: (name, value as JSON) of each.
+        """The value as JSON, what was printed, whether that was cut, how many calls of tools were made.
+
+        Arguments:
+            inputs: name and value as JSON of each variable.
 
         Raises:
             Refused: it comes to nothing.
@@ -85,8 +91,7 @@ class Session:
         sys.stdout = sys.stderr = printed
         sys.stdin = _NOTHING
         sys.modules["__main__"], sys.modules["builtins"] = self._module, self._builtins
-        scope["__builtins__"] = self._builtins
-        scope["tools"], scope["ToolError"] = self._box.functions(), ToolError
+        scope.update(self._given)
         return scope
 
     def _name(self, source):
@@ -95,7 +100,8 @@ class Session:
             self._runs += 1
         name = "<snippet>" if self._runs < 2 else f"<snippet-{self._runs}>"
         _source_of[name] = len(source), None, source.splitlines(keepends=True), name
-        _source_of.pop(f"<snippet-{self._runs - _KEPT}>", None)
+        if self._runs > _KEPT:
+            _source_of.pop(f"<snippet-{self._runs - _KEPT}>", None)
         return name
 
     def _raised(self, error):
@@ -113,7 +119,7 @@ class Session:
             raise Refused(
                 "invalid-result", bounded(f"the value cannot be read: {message(error)}", _MOST_SAID)
             ) from None
-        return Done(text, self._printed.text(), self._printed.cut, calls)
+        return text, self._printed.text(), self._printed.cut, calls
 
 
 def _variables(inputs):

@@ -26,11 +26,7 @@ class Toolbox:
         """`tools`: (name, description, schema as JSON) of each; `call(name, arguments as JSON)` gives JSON."""
         self.calls = 0
         self._call = call
-        self._functions = {identifier(name): self._function(name, *rest) for name, *rest in tools}
-
-    def functions(self):
-        """The functions as attributes of an object of their own, so that a snippet's change is its own."""
-        return SimpleNamespace(**self._functions)
+        self.functions = SimpleNamespace(**{identifier(name): self._function(name, *rest) for name, *rest in tools})
 
     def _function(self, name, description, schema):
         members = list(json.loads(schema or "{}").get("properties", {}))

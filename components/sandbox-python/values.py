@@ -8,7 +8,6 @@ import array
 import base64
 import collections
 import collections.abc
-import contextlib
 import dataclasses
 import datetime
 import decimal
@@ -119,11 +118,13 @@ def _unknown(value):
 
 def written(value):
     """The JSON of a value, however large, by the quick way if that gives it; raises `Unfit`."""
-    if _is_shallow(value):
-        with contextlib.suppress(TypeError, ValueError):
+    if type(value) in _SCALARS or _is_shallow(value):
+        try:
             text = _encode(value)
             if text.isascii() or _is_text(text):
                 return text
+        except (TypeError, ValueError):
+            pass
     return _encode(_Plain().form(value, "", 0))
 
 

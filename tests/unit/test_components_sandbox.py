@@ -47,8 +47,8 @@ def run(session: Any) -> Run:
     """(source, name=value, …) -> what it comes to, its value out of JSON."""
 
     def call(source: str, **inputs: Any) -> Any:
-        done = session.run(source, [(name, json.dumps(value)) for name, value in inputs.items()])
-        return json.loads(done.value)
+        given = [(name, json.dumps(value)) for name, value in inputs.items()]
+        return json.loads(session.run(source, given)[0])
 
     return call
 
@@ -241,21 +241,21 @@ def test_a_name_stays_for_the_next_snippet(run: Run) -> None:
 
 
 def test_what_is_printed(session: Any) -> None:
-    done = session.run(
+    found = session.run(
         "import sys\nprint('a', 'ä')\nprint('e', file=sys.stderr)\nsys.stdout.buffer.write(b'b\\xff')", []
     )
-    assert (done.printed, done.cut) == ("a ä\ne\nb\\xff", False)
-    assert session.run("print('\\ud800')", []).printed == "\\ud800\n"
-    assert session.run("1", []).printed == ""
+    assert found[1:3] == ("a ä\ne\nb\\xff", False)
+    assert session.run("print('\\ud800')", [])[1] == "\\ud800\n"
+    assert session.run("1", [])[1] == ""
 
 
 @pytest.mark.parametrize("text", ["a", "ä", "😀"])
 def test_what_is_printed_has_a_size(session: Any, text: str) -> None:
     size = len(text.encode())
-    done = session.run(f"for _ in range(40): print('{text}' * 50_000)\nprint('more')", [])
-    assert done.cut
-    assert (1 << 20) - size < len(done.printed.encode()) <= 1 << 20
-    assert done.printed.startswith(text * 50_000 + "\n")
+    _, found, cut, _ = session.run(f"for _ in range(40): print('{text}' * 50_000)\nprint('more')", [])
+    assert cut
+    assert (1 << 20) - size < len(found.encode()) <= 1 << 20
+    assert found.startswith(text * 50_000 + "\n")
 
 
 RAISED = """
@@ -402,7 +402,7 @@ def tools(asked: list[tuple[str, Any]]) -> Any:
 
 
 def test_tools_are_functions(tools: Any, asked: list[tuple[str, Any]]) -> None:
-    read = tools.functions().read_all
+    read = tools.functions.read_all
     assert read(query="a", max_bytes=3) == {"found": 1}
     assert read("a", 3) == read("a", max_bytes=3) == {"found": 1}
     read(query={1, 2}, other=b"ab")
@@ -412,7 +412,7 @@ def test_tools_are_functions(tools: Any, asked: list[tuple[str, Any]]) -> None:
     ]
     assert read.__doc__ == f"Reads.\n\nArguments as JSON Schema: {SCHEMA}"
     assert tools.calls == 4
-    assert sorted(vars(tools.functions())) == ["class_", "read_all", "tool_1st"]
+    assert sorted(vars(tools.functions)) == ["class_", "read_all", "tool_1st"]
 
 
 @pytest.mark.parametrize(
@@ -424,14 +424,14 @@ def test_tools_are_functions(tools: Any, asked: list[tuple[str, Any]]) -> None:
 )
 def test_arguments_that_a_tool_does_not_take(tools: Any, values: Any, named: Any, why: str) -> None:
     with pytest.raises(TypeError) as caught:
-        tools.functions().read_all(*values, **named)
+        tools.functions.read_all(*values, **named)
     assert str(caught.value) == why
     assert tools.calls == 0
 
 
 def test_an_argument_without_a_form_is_the_tools_error(tools: Any) -> None:
     with pytest.raises(toolbox.ToolError) as caught:
-        tools.functions().read_all(query=len)
+        tools.functions.read_all(query=len)
     assert str(caught.value) == (
         "read-all: invalid-arguments: the value's `.query` is a `builtin_function_or_method`, "
         "which has no form in JSON: <built-in function len>"
