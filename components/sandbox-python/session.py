@@ -29,19 +29,6 @@ _source_of = linecache.cache
 _NOTHING = io.StringIO("")
 
 
-<<<<<<< HEAD
-@dataclass(slots=True)
-class Done:
-    """What a snippet came to; `calls` of tools."""
-
-    value: str
-    printed: str
-    cut: bool
-    calls: int
-
-
-=======
->>>>>>> sandbox
 class Session:
     """A place where snippets run.
 

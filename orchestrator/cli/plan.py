@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--save", "target", metavar="FILE", type=click.Path(dir_okay=False), help="Keep the plan as JSON.")
 @click.option("--env", "names", multiple=True, metavar="NAME", help="Allow ${NAME} in the pipeline.")
 @click.option("--allow-python", is_flag=True, help="Allow Python nodes: they run without a sandbox.")
+@click.option("-q", "--quiet", is_flag=True, help="Tell nothing but errors: the exit code says whether it widened.")
 @ceiling_option
 @address_option
 def command(
@@ -43,6 +44,7 @@ def command(
     target: str | None,
     names: tuple[str, ...],
     allow_python: bool,
+    quiet: bool,
     ceilings: tuple[str, ...],
     addresses: tuple[str, ...],
     as_json: bool,
@@ -50,17 +52,18 @@ def command(
     """Prints the plan, or what changed; keeps it where asked."""
     env, operator = session.allowed(names), session.operator(None, read_addresses(addresses), ceilings)
     before = None if saved is None else _read(saved)
-    with session.engine(quiet=as_json) as engine:
+    with session.engine(quiet=quiet or as_json) as engine:
         linked = session.check(engine, pipeline, env, operator, allow_python=allow_python)
     plan = session.plan(linked)
     changes = None if before is None else _changes(before, plan, str(saved))
     if target is not None:
         _save(plan, target)
-    if not as_json:
+    if not as_json and not quiet:
         paint = terminal.paint_for(sys.stderr)
         for warning in linked.warnings:
             terminal.say(render(warning, paint) + "\n")
-    _tell(plan, changes, as_json=as_json)
+    if as_json or not quiet:
+        _tell(plan, changes, as_json=as_json)
     return EXIT_FAILED if any(change.kind == "widened" for change in changes or ()) else EXIT_OK
 
 

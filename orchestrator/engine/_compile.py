@@ -25,6 +25,7 @@ from orchestrator.engine._keep import Kept, keep, way_of
 from orchestrator.engine._lanes import LANES
 from orchestrator.engine._lay import lay
 from orchestrator.engine._reflect import reflect
+from orchestrator.engine._sections import check_form
 from orchestrator.engine._shim import wrap
 from orchestrator.engine._skeleton import skeleton
 from orchestrator.engine._wasi_check import wasi_problems
@@ -38,7 +39,6 @@ from orchestrator.interface.types import World
 if TYPE_CHECKING:
     from orchestrator.manifest.model import Bulk
 
-_COMPONENT = b"\0asm\x0d\0\1\0"
 _OURS = {str(EXPORTS), str(IMPORTS), str(LANES)}
 
 
@@ -138,8 +138,7 @@ def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto", *, kept: 
     Raises:
         ComponentError: the binary is no component, or not one that this engine takes.
     """
-    if not binary.startswith(_COMPONENT):
-        raise ComponentError(_not_a_component(binary))
+    check_form(binary)
     _refuse_bomb(binary)
     world, problems = _described(engine, binary)
     refused = [*world.refused, *problems]
@@ -197,12 +196,6 @@ def _refuse_bomb(binary: bytes) -> None:
     ):
         if count > most:
             raise ComponentError(f"it consists of {count} {what}, and {most} are allowed")
-
-
-def _not_a_component(binary: bytes) -> str:
-    if binary.startswith(b"\0asm\1\0\0\0"):
-        return "it is a core module, not a component; make one of it with `wasm-tools component new`"
-    return f"it is not a component: it starts with {binary[:8].hex(' ') or 'nothing'}, not with {_COMPONENT.hex(' ')}"
 
 
 def _first_lines(text: str) -> str:

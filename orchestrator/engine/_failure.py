@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator.engine._last_words import Reason
 from orchestrator.engine._native import take_message
 from orchestrator.errors import LimitExceeded, RunError, Trapped
+from orchestrator.wording import counted
 
 _LIMITS = {
     "call stack exhausted": ("stack", "the guest's calls nest too deep: its stack is used up"),
@@ -58,7 +59,7 @@ def failure(error: int, said: Reason | None = None, refused: str = "", fuel: int
 def _spent(fuel: int | None) -> str:
     """What is said of a guest that used its fuel up."""
     return (
-        f"the guest used up its fuel, {fuel} units: give it more (`limits: {{fuel: …}}` of its node), "
+        f"the guest used up its fuel, {counted(fuel or 0, 'unit')}: give it more (`limits: {{fuel: …}}` of its node), "
         "or have it compute less in one run"
     )
 

@@ -19,6 +19,9 @@ MAX_NESTING = 100
 """Components inside one another."""
 PREAMBLE = 8
 """Bytes at the start of a module or component: what it is, and the version of its format."""
+_OF_A_COMPONENT, _OF_A_MODULE = b"\0asm\x0d\0\1\0", b"\0asm\1\0\0\0"
+_LAST_KIND = 12
+"""Of a component's sections."""
 
 
 class Section(IntEnum):
@@ -298,6 +301,26 @@ class Reader:
     def rest(self) -> bytes:
         """What was not read."""
         return self._data[self.at : self.end]
+
+
+def check_form(binary: bytes) -> None:
+    """Refuses what is no component by how it begins, or how its sections follow one another: quick, for any bytes.
+
+    Raises:
+        ComponentError: it is none.
+    """
+    if binary.startswith(_OF_A_MODULE):
+        raise ComponentError("it is a core module, not a component; make one of it with `wasm-tools component new`")
+    if not binary.startswith(_OF_A_COMPONENT):
+        begins = f"it starts with {binary[:PREAMBLE].hex(' ') or 'nothing'}, not with {_OF_A_COMPONENT.hex(' ')}"
+        raise ComponentError(f"it is not a component: {begins}")
+    reader = Reader(binary, PREAMBLE, len(binary))
+    try:
+        strange = next((kind for kind, _ in reader.sections() if kind > _LAST_KIND), None)
+    except ValueError as problem:
+        raise ComponentError(f"not a valid component: {problem}, at byte {reader.at}") from None
+    if strange is not None:
+        raise ComponentError(f"not a valid component: it has a section of an unknown kind, {strange}")
 
 
 def unknown_form(problem: Exception) -> ComponentError:

@@ -117,6 +117,8 @@ class Engine:
     def load(self, path: Path | str, name: str = "") -> Component:
         """A component from a `.wasm` file, a `.wat` file, or a source folder with a `component.yaml`.
 
+        Beside `name.wasm` may stand the component's manifest as `name.component.yaml`.
+
         Raises:
             ComponentError: it is not there, or is no component.
             BuildError: its source does not build.
@@ -133,9 +135,9 @@ class Engine:
         if not there:
             raise ComponentError(f"there is no component at {printable(str(path))}")
         if path.suffix == ".wat":
-            return self.from_text(_text(path), name or path.stem, path)
+            return _described(self.from_text(_text(path), name or path.stem, path), path)
         digest, size = self.cache.digest(path, MAX_BINARY)
-        return self._known(digest, size, name or path.stem, path, path.read_bytes)
+        return _described(self._known(digest, size, name or path.stem, path, path.read_bytes), path)
 
     def load_all(self, paths: Iterable[Path]) -> dict[Path, Component | Exception]:
         """Several components at once, as `load` gives them, or what it raises: they are built side by side."""
@@ -279,6 +281,7 @@ class Engine:
         target = self.cache.code(digest, key)
         try:
             binary = _unchanged(read(), digest, name)
+            _check(binary, name)
             begun = time.monotonic()
             if size > SMALL:
                 self._progress(f"compiling {name} ({size / 1e6:.1f} MB), once")
@@ -358,6 +361,26 @@ class Engine:
     def _open(self) -> None:
         if self._closed:
             raise ClosedError("the engine was closed")
+
+
+def _described(component: Component, path: Path) -> Component:
+    """The component of a file with the manifest that stands beside it, if one does: it can only narrow what it gets."""
+    beside = path.with_name(f"{path.stem}.component.yaml")
+    if not os.path.lexists(beside):
+        return component
+    from orchestrator.manifest import read_component
+
+    return replace(component, manifest=read_component(beside))
+
+
+def _check(binary: bytes, name: str) -> None:
+    """Refuses what is no component before a compiler is started for it."""
+    from orchestrator.engine._sections import check_form
+
+    try:
+        check_form(binary)
+    except ComponentError as problem:
+        raise ComponentError(f"{name}: {problem}") from None
 
 
 def _unchanged(binary: bytes, digest: str, name: str) -> bytes:

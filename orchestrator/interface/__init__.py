@@ -11,6 +11,7 @@
     schema.py        the JSON Schema of a type
     numbers.py       how plain numbers lie in memory
     sizes.py         sizes in the canonical ABI
+    allowance.py     how many objects a guest's values may become, and whether to go on
     crossing.py      whether a function's values cross in bulk or one by one
     serial.py        worlds as plain data, for caches
 

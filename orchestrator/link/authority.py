@@ -14,7 +14,7 @@ from orchestrator.capability.url import NotAnAddress
 from orchestrator.link.draft import Draft, Work
 from orchestrator.link.fusing import Groups
 from orchestrator.link.report import place_of_node
-from orchestrator.manifest.model import NOWHERE, Ceiling
+from orchestrator.manifest.model import METHODS, NOWHERE, Ceiling
 from orchestrator.manifest.scalars import show_duration
 
 _ALLOWS = {"ceiling": "allows", "manifest": "claims"}
@@ -57,9 +57,17 @@ def _refuse(work: Work, draft: Draft, cut: Cut) -> None:
     more = f"has a higher `{cut.path[1]}`" if cut.path[0] == "limits" else f"is granted more `{cut.key}`"
     message = f"`{draft.name}` {more} than {bound.name} {_ALLOWS[party]}: {cut.asked}"
     where = draft.node.where.at(*cut.path)
-    work.report.error(
-        code, message, where, place_of_node(draft.name), causes=(bound.says(cut.key),), help=(_HELP[party],)
-    )
+    help_ = (*_methods(draft, cut), _HELP[party])
+    work.report.error(code, message, where, place_of_node(draft.name), causes=(bound.says(cut.key),), help=help_)
+
+
+def _methods(draft: Draft, cut: Cut) -> tuple[str, ...]:
+    """What to write where nothing but the methods is too much, of which a grant has two that says none."""
+    asked = draft.node.grants.http[int(cut.path[2])] if cut.path[:2] == ("grants", "http") else None
+    methods, _, url = cut.left.partition(" ")
+    if asked is None or asked.methods != METHODS or url != f"`{asked.url}`":
+        return ()
+    return (f"write `methods: [{methods}]`: without the key a grant asks for {' and '.join(METHODS)}",)
 
 
 def _claims(work: Work, draft: Draft) -> Bound | None:

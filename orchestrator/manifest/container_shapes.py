@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.manifest import scalars
 from orchestrator.manifest.context import BAD, Bad, Context, Spot, describe
-from orchestrator.manifest.scalar_shapes import Name, Text
+from orchestrator.manifest.scalar_shapes import Choice, Name, Text, Whole
 from orchestrator.manifest.shapes import Schema, Shape, compiled, joined, nearest, not_enforced, refuse
 from orchestrator.manifest.substitution import SUBSTITUTED
 from orchestrator.manifest.tree import Entries, Items, Scalar, Tree
@@ -212,6 +212,10 @@ class Either:
         """What the shape that fits makes of it; the long one gets a short text's value under its first key."""
         if isinstance(tree, Entries):
             return self.long.read(context, tree, spot)
+        if isinstance(tree, Scalar) and isinstance(self.short, Choice) and type(scalars.scalar_value(tree)) is int:
+            first = self.long.keys[0]
+            help_ = f"write `{{{first.name}: {tree.text}}}`" if isinstance(first.shape, Whole) else ""
+            return refuse(context, tree, spot, self.show(), help_)
         if isinstance(tree, Scalar) and tree.text:
             value = self.short.read(context, tree, spot)
             fields = Fields({self.long.keys[0].name: value}, Entries((), tree.start, tree.end), spot)

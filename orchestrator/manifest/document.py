@@ -7,12 +7,13 @@ language does not (anchors, aliases, tags, several documents). Scalars stay text
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from orchestrator.diagnostics import Source
 from orchestrator.manifest.report import Report
 from orchestrator.manifest.scalars import scalar_value
+from orchestrator.manifest.shapes import joined
 from orchestrator.manifest.tree import Broken, Entries, Items, Scalar, Style, Tree
 
 LARGEST = 1 << 20
@@ -31,8 +32,11 @@ class Unreadable(Exception):
     """The text is not a document at all; the report holds the one reason."""
 
 
-def parse(report: Report) -> Tree:
+def parse(report: Report, needed: Sequence[str]) -> Tree:
     """The tree of the report's source.
+
+    Arguments:
+        needed: the keys that the document has to have.
 
     Raises `Unreadable` for what leaves no tree to read; other faults (a key twice, an anchor) go to the report.
     """
@@ -42,7 +46,8 @@ def parse(report: Report) -> Tree:
     composer = _Composer(report, iter(events))
     tree = composer.document()
     if isinstance(tree, Scalar) and tree.style == "plain" and not tree.text:
-        report.error("yaml-empty", "the document is empty", (0, 0), help=("write at least `pipeline` and `nodes`",))
+        keys = joined(needed, "and")
+        report.error("yaml-empty", "the document is empty", (0, 0), help=(f"write at least {keys}",))
         raise Unreadable
     return tree
 

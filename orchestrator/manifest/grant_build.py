@@ -30,7 +30,7 @@ def read_http(_context: Context, fields: Fields) -> Any:
         return BAD
     return model.Http(
         fields.get("url"),
-        fields.get("methods", model.METHODS),
+        fields.get("methods", ()) or model.METHODS,
         fields.get("max-request"),
         fields.get("max-response"),
         fields.get("timeout"),

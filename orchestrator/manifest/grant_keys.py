@@ -274,8 +274,8 @@ GRANTS = Object(
         Key(
             "random",
             Either(RANDOM, SEEDED_NUMBERS),
-            "Which random numbers the guest gets. `none`: the same ones always; `seeded`: the same ones for one seed;"
-            " `secure`: the host's own.",
+            "Which random numbers the guest gets. `none`: the same ones always; `seeded`: the same ones for one seed,"
+            " which is 0 where none is said; `secure`: the host's own.",
             "`none`",
             enforced="wasi",
             proof="tests/security/test_random.py",

@@ -113,7 +113,7 @@ def _check(report: Report, folder: Path, env: Mapping[str, str], allow_python: b
 
 def _read(context: Context, shape: Object) -> Any:
     try:
-        tree = parse(context.report)
+        tree = parse(context.report, [key.name for key in shape.keys if key.required])
     except Unreadable:
         return BAD
     return shape.read(context, tree, Spot(mark=(tree.start, tree.start)))

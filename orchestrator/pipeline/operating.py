@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.capability import Operator
+from orchestrator.diagnostics import Diagnostic
 from orchestrator.errors import InvalidPipeline
 from orchestrator.manifest.model import Allowed, Ceiling, Limits, RunLimits
 from orchestrator.pipeline import arguments
@@ -54,6 +55,10 @@ def operator(
 
 def _ceilings(given: Any) -> tuple[Ceiling, ...]:
     named = os.environ.get(VARIABLE)
+    if named is not None and not named.strip():
+        # Whoever set it meant something to hold: it is not taken for no ceiling at all.
+        help_ = ("have it name the file of a ceiling, or unset it",)
+        raise InvalidPipeline([Diagnostic("ceiling", f"{VARIABLE} is set and empty", help=help_)])
     if given is None:
         every: Iterable[Any] = ()
     elif isinstance(given, Iterable) and not isinstance(given, str):

@@ -299,7 +299,9 @@ def _said(problem: Exception) -> tuple[Variant, str]:
         case OSError():
             return Variant("connection-terminated"), problem.strerror or str(problem)
         case h11.RemoteProtocolError():
-            return _protocol_error(problem), str(problem)
+            code = _protocol_error(problem)
+            too_long = code.case == "HTTP-response-header-section-size"
+            return code, _larger("the head of the answer is") if too_long else str(problem)
         case h11.LocalProtocolError():
             return Variant("HTTP-protocol-error"), str(problem)
     return Variant("internal-error", type(problem).__name__), type(problem).__name__
@@ -487,4 +489,8 @@ class _Talk:
 def _bounded(headers: Any, code: str, what: str) -> None:
     """Refuses too many headers, or too long ones."""
     if len(headers) > LINES or sum(len(name) + len(value) for name, value in headers) > HEADERS:
-        raise Failed(Variant(code, HEADERS), f"{what} larger than {HEADERS >> 10} KiB or {LINES} headers")
+        raise Failed(Variant(code, HEADERS), _larger(what))
+
+
+def _larger(what: str) -> str:
+    return f"{what} larger than {HEADERS >> 10} KiB or {LINES} headers"

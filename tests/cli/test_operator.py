@@ -169,6 +169,10 @@ def test_the_ceiling_of_the_environment_holds_beside_the_one_that_is_given(
     assert done.err.count("error[ceiling]") == 1
     assert command("graph", asks).code == 1
     monkeypatch.setenv("ORCHESTRATOR_CEILING", "")
+    empty = "error[ceiling]: ORCHESTRATOR_CEILING is set and empty\n"
+    help_ = " = help: have it name the file of a ceiling, or unset it\n"
+    assert command("run", asks, "-q", "--secret", "API_KEY").err.startswith(empty + help_)
+    monkeypatch.delenv("ORCHESTRATOR_CEILING")
     assert ran(command("run", asks, "-q", "--secret", "API_KEY"))
     monkeypatch.setenv("ORCHESTRATOR_CEILING", str(ceilings / "none.yaml"))
     assert command("run", asks, "-q").err.startswith("error[file]: cannot read the file: there is no such file\n")

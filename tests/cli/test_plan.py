@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, Done
 from tests.cli.test_operator import ONES, PIPELINE
 from tests.support.goldens import PROJECT
 
@@ -150,3 +150,13 @@ def test_the_plan_of_the_demo_fits_on_a_screen(command: Command, monkeypatch: py
     others = done.out.partition("\nanswerer ")[2]
     assert others.count("  grants          nothing [default]\n") == 3
     assert "will be refused" in others
+
+
+def test_a_quiet_plan_tells_by_its_exit_code_alone(command: Command, pipeline: Path, tmp_path: Path) -> None:
+    assert command("plan", pipeline, "--quiet", "--save", "kept.json") == Done(0, "", "")
+    assert command("plan", pipeline, "-q", "--diff", "kept.json") == Done(0, "", "")
+    kept = json.loads((tmp_path / "kept.json").read_text())
+    kept["nodes"]["a"]["grants"]["http"] = []
+    (tmp_path / "kept.json").write_text(json.dumps(kept))
+    assert command("plan", pipeline, "-q", "--diff", "kept.json") == Done(1, "", "")
+    assert command("plan", "none.yaml", "-q").err.startswith("error")

@@ -205,6 +205,26 @@ def test_a_secret_goes_where_the_ceiling_says(folder: Path) -> None:
     )
 
 
+def test_a_grant_that_says_no_methods_is_told_which_to_say(folder: Path) -> None:
+    only = ceiling(folder, "grants: {http: [{url: 'https://a.example/**', methods: [GET]}]}")
+    help_ = " = help: write `methods: [GET]`: without the key a grant asks for GET and HEAD\n"
+    said = refusal(held(folder, "grants: {http: [{url: 'https://a.example/v1/**'}]}", only))
+    assert help_.strip() in said
+    other = refusal(held(folder, "grants: {http: [{url: 'https://b.example/**'}]}", only))
+    more = refusal(held(folder, "grants: {http: [{url: 'https://a.example/**', methods: [GET, POST]}]}", only))
+    assert "methods:" not in other + more.partition("help")[2]
+    asked = node_of(held(folder, "grants: {http: [{url: 'https://a.example/v1/**', methods: [GET]}]}", only))
+    assert asked.cuts == ()
+
+
+def test_a_ceiling_that_is_empty_is_told_what_it_needs(folder: Path) -> None:
+    (folder / "ops.yaml").write_text("")
+    with pytest.raises(InvalidPipeline) as caught:
+        ceilings.load(folder / "ops.yaml")
+    (problem,) = caught.value.diagnostics
+    assert (problem.message, problem.help) == ("the document is empty", ("write at least `ceiling`",))
+
+
 # Limits
 
 

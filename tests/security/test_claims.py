@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from wasmtime import wat2wasm
 
+from orchestrator import Engine, InvalidPipeline, Pipeline
 from orchestrator.capability import Authority, prepare
 from orchestrator.manifest.model import Claims, Grants, Http, Storage
 from tests.support.ceilings import ceiling, claims, held, node_of, refusal
+from tests.support.greedy_guests import CLOCK_LOOP, GO
 from tests.support.link_worlds import linking, reading
 
 ALL = (
@@ -125,3 +128,26 @@ def test_a_claim_that_cannot_be_understood_is_refused(tmp_path: Path) -> None:
         "5 | claims: {http: ['https://a.example']}\n"
         "  |                ^^^^^^^^^^^^^^^^^^^^^"
     )
+
+
+@pytest.mark.parametrize("suffix", ["wasm", "wat"])
+def test_a_component_that_is_one_file_claims_by_the_manifest_beside_it(
+    engine: Engine, tmp_path: Path, suffix: str
+) -> None:
+    file, beside = tmp_path / f"clock.{suffix}", tmp_path / "clock.component.yaml"
+    file.write_bytes(bytes(wat2wasm(CLOCK_LOOP)) if suffix == "wasm" else CLOCK_LOOP.encode())
+    pipeline = Pipeline("p").node("it", str(file), run=GO, args={"n": 1}, grants=Grants(clock="wall"))
+    pipeline.link(engine).close()
+    beside.write_text("name: clock\nversion: 1.0.0\nlanguage: python\nworld: demo:guest/guest\nclaims: {}\n")
+    with pytest.raises(InvalidPipeline) as caught:
+        pipeline.link(engine)
+    (problem,) = caught.value.diagnostics
+    assert problem.message == "`it` is granted more `clock` than the manifest of `clock` claims: `wall`"
+    beside.write_text("claims: {}\n")
+    with pytest.raises(InvalidPipeline) as caught:
+        pipeline.link(engine)
+    assert "lacks `name`" in str(caught.value)
+    beside.unlink()
+    beside.symlink_to("nothing")
+    with pytest.raises(InvalidPipeline):
+        pipeline.link(engine)

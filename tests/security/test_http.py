@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from orchestrator.diagnostics import Diagnostic
 from orchestrator.manifest.model import Http
 from tests.support.granting import faults, granted
+from tests.support.link_worlds import linking, reading
 
 
 def test_an_address_that_says_nothing_more_is_read_and_not_written() -> None:
@@ -38,3 +42,17 @@ def test_every_key_of_an_address_arrives() -> None:
 def test_a_key_of_an_address_that_is_wrong_grants_nothing(key: str, fault: str) -> None:
     (found,) = faults(f"grants: {{http: [{{url: 'https://a.example/', {key}}}]}}")
     assert found.startswith(fault)
+
+
+def test_a_wrong_method_is_told_once() -> None:
+    """Not also that nothing is granted then."""
+    text = "pipeline: p\nnodes: {a: {component: step, grants: {http: [{url: 'https://a.example/', methods: [get]}]}}}\n"
+    found = linking_of(text)
+    assert [one.code for one in found if one.code in ("method", "grant")] == ["method"]
+
+
+def linking_of(text: str) -> tuple[Diagnostic, ...]:
+    """What is found when a pipeline is read and, as far as it could be, linked."""
+    read = reading(text, "p.yaml", Path())
+    assert read.manifest is not None
+    return (*read.diagnostics, *linking(read.manifest).diagnostics)

@@ -419,6 +419,15 @@ def test_an_answer_that_is_none_is_an_error(attack: Attack, data: bytes, error: 
         assert refused(attack(granting(f"{server.url}/**")), f"{server.url}/").startswith(error)
 
 
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"])
+def test_a_head_that_is_too_long_is_told_as_that(attack: Attack, end: bytes) -> None:
+    with serving(saying(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 100_000 + end)) as server:
+        guest = attack(granting(f"{server.url}/**"))
+        assert refused(guest, f"{server.url}/") == (
+            "Unreachable(value='the head of the answer is larger than 64 KiB or 1024 headers')"
+        )
+
+
 def test_an_answer_of_200_megabytes_is_cut_off(attack: Attack) -> None:
     sent = 0
 

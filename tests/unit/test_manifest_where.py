@@ -115,7 +115,7 @@ def test_every_character_is_found_where_it_stands(text: str, style: str) -> None
     document = "k: " + STYLES[style](text) + "\n"
     report = Report(Source("x", document))
     try:
-        tree = parse(report)
+        tree = parse(report, ())
     except Unreadable:
         return
     if not isinstance(tree, Entries) or len(tree.entries) != 1 or not isinstance(tree.entries[0][1], Scalar):
