@@ -38,9 +38,11 @@ def test_the_pipeline_of_the_readme_is_what_new_makes() -> None:
 
 
 def test_the_python_of_the_readme_names_what_there_is() -> None:
-    (example,) = blocks("README.md", "python")
+    example, sandboxed = blocks("README.md", "python")
     compile(example, "README.md", "exec")
+    compile(sandboxed, "README.md", "exec")
     assert "from orchestrator import Engine, Pipeline" in example
+    assert "from orchestrator import Sandbox" in sandboxed
     assert hasattr(Engine, "load")
 
 
