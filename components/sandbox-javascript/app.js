@@ -35,30 +35,3 @@ function refuse(error) {
   if (error instanceof Refused) throw { tag: error.kind, val: error.detail };
   throw { tag: "raised", val: { message: `the session is broken: ${message(error)}`, traceback: "", printed: "" } };
 }
-
-/** Runs snippets while the component is built: what the engine makes for code of their kind is then there. */
-function practise() {
-  const session = new Session(new Toolbox([], callTool));
-  for (let times = 0; times < OFTEN; times++) {
-    for (const source of EXAMPLES) {
-      try {
-        session.run(source, [{ name: "x", value: "[1]" }]);
-      } catch (error) {
-        if (!(error instanceof Refused)) throw error;
-      }
-    }
-  }
-  delete globalThis.x;
-  delete globalThis.result;
-}
-
-const OFTEN = 30;
-const EXAMPLES = [
-  "1 + 1",
-  "let sum = 0; for (let n = 0; n < 3; n++) sum += n * n; sum",
-  "const y = x.map((n) => n * n); console.log(y); ({ a: y, b: [1.5, null] })",
-  "(() => { for (const n of x) if (n > 0) return `${n}`; })()",
-  "x.y.z",
-  "if (x",
-];
-practise();
