@@ -211,15 +211,14 @@ class Instance:
     @contextmanager
     def at_nobodys_expense(self) -> Iterator[None]:
         """What its store runs meanwhile uses no fuel of the guest's."""
-        fuel, told = self.fuel, self._told
+        fuel = self.fuel
         if fuel is not None:
-            self.refuel(_ENDLESS)
+            _unfailing(c.context_set_fuel(self.context, _ENDLESS))
         try:
             yield
         finally:
             if fuel is not None:
-                self.refuel(fuel)
-                self._told = told
+                _unfailing(c.context_set_fuel(self.context, fuel))
 
     def used(self) -> int:
         """How much fuel it used since this was asked the last time; it is entered."""
