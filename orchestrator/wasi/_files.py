@@ -276,6 +276,7 @@ def place(
     changes: bool = False,
     creates: bool = False,
     names: bool = False,
+    looks: bool = False,
 ) -> Place:
     """What a path beneath a folder leads to, for a `with` block in which it is used.
 
@@ -283,6 +284,8 @@ def place(
 
     Arguments:
         operation: as events name it.
+        looks: whether nobody does more with it than look, which nothing denies later: it is told at once, and the
+            caller closes the folder if it is `held`.
         changes: whether something of the folder is to be changed.
         follow, creates, names: as for `find`.
     """
@@ -295,6 +298,9 @@ def place(
         found = find(folder.fd, path, follow=follow, hidden=root.grant.hidden, creates=creates, names=names)
     except Denied as denied:
         raise root.deny(operation, folder.below(path), denied.code, denied.why) from None
+    if looks:
+        root.session.told(f"storage {operation}", folder.below(path), root.grant.place)
+        return found
     session, before = root.session, root.session.denials
 
     def done() -> None:

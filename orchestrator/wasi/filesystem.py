@@ -187,8 +187,10 @@ def _hash_at(session: Session, folder: Descriptor, how: frozenset[str], path: st
 
 def _seen(folder: Descriptor, how: frozenset[str], path: str) -> os.stat_result:
     """What was found at a path beneath a folder."""
-    with place("read", folder, path, follow="symlink-follow" in how) as found:
-        return found.there()
+    found = place("read", folder, path, follow="symlink-follow" in how, looks=True)
+    if found.held:
+        os.close(found.fd)
+    return found.there()
 
 
 def _is_same(_session: Session, file: Descriptor, other: Descriptor) -> bool:

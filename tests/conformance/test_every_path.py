@@ -148,7 +148,7 @@ def test_values_of_any_type_cross_on_every_path(engine: Engine, data: st.DataObj
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_values_of_very_many_types_cross_on_every_path(engine: Engine, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
