@@ -5,6 +5,7 @@ import { componentize } from "@bytecodealliance/componentize-js";
 import { parseSync } from "oxc-parser";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { hasten } from "./glue.mjs";
 
 const ENTRY = "entry-of-the-component.js";
 const FEATURES = ["stdio", "random", "clocks", "http", "fetch-event"];
@@ -40,6 +41,7 @@ async function build([app, module, wit, world, features, out]) {
   const found = mistakes(".");
   if (found.length) return found.join("\n");
   const on = features.split(" ");
+  hasten();
   try {
     const { component } = await componentize({
       sourcePath: entry(module),
