@@ -1,4 +1,4 @@
-"""The glue around a component's JavaScript, which the builder makes fast: texts, promises and errors cross as they are."""
+"""What the builder puts around a component's JavaScript: texts, promises and errors cross it as they are."""
 
 from __future__ import annotations
 
