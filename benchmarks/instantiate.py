@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from benchmarks._languages import KINDS, guest, linked
 from benchmarks._ways import FULL, Effort, Maker, Missing, Way, joined, made, measure, medians, ratio
 from orchestrator.engine import Engine, Frame, Instance
+from orchestrator.engine.stack import needed_stack
 from orchestrator.runtime import pool
 from orchestrator.runtime.threads import Threads
 
@@ -51,7 +52,7 @@ def _ours(engine: Engine, kind: str, _stack: ExitStack) -> Way:
 def _pooled(engine: Engine, kind: str, stack: ExitStack) -> Way:
     if kind == "small":
         raise Missing(f"a pool is for what takes {pool.PAYS * 1e6:g} us to make, which no small guest does")
-    linker, threads = linked(engine, guest(kind, engine)[0]), Threads(1)
+    linker, threads = linked(engine, guest(kind, engine)[0]), Threads(needed_stack(1, ()))
     stack.callback(threads.close)
     filler = pool.Filler(threads, ())
     ready = pool.Pool(filler)

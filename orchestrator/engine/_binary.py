@@ -30,6 +30,7 @@ MAX_TABLES = 1000
 MAX_NAMES = 10_000
 """Imports and exports of one component and those nested in it: what a compiler does for them grows with the square."""
 _FUNCTION_TYPE, _REFERENCES = 0x60, (0x63, 0x64)
+_INTEGERS, _CONSTANTS = {0x7F: 32, 0x7E: 64}, (0x41, 0x42)
 
 Place = tuple[int, int]
 """Where a memory is defined: the number of its module in the binary, and its number among those the module defines."""
@@ -45,17 +46,20 @@ class Made:
             not continued beyond what a component may have. A memory without a page holds nothing at first, and the
             heaps of garbage-collected objects, which no binary lists, begin so too.
         tables: how large each table is, in any order; not continued either.
+        stack: bytes of the largest stack that a module has in its memory.
     """
 
     parts: Parts = Parts(0, 0, 0)
     memories: tuple[Place, ...] = ()
     tables: tuple[Size, ...] = ()
+    stack: int = 0
 
     def __add__(self, other: Made) -> Made:
         return Made(
             self.parts + other.parts,
             (self.memories + other.memories)[: MAX_MEMORIES + 1],
             (self.tables + other.tables)[: MAX_TABLES + 1],
+            max(self.stack, other.stack),
         )
 
 
@@ -138,17 +142,30 @@ def _component(reader: Reader, outer: _Space | None, whole: _Whole, depth: int) 
 
 def _module(reader: Reader, number: int) -> Made:
     """What a module creates; its garbage-collected heap, where it has one, counts as a memory."""
-    heap, minimums, tables = 0, list[int](), list[Size]()
+    heap, stack, minimums, tables = 0, 0, list[int](), list[Size]()
     reader.preamble()
     for kind, section in reader.sections():
         if kind == CoreSection.MEMORIES:
             minimums += [section.limits()[1] for _ in range(section.number())]
         elif kind == CoreSection.TABLES:
             tables += section.tables()
+        elif kind == CoreSection.GLOBALS:
+            stack = _stack(section)
         elif kind == CoreSection.TAGS or (kind == CoreSection.TYPES and _has_objects(section)):
             heap = 1
     places = tuple((number, memory) for memory, minimum in enumerate(minimums) if minimum)
-    return Made(Parts(len(minimums) + heap, len(tables), 0), places, tuple(tables[: MAX_TABLES + 1]))
+    return Made(Parts(len(minimums) + heap, len(tables), 0), places, tuple(tables[: MAX_TABLES + 1]), stack)
+
+
+def _stack(globals_: Reader) -> int:
+    """How much stack a module has: linkers of C make its pointer the first global, and put the stack at address 0."""
+    if not globals_.number():
+        return 0
+    start = globals_.at
+    globals_.core_type()
+    bits = _INTEGERS.get(globals_.since(start)[0])
+    changes, operation = globals_.byte(), globals_.byte()
+    return globals_.signed(bits) if bits and changes and operation in _CONSTANTS else 0
 
 
 def _has_objects(types: Reader) -> bool:

@@ -17,7 +17,7 @@ from wasmtime import component as cm
 from orchestrator.engine import _image_file
 from orchestrator.engine._binary import MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES, TooMany, made
 from orchestrator.engine._chosen import EXPORTS, IMPORTS, Chosen, chosen, function_key, hosted, without
-from orchestrator.engine._config import HOST_MEMORY
+from orchestrator.engine._config import DEEP, DEEP_STACK, HOST_MEMORY, STACK
 from orchestrator.engine._direct import Direct, expose, qualifies
 from orchestrator.engine._image_file import Image
 from orchestrator.engine._images import strip
@@ -156,6 +156,7 @@ def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto", *, kept: 
         "lanes": prepared.lanes,
         "way": way,
         "keeper": prepared.keeper,
+        "stack": DEEP_STACK if found.stack >= DEEP else STACK,
         "refused": refused,
         "world": world_to_data(world),
     }

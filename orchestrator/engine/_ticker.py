@@ -29,7 +29,7 @@ class Ticker:
         natives: the native engines; more may come while it ticks.
     """
 
-    def __init__(self, natives: Mapping[bool, Any]) -> None:
+    def __init__(self, natives: Mapping[tuple[bool, int], Any]) -> None:
         self._natives = natives  # their owner may be gone while the thread still runs
         self._closed = False
         self._start()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
+from orchestrator.engine._config import STACK
 from orchestrator.interface.types import World
 from orchestrator.manifest.model import Bulk, ComponentManifest
 
@@ -104,6 +105,7 @@ class Component:
         lanes: which imported functions have lanes, by `function_key`: see `_lay.Laid`.
         way: how an instance is taken back to an earlier state.
         keeper: bytes of its keeper's memory; 0 where it has none.
+        stack: bytes of the host's stack that its guest may use.
         variant: how its machine code was made.
     """
 
@@ -120,4 +122,5 @@ class Component:
     lanes: Mapping[str, int] = field(default_factory=dict, hash=False)
     way: Way = Way("fresh", NOT_OURS)
     keeper: int = 0
+    stack: int = STACK
     variant: Variant = Variant()

@@ -76,7 +76,7 @@ class Engine:
         self._progress = progress or (lambda _line: None)
         self._wit = Path(wit) if wit else None
         self._codes: dict[tuple[str, Variant], Code] = {}
-        self._natives: dict[bool, Any] = {}
+        self._natives: dict[tuple[bool, int], Any] = {}
         """The native engines, by whether the machine code that they run counts what it executes."""
         self._binaries: dict[str, Callable[[], bytes]] = {}
         """What reads the binaries of the components that were loaded: their machine code may go from the cache, and
@@ -316,7 +316,7 @@ class Engine:
         from orchestrator.engine._code import Code
 
         digest, variant = component.digest, component.variant
-        key, native = cache_key(*variant), self.native(metered=variant.metered)
+        key, native = cache_key(*variant), self.native(metered=variant.metered, stack=component.stack)
         shim = shim_of(component.world, variant.bulk, component.direct, component.lanes) if component.shimmed else None
         for _ in range(_TRIES):
             known = self.cache.known(digest, key)
@@ -331,14 +331,14 @@ class Engine:
                 continue
         raise ComponentError(f"the machine code of {component.name} is gone from the cache; load the component again")
 
-    def native(self, *, metered: bool) -> Any:
+    def native(self, *, metered: bool, stack: int) -> Any:
         """The native engine for one kind of machine code, made when it is first needed; the engine's own."""
         with self._lock:
-            found = self._natives.get(metered)
+            found = self._natives.get((metered, stack))
             if found is None:
                 from orchestrator.engine._config import new_engine
 
-                found = self._natives[metered] = new_engine(metered)
+                found = self._natives[metered, stack] = new_engine(metered, stack)
             return found
 
     @property
@@ -426,6 +426,7 @@ def _reflected(known: dict[str, Any] | None) -> dict[str, Any] | None:
             "lanes": {str(key): int(memory) for key, memory in known["lanes"].items()},
             "way": way_from(known["way"]),
             "keeper": int(known["keeper"]),
+            "stack": int(known["stack"]),
         }
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

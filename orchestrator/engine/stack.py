@@ -1,6 +1,6 @@
 """How much stack a thread needs so that no chain of calls can run off its end, and how much the present one has left.
 
-Each store that is entered lets its guest use `MAX_WASM_STACK` below where it was entered. Between two stores lie a
+Each store that is entered lets its guest use `Component.stack` below where it was entered. Between two stores lie a
 callback of the C API and the interpreter's frames: 4.1 KiB were measured, with a gate, over an edge that forwards, one
 that translates and one to a Python function alike (CPython 3.11, x86-64). What evaluates a contract's rules comes on
 top of the deepest only. A chain that is deeper than `MAX_DEPTH` is refused when a pipeline is linked.
@@ -12,10 +12,11 @@ import ctypes
 import platform
 import sys
 import threading
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from orchestrator.engine._config import MAX_WASM_STACK
+from orchestrator.engine._config import STACK
 
 MAX_DEPTH = 64
 """Stores that one chain of calls may enter."""
@@ -31,14 +32,22 @@ _STACK_POINTER = {"x86_64": 20, "aarch64": 54}.get(platform.machine())
 """Which word of glibc's `ucontext_t` is the stack pointer. Source: `sys/ucontext.h` of glibc for each processor."""
 
 
-def needed_stack(depth: int) -> int:
-    """Bytes of stack that chains of `depth` stores need below where the first is entered."""
-    return _DEEPEST + (min(depth, MAX_DEPTH) + 1) * (MAX_WASM_STACK + _CROSSING)
+def needed_stack(depth: int, stacks: Iterable[int]) -> int:
+    """Bytes of stack that chains of calls need below where the first store is entered.
+
+    Arguments:
+        depth: how many stores the longest of them enters.
+        stacks: what each store's guest may use (`Component.stack`).
+    """
+    count = min(depth, MAX_DEPTH)
+    deepest = sorted(stacks, reverse=True)[:count]
+    guests = sum(deepest) + (count + 1 - len(deepest)) * STACK
+    return _DEEPEST + guests + (count + 1) * _CROSSING
 
 
-def thread_stack(depth: int) -> int:
-    """Bytes of stack for a thread on which chains of `depth` stores run."""
-    return _SPARE + needed_stack(depth)
+def thread_stack(needed: int) -> int:
+    """Bytes of stack for a thread on which chains of calls run that need so much of it."""
+    return _SPARE + needed
 
 
 def stack_left() -> int:

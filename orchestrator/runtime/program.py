@@ -77,9 +77,10 @@ class Program:
 
     def __init__(self, graph: LinkedGraph, engine: Engine, recorder: Recorder) -> None:
         self.graph, self.engine, self.recorder = graph, engine, recorder
-        self.threads = Threads(graph.depth)
         self.stores = stores_of(graph, engine)
         """By node, the store that it lives in."""
+        self._stack = needed_stack(graph.depth, [one.component.stack for one in dict.fromkeys(self.stores.values())])
+        self.threads = Threads(self._stack)
         self._running: set[Run] = set()
         self._filler = Filler(self.threads, self._running)
         self._spread = {edge.target for edge in graph.data if edge.each is not None}
@@ -109,7 +110,6 @@ class Program:
         self._unblocked = all(
             node.component is not None and node.grants.stdio != "inherit" for node in graph.nodes.values()
         )
-        self._stack = needed_stack(graph.depth)
         self._closed = False
         self._ended = threading.Condition()
 

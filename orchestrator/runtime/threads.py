@@ -26,11 +26,11 @@ class Threads:
     """Runs tasks at once, each on a thread of its own, however many there are.
 
     Arguments:
-        depth: stores in the longest chain of calls.
+        stack: bytes of it that a task needs (`needed_stack`).
     """
 
-    def __init__(self, depth: int) -> None:
-        self._stack = thread_stack(depth)
+    def __init__(self, stack: int) -> None:
+        self._stack = thread_stack(stack)
         self._closed = False
         self.after_fork()
         _live.add(self)

@@ -62,13 +62,14 @@ class Carrier:
     """Carries snippets out.
 
     Arguments:
+        stack: bytes of it that a guest may use.
         blocks: whether a guest may be blocked in the host.
     """
 
-    def __init__(self, *, blocks: bool) -> None:
+    def __init__(self, stack: int, *, blocks: bool) -> None:
         self._blocks = blocks
-        self._stack = needed_stack(_DEPTH)
-        self.threads = Threads(_DEPTH)
+        self._stack = needed_stack(_DEPTH, [stack])
+        self.threads = Threads(self._stack)
         self._stays: set[Stay] = set()
 
     def run(self, stay: Stay, work: Callable[[], T], give_up: Callable[[], None]) -> T:

@@ -95,7 +95,8 @@ class Sandbox:
             self._end_engine()
             raise
         self._pool = pool
-        self._carrier = Carrier(blocks=bool(len(box)) or granted.stdio == "inherit")
+        stack = self._guests.linker.component.stack
+        self._carrier = Carrier(stack, blocks=bool(len(box)) or granted.stdio == "inherit")
         self._sessions: set[SandboxSession] = set()
         self._closed = False
 

@@ -19,6 +19,7 @@ from orchestrator import ClosedError, Engine, Grants, Limits, LinkedPipeline, Pi
 from orchestrator.engine import Component, Frame, Instance
 from orchestrator.engine.linker import Linker
 from orchestrator.engine.settings import InstanceSettings
+from orchestrator.engine.stack import needed_stack
 from orchestrator.manifest.model import Each, Lifetime
 from orchestrator.runtime import pool
 from orchestrator.runtime.pool import Filler, Pool
@@ -154,7 +155,7 @@ def test_what_is_quick_has_no_pool(
 ) -> None:
     """One that is quick once is quick: what else took its time was the machine."""
     monkeypatch.setattr(pool, "TRIES", 3)
-    of_three = Pool(Filler(Threads(1), ()))
+    of_three = Pool(Filler(Threads(needed_stack(1, ())), ()))
     for seconds in (9.0, 1e-6, 9.0):
         assert not of_three.off
         monkeypatch.setattr(pool, "PAYS", 1e-3)
@@ -280,7 +281,7 @@ def test_one_that_was_made_ahead_may_call_the_host_as_often_as_any(engine: Engin
 
 def test_a_start_function_that_does_not_end_is_ended(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "PATIENCE", 0.02)
-    linker, threads = engine.linker(engine.from_text(SPINS, "spins")), Threads(1)
+    linker, threads = engine.linker(engine.from_text(SPINS, "spins")), Threads(needed_stack(1, ()))
     filler = Filler(threads, ())
     late = Pool(filler)
     assert late.take() is None
@@ -292,7 +293,7 @@ def test_a_start_function_that_does_not_end_is_ended(engine: Engine, monkeypatch
 
 
 def test_closing_ends_a_start_function_that_runs(engine: Engine) -> None:
-    linker, threads = engine.linker(engine.from_text(SPINS, "spins")), Threads(1)
+    linker, threads = engine.linker(engine.from_text(SPINS, "spins")), Threads(needed_stack(1, ()))
     filler, came = Filler(threads, ()), threading.Event()
     spinning = Pool(filler)
 

@@ -210,6 +210,31 @@ def test_what_goes_wrong_in_python_is_an_error_and_no_trap(python: Sandbox, sour
     assert python.value("1 + 1") == 2
 
 
+THROUGH_C = {
+    "a cached function": "from functools import cache\n@cache\ndef f(n): return f(n - 1) + 1 if n else 0",
+    "a map": "def f(n): return sum(map(f, [n - 1])) + 1 if n else 0",
+    "a sort's key": "def f(n): return sorted([1], key=lambda _: f(n - 1))[0] if n else 0",
+    "a reduction": "from functools import reduce\ndef f(n): return reduce(lambda a, b: f(n - 1), [1, 2]) if n else 0",
+    "an attribute": "class A:\n    x = 0\n    def __getattr__(self, name): return getattr(self, name[1:])\n"
+    "def f(n): return getattr(A(), 'x' * n)",
+    "an operator": "class A:\n    def __init__(self, n): self.n = n\n    def __neg__(self): return -A(self.n - 1) "
+    "if self.n else 0\ndef f(n): return -A(n)",
+    "a form": "class A:\n    def __init__(self, n): self.n = n\n    def __repr__(self): return repr(A(self.n - 1)) "
+    "if self.n else ''\ndef f(n): return repr(A(n))",
+}
+"""By what leads through the interpreter's own code a function that nests so deep."""
+
+
+@pytest.mark.parametrize("source", THROUGH_C.values(), ids=THROUGH_C)
+def test_a_recursion_through_c_nests_as_deep_as_the_language_lets_it(python: Sandbox, source: str) -> None:
+    assert python.value(f"{source}\nf(450), 1")[1] == 1
+
+
+def test_one_through_c_that_does_not_end_is_an_error_of_the_language(python: Sandbox) -> None:
+    found = python.error(f"{THROUGH_C['a map']}\nf(100_000)")
+    assert found.value["message"] == "RecursionError: maximum recursion depth exceeded"
+
+
 LIBRARY = """
 abc argparse array ast asyncio base64 binascii bisect calendar cmath codecs collections collections.abc colorsys
 concurrent.futures configparser contextlib contextvars copy csv dataclasses datetime decimal difflib dis email.message

@@ -74,3 +74,8 @@ CALLER = """(component
   (func (export "call") (param "x" u32) (result u32) (canon lift (core func $i "call")))
   (func (export "dig") (param "x" u32) (result u32) (canon lift (core func $i "dig"))))"""
 """Calls its import `f` with what it got: at once, or from a recursion as deep as that."""
+
+
+def with_stack(size: int) -> str:
+    """`CALLER` with so much stack in its memory, as linkers of C lay it out."""
+    return CALLER.replace("(global $deep", f"(global (mut i32) (i32.const {size}))\n    (global $deep")

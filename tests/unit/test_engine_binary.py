@@ -96,6 +96,27 @@ def test_the_sizes_of_tables_are_told() -> None:
     assert found.parts.tables == 8
 
 
+@pytest.mark.parametrize(
+    ("globals_", "stack"),
+    [
+        ("(global (mut i32) (i32.const 65536)) (global (mut i32) (i32.const 99))", 65536),
+        ("(global (mut i64) (i64.const 9))", 9),
+        ("(global (mut i32) (i32.const -9))", 0),
+        ("(global i32 (i32.const 65536))", 0),
+        ("(global (mut f32) (f32.const 9))", 0),
+        ("(global (mut externref) (ref.null extern))", 0),
+        ('(import "" "" (global i32)) (global (mut i32) (global.get 0))', 0),
+        ("", 0),
+    ],
+)
+def test_the_stack_of_a_module_is_told_by_its_first_global(globals_: str, stack: int) -> None:
+    given = '(with "" (instance (export "" (global $g))))' if "import" in globals_ else ""
+    other = '(core module $o (global (export "") i32 (i32.const 1))) (core instance $o (instantiate $o))'
+    alias = '(alias core export $o "" (core global $g))'
+    text = f"(component {other} {alias} (core module $m {globals_}) (core instance (instantiate $m {given})))"
+    assert made(binary(text)).stack == stack
+
+
 def test_more_names_than_a_component_may_have_are_not_even_read() -> None:
     assert made(bombs.many_exports(10_000)).parts == Parts(0, 0, 0)
     assert made(bombs.many_imports(10_000)).parts == Parts(0, 0, 0)

@@ -1,4 +1,4 @@
-"""A program: a chain of stores, each near the end of its own stack when it calls the next. `… CACHE DEPTH`.
+"""A program: a chain of stores, each near the end of its own stack when it calls the next. `… CACHE DEPTH STACK`.
 
 Writes whether the results were right. Run by `test_engine_limits.py` in a process of its own, since a stack that is
 too small ends the process.
@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.engine import Component, Engine, Frame, Instance
+from orchestrator.engine.stack import needed_stack
 from orchestrator.errors import LimitExceeded
 from orchestrator.interface.types import Function, World
 from orchestrator.runtime.threads import Threads
 from tests.support.gates import Pass
-from tests.support.guests import CALLER
+from tests.support.guests import with_stack
 
 
 def _function(world: World, name: str) -> Function:
@@ -57,11 +58,11 @@ def _deepest(engine: Engine, component: Component) -> int:
     return low
 
 
-def main(cache: str, depth: int) -> None:
+def main(cache: str, depth: int, stack: str) -> None:
     """Runs the chain twice: values forwarded, and values seen."""
     with Engine(Path(cache)) as engine:
-        component = engine.from_text(CALLER)
-        threads, done = Threads(depth), threading.Event()
+        component = engine.from_text(with_stack(int(stack)))
+        threads, done = Threads(needed_stack(depth, [component.stack] * depth)), threading.Event()
         found: list[Any] = []
 
         def task() -> None:
@@ -83,4 +84,4 @@ def main(cache: str, depth: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])

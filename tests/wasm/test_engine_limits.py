@@ -158,9 +158,10 @@ def test_parts_of_one_module_are_bounded(engine: Engine, body: str, message: str
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("stack", ["0", "1048576"])
 @pytest.mark.parametrize("depth", [1, 8, 64])
-def test_a_chain_of_deep_stores_fits_its_thread(tmp_path: Path, depth: int) -> None:
-    program = [sys.executable, "-X", "faulthandler", "-m", "tests.wasm.deep_chain", str(tmp_path), str(depth)]
+def test_a_chain_of_deep_stores_fits_its_thread(tmp_path: Path, depth: int, stack: str) -> None:
+    program = [sys.executable, "-X", "faulthandler", "-m", "tests.wasm.deep_chain", str(tmp_path), str(depth), stack]
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "True True\n", "")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from orchestrator.engine import Engine, Frame, InstanceSettings
-from orchestrator.engine._config import HOST_MEMORY
+from orchestrator.engine._config import HOST_MEMORY, STACK
 from orchestrator.engine.instance import Instance
 from orchestrator.errors import LimitExceeded, RunError, Trapped
 from tests.support.guests import BAD, plain
@@ -297,9 +297,9 @@ def test_no_memory_is_made_for_nobody(engine: Engine) -> None:
     from wasmtime import Store, WasmtimeError
     from wasmtime.component import Linker
 
-    code = engine.code(engine.from_text(looked("(memory 1)")))
+    code, native = engine.code(engine.from_text(looked("(memory 1)"))), engine.native(metered=False, stack=STACK)
     with pytest.raises(WasmtimeError) as caught:
-        Linker(engine.native(metered=False)).instantiate(Store(engine.native(metered=False)), code._component)
+        Linker(native).instantiate(Store(native), code._component)
     assert "a memory is made outside of an instantiation" in str(caught.value)
 
 
