@@ -122,8 +122,11 @@ class Base:
         if memory.size > size:
             yield size, memory.size
 
-    def clean(self, number: int, memory: Memory) -> int:
+    def clean(self, number: int, memory: Memory, faults: int) -> int:
         """Has a memory hold what it held, as far as the file goes, and nothing behind it.
+
+        Arguments:
+            faults: how many the process has had since the guest last ran (`_posix.faults`).
 
         Returns:
             The pages that it had changed; all of it where the system cannot tell.
@@ -133,7 +136,7 @@ class Base:
         if not _posix.tells_changes():
             _posix.forget(base, size)
             return size // PAGESIZE
-        written = self._written(number, memory, base + size)
+        written = self._written(number, memory, base + size, faults)
         if written.pages > MANY or written.debt > _FAULT * written.pages:
             memory.written = None
             _posix.forget(base, size)
@@ -144,13 +147,13 @@ class Base:
             written.debt += written.pages - written.least + written.pages / _ALIKE
         return written.pages
 
-    def _written(self, number: int, memory: Memory, end: int) -> Written:
+    def _written(self, number: int, memory: Memory, end: int, faults: int) -> Written:
         """Which of a memory's pages are its own; the system is asked where there may be more of them than there were.
 
         A page that was copied back stays the memory's own. So of a guest that does the same again and again there are
         no more after a while, and asking for them would take longer than copying them.
         """
-        faults, known = _posix.faults(), memory.written
+        known = memory.written
         if known is None:
             known = memory.written = Written()
         elif known.faults == faults:

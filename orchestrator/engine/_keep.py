@@ -3,7 +3,7 @@
 The host owns a guest's memories and can write them; its globals it can neither read nor write, and the size of a memory
 is the guest's own until it grows that. So a module is added, in sections behind all that a component has, which is
 given every global that can change and every memory of all modules. It has a memory of its own: `keep` copies the
-globals there, `back` copies them from there to the globals and has wasmtime look anew at how large each memory is,
+globals there, `back` copies them from there to the globals. `look` has wasmtime look anew at how large each memory is,
 which it does where one grows, by nothing too. What holds the component's state between calls is then in memories alone.
 
 That is so only where nothing else can change: a component that changes tables, has references in globals, makes
@@ -28,8 +28,8 @@ from orchestrator.engine._sections import CORE_MODULE, Reader, Section
 from orchestrator.engine._steady import MAX_GLOBALS, Traits, Unsteady, exporting, traits
 from orchestrator.engine.component import Way
 
-KEEP, BACK = f"{PREFIX}keep", f"{PREFIX}back"
-"""The exported functions: one saves the globals, the other puts them back."""
+KEEP, BACK, LOOK = EXPORTED = f"{PREFIX}keep", f"{PREFIX}back", f"{PREFIX}look"
+"""The exported functions: one saves the globals, one puts them back, one has wasmtime look at the memories' sizes."""
 _WIDTH = 16
 """Bytes for each global."""
 _PAGE = 65536
@@ -74,7 +74,7 @@ class _Outline:
                     raise Unsteady("it makes resources of its own, whose handles nobody can take back")
         elif kind == Section.EXPORTS:
             for _ in range(section.number()):
-                if section.extern_name() in (KEEP, BACK):
+                if section.extern_name() in EXPORTED:
                     raise Unsteady("it has an export with a name that this engine adds")
                 if section.exported()[0] == CORE_MODULE:
                     raise Unsteady("it exports a module, which is then another one by its number")
@@ -162,7 +162,8 @@ def _exports(one: Traits) -> list[tuple[str, int, int]]:
 
 def _keeper(instances: Sequence[tuple[int, Traits]]) -> tuple[bytes, int]:
     """The keeper's module, and the bytes of its memory."""
-    imports, keeps, backs, places = list[str](), list[str](), list[str](), itertools.count(0, _WIDTH)
+    keeps, backs, looks = list[str](), list[str](), list[str]()
+    imports, places = list[str](), itertools.count(0, _WIDTH)
     for number, one in instances:
         for index, type_ in one.globals:
             name, place = f"$g{number}.{index}", next(places)
@@ -172,12 +173,13 @@ def _keeper(instances: Sequence[tuple[int, Traits]]) -> tuple[bytes, int]:
         for index, wide in one.memories:
             name, address = f"$m{number}.{index}", "i64" if wide else "i32"
             imports.append(f'(import "i{number}" "{steady.PREFIX}m{index}" (memory {name} {address} 0))')
-            backs.append(f"(drop (memory.grow {name} ({address}.const 0)))")
+            looks.append(f"(drop (memory.grow {name} ({address}.const 0)))")
     pages = max(1, -(-next(places) // _PAGE))
     text = f"""(module {" ".join(imports)}
       (memory $kept {pages} {pages})
       (func (export "keep") {" ".join(keeps)})
-      (func (export "back") {" ".join(backs)}))"""
+      (func (export "back") {" ".join(backs)})
+      (func (export "look") {" ".join(looks)}))"""
     return bytes(wat2wasm(text)), pages * _PAGE
 
 
@@ -186,11 +188,11 @@ def _added(spaces: Lifts, instances: Sequence[tuple[int, Traits]], module: bytes
     given = [s.text(f"i{number}") + b"\x12" + s.unsigned(number) for number, _ in instances]
     keeper = s.unsigned(len(spaces.core_instances))
     made = b"\0" + s.unsigned(len(spaces.modules)) + s.vector(given)
-    aliases = [b"\0\0\1" + keeper + s.text(name) for name in ("keep", "back")]
+    aliases = [b"\0\0\1" + keeper + s.text(name) for name in ("keep", "back", "look")]
     type_, core, function = s.unsigned(spaces.types), spaces.core_functions, len(spaces.functions)
-    lifted = [b"\0\0" + s.unsigned(core + number) + b"\0" + type_ for number in range(2)]
+    lifted = [b"\0\0" + s.unsigned(core + number) + b"\0" + type_ for number in range(len(EXPORTED))]
     exports = [
-        b"\0" + s.text(name) + b"\1" + s.unsigned(function + number) + b"\0" for number, name in enumerate((KEEP, BACK))
+        b"\0" + s.text(name) + b"\1" + s.unsigned(function + number) + b"\0" for number, name in enumerate(EXPORTED)
     ]
     entries = (
         (Section.CORE_MODULE, module),

@@ -171,23 +171,19 @@ class Bank:
             is touched.
     """
 
-    __slots__ = ("_images", "_next", "_outer", "_shim", "begun", "context", "left", "memories", "refused")
+    __slots__ = ("_images", "_next", "_outer", "_shim", "begun", "context", "left", "memories", "own", "refused")
 
     def __init__(self, limit: int, images: Sequence[Mapped | None] = (), shim: bool = False) -> None:
         self.left = limit
         self.memories: list[Memory] = []
+        self.own: list[Memory] = []
+        """Those of the guest itself, and of its keeper where it has one: all but the shim's."""
         self.begun: list[Memory] = []
         self.refused = False
         self.context = 0
         """Of the store, by which the instance is found."""
         self._images, self._next, self._shim = images, 0, shim
         self._outer: Bank | None = None
-
-    @property
-    def own(self) -> Sequence[Memory]:
-        """The memories of the guest itself, and of its keeper where it has one: all but the shim's."""
-        ours = self.begun[0] if self._shim else None
-        return [memory for memory in self.memories if memory is not ours]
 
     def __enter__(self) -> Bank:
         """Has this thread's instantiations make their memories here."""
@@ -220,7 +216,8 @@ class Bank:
         """
         image = self._image(minimum) if self._images else None
         shape = (minimum, capacity if capacity > minimum else minimum, guard, image)
-        if self._shim and minimum and not self.begun:
+        ours = self._shim and minimum > 0 and not self.begun
+        if ours:
             memory = self._mapped(shape)
         elif minimum > self.left:
             raise Refused(f"memory minimum size of {minimum} bytes exceeds the {self.left} that are left of the limit")
@@ -228,6 +225,8 @@ class Bank:
             memory = Memory(self, shape, spare.take(shape) or _new(shape, minimum), minimum)
             self.left -= minimum
         self.memories.append(memory)
+        if not ours:
+            self.own.append(memory)
         if minimum:
             self.begun.append(memory)
         return memory

@@ -19,8 +19,9 @@ from typing import Any
 
 from orchestrator.engine import _native as c
 from orchestrator.engine._base import Base, Changes
-from orchestrator.engine._keep import BACK, KEEP
+from orchestrator.engine._keep import BACK, KEEP, LOOK
 from orchestrator.engine._memories import Memory, Refused
+from orchestrator.engine._posix import faults
 from orchestrator.engine._resources import Handle
 from orchestrator.engine.component import Variant
 from orchestrator.engine.host import CannotKeep, HostResource
@@ -183,15 +184,16 @@ def put(instance: Instance, snapshot: Snapshot) -> int:
 
 def _refuse_other(instance: Instance, snapshot: Snapshot) -> None:
     """Refuses a state that the instance was never in and cannot get into."""
-    if (instance.linker.component.digest, instance.linker.component.variant) != (snapshot.digest, snapshot.variant):
+    component = instance.linker.component
+    if component.digest != snapshot.digest or component.variant != snapshot.variant:
         raise CannotKeep("the state is another component's")
     memories = _memories(instance)
     least = [memory.shape[0] for memory in memories]
     if len(least) != len(snapshot.sizes) or any(map(int.__gt__, least, snapshot.sizes)):
         raise CannotKeep("the state has not the memories of the instance")
-    held, table = instance.handles.held(), instance.handles.table
-    same = held == tuple(snapshot.handles)
-    if not same or any(table[number] is not resource for number, (resource, _) in snapshot.handles.items()):
+    handles, table = snapshot.handles, instance.handles.table
+    same = instance.handles.held() == tuple(handles)
+    if not same or (handles and any(table[number] is not resource for number, (resource, _) in handles.items())):
         raise CannotKeep("the guest does not hold what it held then")
 
 
@@ -203,11 +205,14 @@ def _filled(instance: Instance, snapshot: Snapshot) -> int:
     other.sort(key=lambda one: one[1] - one[0].size)
     for memory, size in other:  # those first that give back room, which others may need
         memory.resize(size)
+    if other:
+        _call(instance, LOOK)
     if not mapped:
         base.give(memories)
         instance.base = base
+    had = faults()
     for number, memory in enumerate(memories):
-        count += base.clean(number, memory) if mapped else 0
+        count += base.clean(number, memory, had) if mapped else 0
         _write(memory, snapshot.pages[number])
         count += len(snapshot.pages[number])
     return count
@@ -236,8 +241,9 @@ def _refuse(instance: Instance) -> None:
 
 
 def _call(instance: Instance, name: str) -> None:
-    """Calls a function of the keeper, at nobody's expense; a component with nothing to keep has none."""
-    if not instance.linker.component.keeper:
+    """Calls a function of the keeper, at nobody's expense; where there are no globals, only what looks at the sizes."""
+    component = instance.linker.component
+    if not component.keeper or (name != LOOK and component.way.name == "proven"):
         return
     call = c.call, instance.function(None, name), instance.context, None, 0, None, 0
     if instance.settings.fuel is None:
