@@ -58,6 +58,11 @@ class Recorder:
         _live.add(self._core)
 
     @property
+    def heard(self) -> bool:
+        """Whether there is an exporter or a live view that takes what is recorded."""
+        return self._core.heard
+
+    @property
     def problems(self) -> tuple[str, ...]:
         """What went wrong in exporters, a line each; complete after `close`."""
         return tuple(self._core.problems)
@@ -236,11 +241,15 @@ class _Core:
             if self._queue:
                 self._room = self._capacity
 
+    @property
+    def heard(self) -> bool:
+        return bool(self.exporters or self._views or self._watching)
+
     def _turn(self) -> bool:
         """Hands over what is in the queue now; whether there was anything."""
         asked, queue = self._asked, self._queue
         waiting = there = len(queue)
-        if not self.exporters and not self._views and not self._watching:
+        if not self.heard:
             queue.clear()
             waiting = 0
         while waiting > 0:

@@ -15,7 +15,7 @@ from orchestrator.cli import _terminal as terminal
 from orchestrator.diagnostics import printable
 
 if TYPE_CHECKING:
-    from orchestrator.audit import Subscription
+    from orchestrator.audit import Recorder, Subscription
     from orchestrator.capability import Operator
     from orchestrator.capability.addresses import Network
     from orchestrator.diagnostics import Paint
@@ -197,21 +197,21 @@ def run(
     return linked.run(values, timeout=timeout, labels=labels)
 
 
-def export_lines(linked: LinkedPipeline, path: str) -> None:
+def export_lines(recorder: Recorder, path: str) -> None:
     """Appends the events of every run to a file of JSON lines."""
     from orchestrator.audit import JsonLines
 
     try:
-        linked.recorder.add(JsonLines(path))
+        recorder.add(JsonLines(path))
     except OSError as problem:
         raise click.UsageError(f"`--trace {printable(path)}`: {problem.strerror}") from None
 
 
-def export_tree(linked: LinkedPipeline, write: Callable[[str], object], paint: Paint) -> None:
+def export_tree(recorder: Recorder, write: Callable[[str], object], paint: Paint) -> None:
     """Hands the tree of every run to `write` when the run has ended."""
     from orchestrator.audit import Console, Thinned
 
-    linked.recorder.add(Thinned(Console(write, paint)))
+    recorder.add(Thinned(Console(write, paint)))
 
 
 def view(linked: LinkedPipeline) -> tuple[Subscription, str, list[str], Callable[[], object]]:

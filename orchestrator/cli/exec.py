@@ -11,6 +11,7 @@ from orchestrator.cli import _inputs as inputs
 from orchestrator.cli import _session as session
 from orchestrator.cli import _terminal as terminal
 from orchestrator.cli._command import define
+from orchestrator.cli._tracing import trace_options, traced
 from orchestrator.diagnostics import printable
 from orchestrator.errors import SnippetFailed
 
@@ -44,6 +45,7 @@ _CUT = "what the code printed was cut: of each snippet 1 MiB is kept"
 @click.option("--timeout", metavar="DURATION", default="30s", show_default=True, help="End it after so long.")
 @click.option("--memory", metavar="SIZE", default="256MiB", show_default=True, help="Give it so much memory.")
 @click.option("--fuel", metavar="UNITS", type=click.IntRange(min=1), help="Let it execute so many instructions.")
+@trace_options
 def command(
     code: str | None,
     file: str | None,
@@ -52,19 +54,23 @@ def command(
     timeout: str,
     memory: str,
     fuel: int | None,
+    trace: str | None,
+    tree: bool,
     as_json: bool,
 ) -> None:
     """Runs the code and prints what it came to."""
     source = _source(code, file)
     values = inputs.read_variables(given)
     limits = {"timeout": inputs.seconds(timeout), "memory": _bytes(memory), "fuel": fuel}
-    with session.engine(quiet=as_json) as engine, session.sandbox(engine, language, limits) as sandbox:
-        try:
-            found = sandbox.run(source, values)
-        except SnippetFailed as problem:
-            if not as_json:
-                _show_printed(problem.printed)
-            raise
+    with session.engine(quiet=as_json) as engine:
+        sandbox = session.sandbox(engine, language, limits)
+        with traced(sandbox, trace, tree):
+            try:
+                found = sandbox.run(source, values)
+            except SnippetFailed as problem:
+                if not as_json:
+                    _show_printed(problem.printed)
+                raise
     if as_json:
         terminal.put_json(_document(found))
     else:
@@ -96,6 +102,7 @@ def _document(found: Outcome) -> dict[str, Any]:
         "cut": found.cut,
         "calls": found.calls,
         "duration": round(found.duration, 6),
+        "trace-id": found.trace_id,
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +12,8 @@ from orchestrator.cli import _terminal as terminal
 from orchestrator.cli._command import define
 from orchestrator.cli._inputs import seconds as read_seconds
 from orchestrator.cli._operator import address_option, ceiling_option, read_addresses, read_secrets, secret_options
-from orchestrator.diagnostics import printable, render
+from orchestrator.cli._tracing import trace_options, traced
+from orchestrator.diagnostics import render
 
 if TYPE_CHECKING:
     from orchestrator.pipeline import LinkedPipeline, Result
@@ -39,10 +39,7 @@ if TYPE_CHECKING:
 @secret_options
 @address_option
 @click.option("--timeout", metavar="DURATION", help="End the run after so long: 30s, 500ms, 2m.")
-@click.option(
-    "--trace", metavar="FILE", type=click.Path(dir_okay=False), help="Append the events to FILE as JSON lines."
-)
-@click.option("--tree", is_flag=True, help="Print the trace as a tree when the run has ended.")
+@trace_options
 @click.option("-q", "--quiet", is_flag=True, help="Tell nothing but errors.")
 def command(
     pipeline: str,
@@ -63,27 +60,13 @@ def command(
     """Runs the pipeline and prints its outputs."""
     env, seconds, silent = session.allowed(names), None if timeout is None else read_seconds(timeout), quiet or as_json
     operator = session.operator(read_secrets(secrets, secret_files), read_addresses(addresses), ceilings)
-    drawn: list[str] = []
-    with session.engine(quiet=silent) as engine, ExitStack() as after:
+    with session.engine(quiet=silent) as engine:
         linked = session.link(engine, pipeline, env, operator, allow_python=allow_python)
-        after.callback(_end, linked, drawn)
-        _warn(linked, silent=silent)
-        values, named = session.inputs(linked, inputs), session.labels(linked, labels)
-        if trace is not None:
-            session.export_lines(linked, trace)
-        if tree:
-            session.export_tree(linked, drawn.append, terminal.paint_for(sys.stderr))
-        outputs = _run(linked, values, seconds, named, silent=silent).to_json()
+        with traced(linked, trace, tree):
+            _warn(linked, silent=silent)
+            values, named = session.inputs(linked, inputs), session.labels(linked, labels)
+            outputs = _run(linked, values, seconds, named, silent=silent).to_json()
     terminal.put_json(outputs)
-
-
-def _end(linked: LinkedPipeline, drawn: list[str]) -> None:
-    """Closes the pipeline, upon which its trace is whole, and tells of a trace that did not arrive."""
-    problems = linked.close()
-    if drawn:
-        terminal.say("".join(drawn).rstrip("\n"))
-    for problem in problems:
-        terminal.say(f"{terminal.paint_for(sys.stderr)('warning', 'warning')}: {printable(problem)}")
 
 
 def _run(

@@ -260,9 +260,7 @@ def told(
         contents: what its memories held before, to be kept.
     """
     took = time.perf_counter_ns() - began
-    way: dict[str, Any] = {"by": "a fresh instance"} if pages < 0 else {"pages": pages}
-    kept = run.quarantine.keep(run, node, rule, contents)
-    run.event("revert", visit, node=node, rule=rule, detail={**way, "took": took, **kept})
+    run.reverted(visit, node, rule, pages, took, run.quarantine.keep(run, node, rule, contents))
 
 
 def reseeding(store: Store, secure: bool) -> Exported | None:

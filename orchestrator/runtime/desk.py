@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit import traceparent
 from orchestrator.contract.redact import HIDDEN
-from orchestrator.errors import LimitExceeded
-from orchestrator.runtime.visit import Visit
+from orchestrator.runtime.trail import Traced
 
 if TYPE_CHECKING:
     from orchestrator.engine import Frame, Instance
-    from orchestrator.runtime.run import Run
     from orchestrator.wasi import Account
 
 
@@ -26,10 +24,10 @@ class _Desk:
     @staticmethod
     def decided(frame: Frame | None, operation: str, subject: str, rule: str, allowed: bool) -> None:
         """Records a decision."""
-        if not isinstance(frame, Visit):  # an instance that is made ahead, or a destructor after the run
+        if not isinstance(frame, Traced):  # an instance that is made ahead, or a destructor after the run
             return
         run = frame.run
-        if run.program.hushed and frame.node in run.program.hushed:
+        if run.hushed and frame.node in run.hushed:
             subject = HIDDEN
             operation, rule = (operation, rule) if allowed else (_hushed(operation), rule.partition(": ")[0])
         run.record(
@@ -38,18 +36,18 @@ class _Desk:
                 operation, -1, -1, "allowed" if allowed else "denied", rule, subject,
             )
         )  # fmt: skip
-        if not allowed and frame.node in run.program.most_denials:
-            _count(run, frame)
+        if not allowed:
+            run.denied(frame.node)
 
     @staticmethod
     def exchanged(
         frame: Frame | None, operation: str, subject: str, rule: str, began: int, detail: dict[str, Any]
     ) -> None:
         """Records what was allowed and took time."""
-        if not isinstance(frame, Visit):
+        if not isinstance(frame, Traced):
             return
         run = frame.run
-        if run.program.hushed and frame.node in run.program.hushed:
+        if run.hushed and frame.node in run.hushed:
             subject = HIDDEN
             if "error" in detail:
                 detail["error"] = detail["error"].partition(": ")[0]
@@ -65,38 +63,25 @@ class _Desk:
     @staticmethod
     def traceparent(frame: Frame | None) -> str:
         """The stay's own span, in the run's trace."""
-        return traceparent(frame.run.id, frame.span) if isinstance(frame, Visit) else ""
+        if not isinstance(frame, Traced) or not frame.run.told:
+            return ""
+        return traceparent(frame.run.id, frame.span)
 
     @staticmethod
     def account(frame: Frame | None) -> Account | None:
         """What the instances of the stay's node share in its run."""
-        return frame.run.rooms.account(frame.node) if isinstance(frame, Visit) else None
+        return frame.run.account(frame.node) if isinstance(frame, Traced) else None
 
     @staticmethod
     def began(frame: Frame | None) -> int:
         """When the run began; now where there is none."""
-        return frame.run.began if isinstance(frame, Visit) else time.time_ns()
-
-
-def _count(run: Run, frame: Visit) -> None:
-    """Counts a denial; one that is too much ends the guest.
-
-    Raises:
-        LimitExceeded: it is that.
-    """
-    key, most = (frame.node, "denials"), run.program.most_denials[frame.node]
-    count = run.misdeeds[key] = run.misdeeds.get(key, 0) + 1
-    if count >= most:
-        run.misdeeds[key] = 0
-        raise LimitExceeded(
-            f"the guest was denied {most} uses of powers, as many as have it taken back", limit="denials"
-        )
+        return frame.zero if isinstance(frame, Traced) else time.time_ns()
 
 
 def starved(instance: Instance) -> None:
     """Records that a guest was refused memory, and went on."""
     frame = instance.frame
-    if isinstance(frame, Visit):
+    if isinstance(frame, Traced):
         most = instance.settings.memory
         said = f"the guest asked for more memory than its limit, {most} bytes, and went on without"
         frame.run.event("limit", frame, decision="denied", detail={"limit": "memory", "message": said})

@@ -20,7 +20,8 @@ from orchestrator.runtime.desk import DESK, starved
 from orchestrator.runtime.labels import Memory
 from orchestrator.runtime.output import Printed
 from orchestrator.runtime.pool import Pool
-from orchestrator.runtime.visit import RUN_SPAN, Visit
+from orchestrator.runtime.trail import RUN_SPAN
+from orchestrator.runtime.visit import Visit
 from orchestrator.wasi import Account, Session, is_served
 
 if TYPE_CHECKING:

@@ -37,13 +37,14 @@ from orchestrator.runtime.interrupts import Interrupts, on_main_thread, only_int
 from orchestrator.runtime.judging import Judge, Judges, edge_of, shown_of
 from orchestrator.runtime.labels import Labels
 from orchestrator.runtime.pool import Filler
-from orchestrator.runtime.run import Outcome, Run, limit_of
+from orchestrator.runtime.run import Outcome, Run
 from orchestrator.runtime.schedule import GRACE, Schedule
 from orchestrator.runtime.states import SKIPPED, source_value
 from orchestrator.runtime.steps import steps_of
 from orchestrator.runtime.stores import Store, stores_of
 from orchestrator.runtime.threads import Threads
 from orchestrator.runtime.tools import Tool, denied, tool_functions
+from orchestrator.runtime.trail import ending
 from orchestrator.wasi import config_store, is_config_store, is_served, serve
 
 if TYPE_CHECKING:
@@ -289,35 +290,24 @@ class Program:
                         self._ended.notify_all()
 
     def _carried_out(self, run: Run) -> Outcome:
-        sizes = {name: measure(run.inputs[name]) for name, measure in self._measured}
-        detail: dict[str, Any] = {"pipeline": self.graph.name, "inputs": sizes}
-        if run.traceparent:
-            detail["traceparent"] = run.traceparent
-        run.started()
-        decision, detail["outcome"] = "failed", "failed"
+        detail: dict[str, Any] = {"inputs": {name: measure(run.inputs[name]) for name, measure in self._measured}}
+        how = ending(None)
+        run.begin()
         try:
             states = Schedule(run).carry_out()
             outputs = {o.name: _output(o, run, states) for o in self.graph.outputs}
-            decision, detail["outcome"] = "allowed", "ok"
             return Outcome(outputs, trace_id(run.id), (time.perf_counter_ns() - run.start) / 1e9)
         except RunError as problem:
-            detail["error"] = problem.message
-            detail["error_type"] = type(problem).__name__
-            if isinstance(problem, Cancelled):
-                decision, detail["outcome"] = "cancelled", "cancelled"
-            elif isinstance(problem, TimedOut):
-                detail["outcome"] = "timed-out"
+            how = ending(problem)
             if isinstance(problem, TimedOut | LimitExceeded) and not problem.node:
-                named = {"limit": limit_of(problem), "message": problem.message}
-                run.event("limit", decision="failed", detail=named)
+                run.limited(problem)
             raise run.placed(problem) from problem.__cause__
         except BaseException as problem:
-            decision, detail["outcome"] = "cancelled", "cancelled"
-            detail["error"] = detail["error_type"] = type(problem).__name__
+            how = ending(problem)
             raise
         finally:
             run.rooms.close(run)
-            run.end(decision, detail)
+            run.end(how[0], {**detail, **how[1]})
 
     def can_run_here(self) -> bool:
         """Whether guests may run on the calling thread: handing a run over costs more than a small one.

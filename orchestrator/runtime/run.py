@@ -1,4 +1,4 @@
-"""One run of a pipeline: until when it may go on, its spans and counters, its instances, and how it ended."""
+"""One run of a pipeline: until when it may go on, its counters, its instances, and what is told of them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import itertools
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.audit import Event, Recorded, new_run, trace_id
+from orchestrator.audit import Event, trace_id
 from orchestrator.contract import Ledger
 from orchestrator.engine import python_of
 from orchestrator.engine.frame import Frame, Stop
 from orchestrator.errors import Cancelled, LimitExceeded, RunError, TimedOut
 from orchestrator.runtime.homes import Rooms
 from orchestrator.runtime.quarantine import Quarantine
-from orchestrator.runtime.visit import RUN_SPAN, Visit
+from orchestrator.runtime.trail import RUN_SPAN, Trail
+from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
     from orchestrator.diagnostics import Diagnostic
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
     from orchestrator.link.model import LinkedGraph
     from orchestrator.manifest.model import Declassify
     from orchestrator.runtime.program import Program
+    from orchestrator.wasi import Account
 
-_SPANS = frozenset({"node", "call"})
-"""The kinds of events that are a visit; the others are a moment in one."""
 _event = tuple.__new__
 
 
@@ -48,7 +48,7 @@ class Outcome:
     duration: float
 
 
-class Run:
+class Run(Trail):
     """One run.
 
     Arguments:
@@ -58,11 +58,10 @@ class Run:
     """
 
     def __init__(self, program: Program, inputs: Mapping[str, Any], traceparent: str = "") -> None:
-        self.program, self.inputs, self.traceparent = program, inputs, traceparent
-        self.id = new_run(traceparent)
+        super().__init__(program.graph.name, program.recorder.record, traceparent)
+        self.program, self.inputs = program, inputs
+        self.hushed = program.hushed
         self.stop = Stop()
-        self.record: Callable[[Recorded], None] = program.recorder.record
-        self.span = itertools.count(RUN_SPAN + 1).__next__
         self.rooms = Rooms(program, inputs)
         self.spent: RunError | None = None
         """A limit of the run that it has used up."""
@@ -85,9 +84,6 @@ class Run:
         self.next_call = itertools.count(1).__next__
         """Counts one call over a call or tool edge; their number so far. More than `most_calls` are not let through."""
         self._lock = threading.Lock()
-        self.began, self.start = time.time_ns(), time.perf_counter_ns()
-        self.epoch = self.began - self.start
-        """What added to `time.perf_counter_ns()` gives nanoseconds since the epoch."""
         self.most_calls = math.inf if program.graph.limits.calls is None else program.graph.limits.calls
         timeout = program.graph.limits.timeout
         limit = "" if timeout is None else f"the run took longer than its timeout, {timeout:g} s"
@@ -122,6 +118,23 @@ class Run:
             with self._lock:
                 found = self._ledgers.setdefault(edge, Ledger())
         return found
+
+    def account(self, node: str) -> Account:
+        """What the instances of a node share of what they may use in the run."""
+        return self.rooms.account(node)
+
+    def denied(self, node: str) -> None:
+        """Counts that a node was refused the use of a power; see `Trail.denied`."""
+        most = self.program.most_denials.get(node)
+        if most is None:
+            return
+        key = node, "denials"
+        count = self.misdeeds[key] = self.misdeeds.get(key, 0) + 1
+        if count >= most:
+            self.misdeeds[key] = 0
+            raise LimitExceeded(
+                f"the guest was denied {most} uses of powers, as many as have it taken back", limit="denials"
+            )
 
     def blame(self, node: str, visit: Visit) -> None:
         """Counts a violation of a contract that is a node's own; one that is too much has it taken back.
@@ -170,46 +183,14 @@ class Run:
         self.spent = LimitExceeded(message, limit="calls")
         return self.spent
 
-    def event(
-        self,
-        kind: str,
-        visit: Visit | None = None,
-        *,
-        node: str = "",
-        edge: str = "",
-        function: str = "",
-        request: int = -1,
-        response: int = -1,
-        decision: str = "allowed",
-        rule: str = "",
-        parent: int = RUN_SPAN,
-        detail: dict[str, Any] | None = None,
-    ) -> None:
-        """Records an event: of a visit that ends now, or a moment in it, in the span `parent`, or in the run."""
-        if kind in _SPANS and visit is not None:
-            start, duration = visit.began, time.perf_counter_ns() - visit.start
-            span, parent = visit.span, visit.parent
-        else:
-            start, duration, span = time.time_ns(), 0, self.span()
-            parent = visit.span if visit is not None else parent
-        node = node or (visit.node if visit is not None else "")
+    def started(self, visit: Visit) -> None:
+        """Records that a node's execution began."""
+        start = self.epoch + visit.start
         self.record(
             _event(
                 Event,
-                (kind, start, duration, self.id, span, parent, node, edge, function, request, response, decision, rule,
-                 detail),
+                ("start", start, 0, self.id, visit.span, visit.parent, visit.node, "", "", -1, -1, "allowed", "", None),
             )
-        )  # fmt: skip
-
-    def started(self, visit: Visit | None = None) -> None:
-        """Records that a node's execution began, or without a visit that the run did."""
-        if visit is None:
-            start, span, parent, node = self.began, RUN_SPAN, 0, ""
-            detail: dict[str, Any] | None = {"pipeline": self.graph.name}
-        else:
-            start, span, parent, node, detail = self.epoch + visit.start, visit.span, visit.parent, visit.node, None
-        self.record(
-            _event(Event, ("start", start, 0, self.id, span, parent, node, "", "", -1, -1, "allowed", "", detail))
         )
 
     def ended(
@@ -253,10 +234,9 @@ class Run:
 
     def placed(self, problem: RunError, node: str = "", edge: str = "", *, visit: Visit | None = None) -> RunError:
         """The error, told where it happened if it does not know; a limit that was hit in the visit is recorded then."""
-        if visit is not None and not problem.node and isinstance(problem, LimitExceeded | TimedOut):
-            detail = {"limit": limit_of(problem), "message": problem.message}
-            if not self.ended_by(problem):
-                self.event("limit", visit, edge=edge, decision="failed", detail=detail)
+        hit = isinstance(problem, LimitExceeded | TimedOut) and not self.ended_by(problem)
+        if hit and visit is not None and not problem.node:
+            self.limited(problem, visit, edge=edge)
         if problem is not self.stop.reason:  # why a run was cancelled has no place in it
             problem.node = problem.node or node
             problem.edge = problem.edge or edge
@@ -276,31 +256,18 @@ class Run:
         try:
             return python_of(value, self.frame.check)
         except LimitExceeded as problem:
-            detail = {"limit": limit_of(problem), "message": problem.message}
-            self.event("limit", node=node, edge=edge, decision="failed", detail=detail)
+            self.limited(problem, node=node, edge=edge)
             raise self.placed(problem, node, edge) from None
 
     def refused(self, problem: Diagnostic) -> None:
         """Records that the run was not let in: nothing of it ran."""
-        detail = {"pipeline": self.graph.name, "outcome": "denied", "error": problem.message}
+        detail = {"outcome": "denied", "error": problem.message}
         self.end("denied", detail, rule=problem.code)
 
     def end(self, decision: str, detail: dict[str, Any], rule: str = "") -> None:
-        """Records the end of the run; what a guest that was left behind does later is not recorded any more."""
+        """See `Trail.end`; so end the executions that did not, and how many calls there were is told."""
         for visit in list(self.open.values()):
             if self.open.pop(visit.span, None) is not None:
                 left = {"error": "the run ended while it was blocked", "error_type": Cancelled.__name__}
                 self.event("node", visit, decision="cancelled", detail=left)
-        took = time.perf_counter_ns() - self.start
-        detail = {**detail, "calls": self.next_call() - 1}
-        self.record(Event("run", self.began, took, self.id, RUN_SPAN, 0, decision=decision, rule=rule, detail=detail))
-        self.record = _forget
-
-
-def limit_of(problem: LimitExceeded | TimedOut) -> str:
-    """Which limit was met, as events name it."""
-    return problem.limit if isinstance(problem, LimitExceeded) else "timeout"
-
-
-def _forget(_event: Recorded) -> None:
-    return None
+        super().end(decision, {**detail, "calls": self.next_call() - 1}, rule)

@@ -1,4 +1,4 @@
-"""A snippet that somebody asks for, checked: its source, its inputs as JSON, its time."""
+"""A snippet that somebody asks for, checked: its source, its inputs as JSON, its time; and what is told of it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,47 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import ValueMismatch
+from orchestrator.audit import trace_id
+from orchestrator.errors import LimitExceeded, RunError, TimedOut, ValueMismatch
 from orchestrator.pipeline import arguments
-from orchestrator.sandbox._stay import Stay
+from orchestrator.runtime.trail import Trail, ending
+from orchestrator.sandbox._stay import SILENT, Stay
 from orchestrator.sandbox.outcome import Outcome, outcome
 
 if TYPE_CHECKING:
     import asyncio
 
+    from orchestrator.audit import Recorder
+    from orchestrator.engine import Component
     from orchestrator.sandbox._guests import Guest, Inputs
 
 MOST_SOURCE = 16 << 20
 """Characters of a snippet."""
 
 
+class Log:
+    """Where it is told what the snippets of a sandbox do: each is a run of its own.
+
+    Arguments:
+        component: that runs them.
+    """
+
+    def __init__(self, component: Component, recorder: Recorder) -> None:
+        self.name, self.digest, self._recorder = component.name, component.digest, recorder
+
+    def trail(self, traceparent: str) -> Trail:
+        """That of the next snippet; arguments as of `Trail`. Raises TypeError."""
+        if traceparent != "":
+            arguments.text(traceparent, "`traceparent`")
+        return Trail(self.name, self._recorder.record, traceparent) if self._recorder.heard else SILENT
+
+
 class Call:
-    """A snippet that is to be run.
+    """A snippet that is to be run: `with call:` around its run has it told of.
 
     Arguments:
         timeout: seconds that it may take, with what it waits before; None for no end.
+        traceparent: the W3C header of the caller, or empty.
         loop: the one that awaits it.
 
     Raises:
@@ -34,24 +56,48 @@ class Call:
         ValueError: the source is too long, or no text of Unicode; the timeout is not above zero.
     """
 
-    __slots__ = ("inputs", "source", "stay")
+    __slots__ = ("_log", "inputs", "source", "stay")
 
     def __init__(
         self,
+        log: Log,
         source: str,
         inputs: Mapping[str, Any] | None,
         timeout: float | None,
+        traceparent: str = "",
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self.source = _text(source)
+        self._log, self.source = log, _text(source)
         self.inputs: Inputs = [] if inputs is None else given(inputs)
-        self.stay = Stay(timeout, loop)
+        self.stay = Stay(timeout, log.trail(traceparent), loop)
+
+    def __enter__(self) -> None:
+        run = self.stay.run
+        if run.told:
+            run.begin()
+
+    def __exit__(self, _kind: object, problem: BaseException | None, _traceback: object) -> None:
+        run = self.stay.run
+        if not run.told:
+            return
+        if isinstance(problem, LimitExceeded | TimedOut):
+            run.limited(problem)
+        if isinstance(problem, RunError):
+            problem.trace_id = problem.trace_id or trace_id(run.id)
+        decision, how = ending(problem)
+        run.end(decision, {"inputs": self._sizes(), "digest": self._log.digest, **how, "calls": self.stay.calls})
+
+    def _sizes(self) -> dict[str, int]:
+        """Bytes of what the interpreter is given, by its parameters."""
+        inputs = sum(len(text.encode()) for each in self.inputs for text in each.values())
+        return {"source": len(self.source.encode()), "inputs": inputs}
 
     def carried_out(self, guest: Guest, most: int, *, keep: bool) -> Outcome:
         """What becomes of it in an instance; arguments as of `Guest.run` and `outcome`."""
         began = time.perf_counter()
         answer = guest.run(self.stay, self.source, self.inputs, keep=keep)
-        return outcome(answer, most, time.perf_counter() - began)
+        run = self.stay.run
+        return outcome(answer, most, time.perf_counter() - began, trace_id(run.id) if run.told else "")
 
 
 def _text(source: Any) -> str:

@@ -7,14 +7,15 @@ which no state can be kept gets a fresh instance for each snippet, which is as c
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import CannotKeep, Instance, InstanceSettings, exported, put, python_of, take
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, RunError
+from orchestrator.runtime.desk import starved
 from orchestrator.wasi import Session
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Guests:
         self.reseed: Exported | None = exported(*reseed) if reseed else None
         self.keeps = linker.component.variant.kept
         """Whether instances are taken back; each serves one snippet otherwise."""
-        self._settings = partial(InstanceSettings, **_bounds(limits))
+        self._settings = partial(InstanceSettings, **_bounds(limits), starved=starved)
         self._ready: Snapshot | None = None
         self._making = Turn()
 
@@ -158,7 +159,9 @@ class Guest:
             return self._answer(instance, source, inputs)
         finally:
             if not keep:
-                self._back(self.state)
+                began, pages = time.perf_counter_ns(), self._back(self.state)
+                if stay.run.told:
+                    stay.run.reverted(stay, stay.node, "after each snippet", pages, time.perf_counter_ns() - began)
             instance.leave()
 
     def _answer(self, instance: Instance, source: str, inputs: Inputs) -> Mapping[str, Any]:
@@ -179,15 +182,21 @@ class Guest:
         instance.call_carried(reseed, ())
         self._unseeded = False
 
-    def _back(self, state: Snapshot | None) -> None:
-        """Takes it, which is entered, back to a state, if that can be."""
+    def _back(self, state: Snapshot | None) -> int:
+        """Takes it, which is entered, back to a state, if that can be.
+
+        Returns:
+            How many pages of its memories had changed; -1 where it could not be.
+        """
         instance = self._instance
         if state is None or instance.gone:
-            return
-        # Whatever goes wrong, another instance does as well.
-        with suppress(CannotKeep, OSError, RunError, ClosedError):
-            put(instance, state)
-            self.fresh, self._unseeded = True, self._guests.reseed is not None
+            return -1
+        try:
+            pages = put(instance, state)
+        except (CannotKeep, OSError, RunError, ClosedError):
+            return -1  # another instance does as well
+        self.fresh, self._unseeded = True, self._guests.reseed is not None
+        return pages
 
     @property
     def gone(self) -> bool:

@@ -18,14 +18,14 @@ from orchestrator.interface.types import Function, Interface, Name
 from orchestrator.link.answers import TOOLS
 from orchestrator.manifest.model import EMPTY, Grants, Limits
 from orchestrator.pipeline import Pipeline
+from orchestrator.runtime.desk import DESK
 from orchestrator.sandbox._guests import Guests, only
-from orchestrator.sandbox._stay import Stay
+from orchestrator.sandbox._stay import NODE
 from orchestrator.wasi import Session, config_store, is_config_store, is_served, serve
-from orchestrator.wasi.session import Nobody
 
 if TYPE_CHECKING:
     from orchestrator.capability import Operator
-    from orchestrator.engine import Component, Engine, Frame, Linker
+    from orchestrator.engine import Component, Engine, Linker
     from orchestrator.link.model import LinkedNode
     from orchestrator.sandbox._tools import Toolbox
 
@@ -34,15 +34,6 @@ RESEED = "agent:code/reseed"
 """What a component exports that has random numbers of its own: called after each revert where they are granted."""
 LANGUAGES = {"python": "sandbox-python", "javascript": "sandbox-javascript"}
 """By language the component that ships for it."""
-_NODE = "sandbox"
-
-
-class _Desk(Nobody):
-    """Knows when a snippet began; keeps nothing."""
-
-    def began(self, frame: Frame | None) -> int:
-        """When the snippet began that the stay is of."""
-        return frame.began if isinstance(frame, Stay) else 0
 
 
 def guests_of(
@@ -69,12 +60,12 @@ def guests_of(
     run = _interpreter(component)
     node = _checked(component, engine, operator, grants, limits)
     folder = Path.cwd()
-    authority = prepare(node.grants, EMPTY, folder, _NODE, operator, node.bounds, node.places)
+    authority = prepare(node.grants, EMPTY, folder, NODE, operator, node.bounds, node.places)
     reseed = _reseed(component) if node.grants.random == "secure" else None
     kept = kept and (reseed is not None or node.grants.random != "secure")
     variant = engine.variant(component, "auto", metered=node.limits.fuel is not None, kept=kept)
-    desk, output = _Desk(), node.limits.output
-    made = Guests(_linker(variant, engine, tools), run, reseed, node.limits, lambda: Session(authority, desk, output))
+    output = node.limits.output
+    made = Guests(_linker(variant, engine, tools), run, reseed, node.limits, lambda: Session(authority, DESK, output))
     return made, node.limits
 
 
@@ -127,9 +118,9 @@ def _exported(component: Component, base: str) -> Interface | None:
 def _checked(component: Component, engine: Engine, operator: Operator, grants: Grants, limits: Limits) -> LinkedNode:
     """The component as the only node of a pipeline."""
     pipeline = Pipeline("sandbox", folder=Path.cwd()).input("source").input("inputs", _inputs())
-    pipeline.node(_NODE, component, run=f"{INTERPRETER}.run", grants=grants, limits=limits)
-    pipeline.data("inputs.source", f"{_NODE}.source").data("inputs.inputs", f"{_NODE}.inputs")
-    return pipeline.linked(engine, operator).nodes[_NODE]
+    pipeline.node(NODE, component, run=f"{INTERPRETER}.run", grants=grants, limits=limits)
+    pipeline.data("inputs.source", f"{NODE}.source").data("inputs.inputs", f"{NODE}.inputs")
+    return pipeline.linked(engine, operator).nodes[NODE]
 
 
 def _inputs() -> Any:

@@ -1,4 +1,4 @@
-"""One snippet's stay in an instance: until when it may go on, and the loop that awaits it."""
+"""One snippet's stay in an instance: until when it may go on, the loop that awaits it, and what is told of it."""
 
 from __future__ import annotations
 
@@ -10,26 +10,37 @@ from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
-from orchestrator.engine.frame import Frame, Stop
+from orchestrator.engine.frame import Stop
 from orchestrator.errors import Cancelled
+from orchestrator.runtime.trail import RUN_SPAN, Traced, Trail, forget
 
+NODE = "sandbox"
+"""What an instance is called in messages and events: as if it were the only node of a pipeline."""
+SILENT = Trail("", forget)
+"""What nobody is told of."""
 _LOOK = 0.02
 """Seconds between two looks of a tool that is awaited at whether the snippet should go on."""
 
 
-class Stay(Frame):
-    """A frame that knows when it began.
+class Stay(Traced):
+    """The stay of a snippet, or of what is done with an instance beside snippets.
 
     Arguments:
         seconds: until the snippet is ended; None for no end.
+        trail: where it is told of.
         loop: where what is awaited runs; None for a loop of its own.
     """
 
-    __slots__ = ("began", "loop", "seconds")
+    __slots__ = ("calls", "loop", "seconds")
 
-    def __init__(self, seconds: float | None, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self, seconds: float | None, trail: Trail = SILENT, loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
         self.stop, self.instance, self.fresh = Stop(), None, False
-        self.seconds, self.loop, self.began = seconds, loop, time.time_ns()
+        self.run, self.node, self.span, self.parent, self.start = trail, NODE, RUN_SPAN, 0, trail.start
+        self.seconds, self.loop, self.zero = seconds, loop, time.time_ns()
+        self.calls = 0
+        """How often a tool was called."""
         self.deadline = math.inf if seconds is None else time.monotonic() + seconds
         self.limit = "" if seconds is None else f"the snippet took longer than {seconds:g} s"
 

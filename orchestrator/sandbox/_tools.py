@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import time
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from orchestrator.errors import ValueMismatch
 from orchestrator.interface.convert import load_json
 from orchestrator.interface.values import Variant
 from orchestrator.link.annotations import NoType
+from orchestrator.link.answers import TOOLS
 from orchestrator.sandbox._forms import ANYTHING, Shape, shape_of
 from orchestrator.sandbox._stay import Stay
 from orchestrator.wording import suggest
@@ -33,6 +35,8 @@ _MOST_SAID = 16 << 10
 _BY_NAME = "name each parameter, so that a snippet can be told what it takes"
 
 Answer = dict[str, Any]
+_DECISIONS = {"": "allowed", "denied": "denied"}
+"""What is said of a call by the error that it gave; of every other one that it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,32 @@ class Toolbox:
 
     def _call(self, caller: Instance, values: Sequence[Any]) -> Answer:
         name, text = values
+        stay, began, answer = caller.frame, time.perf_counter_ns(), None
+        assert isinstance(stay, Stay)
+        stay.calls += 1
+        try:
+            answer = self._answer(caller, stay, name, text)
+            return answer
+        finally:
+            if stay.run.told:
+                self._tell(stay, began, name if name in self._tools else "", text, answer)
+
+    @staticmethod
+    def _tell(stay: Stay, began: int, name: str, text: str, answer: Answer | None) -> None:
+        """Records a call of a tool; one without an answer was ended."""
+        failed = answer["err"].case if answer is not None and "err" in answer else ""
+        decision = "cancelled" if answer is None else _DECISIONS.get(failed, "failed")
+        response = len(answer["ok"].encode()) if answer is not None and "ok" in answer else -1
+        detail = {"error_type": failed} if failed else None
+        run, took = stay.run, time.perf_counter_ns() - began
+        run.record(
+            (
+                "call", run.epoch + began, took, run.id, run.span(), stay.span, "", "", name or TOOLS,
+                len(text.encode()), response, decision, "", detail,
+            )
+        )  # fmt: skip
+
+    def _answer(self, caller: Instance, stay: Stay, name: str, text: str) -> Answer:
         found = self._tools.get(name)
         if found is None:
             return _error("not-found", f"{name[:_LONGEST]} (there is {', '.join(self._tools) or 'none'})")
@@ -143,12 +173,10 @@ class Toolbox:
             positional, named = found.arguments(text)
         except ValueMismatch as problem:
             return _error("invalid-arguments", str(problem)[:_MOST_SAID])
-        frame = caller.frame
-        assert isinstance(frame, Stay)
         try:
             result = found.function(*positional, **named)
             if found.is_async:
-                result = frame.awaited(result)
+                result = stay.awaited(result)
             return {"ok": json.dumps(found.result.write(result, "the result"), ensure_ascii=False)}
         except PermissionError as problem:
             return _error("denied", _said(problem))

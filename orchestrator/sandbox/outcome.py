@@ -30,7 +30,8 @@ class Outcome:
         printed: what it printed.
         cut: whether it printed more than that.
         calls: how many times it called a tool.
-        duration: seconds that it ran.
+        duration: seconds that it ran, until its instance was taken back.
+        trace_id: 32 hexadecimal digits; empty where nobody listens.
     """
 
     value: Any
@@ -38,13 +39,15 @@ class Outcome:
     cut: bool = False
     calls: int = 0
     duration: float = 0.0
+    trace_id: str = ""
 
 
-def outcome(answer: Mapping[str, Any], most: int, duration: float) -> Outcome:
+def outcome(answer: Mapping[str, Any], most: int, duration: float, trace: str = "") -> Outcome:
     """The outcome that an interpreter's answer is.
 
     Arguments:
         most: bytes of what was printed that are kept.
+        duration, trace: of the outcome.
 
     Raises:
         SnippetFailed: it is an error.
@@ -58,7 +61,7 @@ def outcome(answer: Mapping[str, Any], most: int, duration: float) -> Outcome:
     except (ValueError, RecursionError):
         raise RunError("the sandbox's component gave a value that is no JSON") from None
     printed, cut = kept(found["printed"], most)
-    return Outcome(value, printed, found["cut"] or cut, found["calls"], duration)
+    return Outcome(value, printed, found["cut"] or cut, found["calls"], duration, trace)
 
 
 def _failed(error: Variant, most: int) -> SnippetFailed:

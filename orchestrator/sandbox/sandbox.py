@@ -13,12 +13,13 @@ from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import Component, Engine
+from orchestrator.engine import Component
 from orchestrator.errors import Cancelled, ClosedError
 from orchestrator.manifest.model import Grants
 from orchestrator.pipeline import arguments
+from orchestrator.pipeline.base import Base
 from orchestrator.pipeline.operating import operator
-from orchestrator.sandbox._call import Call
+from orchestrator.sandbox._call import Call, Log
 from orchestrator.sandbox._carrier import Carrier
 from orchestrator.sandbox._limits import MEMORY, OUTPUT, TIMEOUT, asked, kept_output, within
 from orchestrator.sandbox._limits import size as instances
@@ -29,6 +30,8 @@ from orchestrator.sandbox.outcome import Outcome
 from orchestrator.sandbox.session import SandboxSession
 
 if TYPE_CHECKING:
+    from orchestrator.audit import Recorder
+    from orchestrator.engine import Engine
     from orchestrator.pipeline.operating import Given
     from orchestrator.sandbox._guests import Guest
 
@@ -53,6 +56,8 @@ class Sandbox:
         output: bytes that are kept of what a snippet prints, at most 1 MiB.
         size: instances that there may be at a time; as many as there are processors by default.
         engine: loads the component; one of its own by default.
+        recorder: takes what snippets do as events, each snippet a run of its own; one of its own by default, with the
+            exporters that the environment names, as of `Pipeline.link`.
         secrets, addresses, ceiling: as of `Pipeline.link`.
 
     Raises:
@@ -75,6 +80,7 @@ class Sandbox:
         output: int | None = OUTPUT,
         size: int | None = None,
         engine: Engine | None = None,
+        recorder: Recorder | None = None,
         secrets: Mapping[str, str] | None = None,
         addresses: Any = (),
         ceiling: Given | Any | None = None,
@@ -85,18 +91,16 @@ class Sandbox:
         limits = asked(memory, timeout, fuel, output)
         granted = Grants() if grants is None else arguments.instance(grants, Grants, "`grants`")
         by = operator(secrets, addresses, ceiling)
-        pool = Pool(instances(size))
-        self._own = Engine() if engine is None else None
-        self._engine = engine or self._own
-        assert self._engine is not None
+        self._pool = Pool(instances(size))
+        self._base = Base(engine, recorder)
         try:
-            self._guests, self._limits = guests_of(what, self._engine, by, granted, limits, box)
+            self._guests, self._limits = guests_of(what, self._base.engine, by, granted, limits, box)
         except BaseException:
-            self._end_engine()
+            self._base.close()
             raise
-        self._pool = pool
-        stack = self._guests.linker.component.stack
-        self._carrier = Carrier(stack, blocks=bool(len(box)) or granted.stdio == "inherit")
+        component = self._guests.linker.component
+        self._log = Log(component, self._base.recorder)
+        self._carrier = Carrier(component.stack, blocks=bool(len(box)) or granted.stdio == "inherit")
         self._sessions: set[SandboxSession] = set()
         self._closed = False
 
@@ -114,12 +118,25 @@ class Sandbox:
 
     # Running
 
-    def run(self, source: str, inputs: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Outcome:
+    @property
+    def recorder(self) -> Recorder:
+        """Takes what snippets do: add exporters to it, or subscribe."""
+        return self._base.recorder
+
+    def run(
+        self,
+        source: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        traceparent: str = "",
+    ) -> Outcome:
         """Runs a snippet from the clean state.
 
         Arguments:
             inputs: its variables, by name: what JSON has a form for.
             timeout: seconds, if less than the sandbox's own.
+            traceparent: the W3C header of the caller, whose trace the snippet then belongs to.
 
         Raises:
             SnippetFailed: it raised an error, or what a subclass says.
@@ -129,22 +146,29 @@ class Sandbox:
             TypeError, ValueError: an argument is of another type or out of its range.
             KeyboardInterrupt: ctrl-C; the snippet was stopped.
         """
-        call = Call(source, inputs, self._within(timeout))
-        place = self._pool.ask()
-        work = _Work(self, call, place)
-        return self._carrier.run(call.stay, work.waited, work.give_up)
+        call = Call(self._log, source, inputs, self._within(timeout), traceparent)
+        with call:
+            place = self._pool.ask()
+            work = _Work(self, call, place)
+            return self._carrier.run(call.stay, work.waited, work.give_up)
 
     async def arun(
-        self, source: str, inputs: Mapping[str, Any] | None = None, *, timeout: float | None = None
+        self,
+        source: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        traceparent: str = "",
     ) -> Outcome:
         """`run`, awaited; cancelling the task ends the snippet. What waits for an instance takes no thread."""
         loop, ready = asyncio.get_running_loop(), asyncio.Event()
-        call = Call(source, inputs, self._within(timeout), loop)
-        place = self._pool.ask(lambda: loop.call_soon_threadsafe(ready.set))
-        work = _Work(self, call, place)
-        if not place.ready:
-            await self._awaited(call, place, ready)
-        return await self._carrier.arun(call.stay, work.here, work.give_up)
+        call = Call(self._log, source, inputs, self._within(timeout), traceparent, loop)
+        with call:
+            place = self._pool.ask(lambda: loop.call_soon_threadsafe(ready.set))
+            work = _Work(self, call, place)
+            if not place.ready:
+                await self._awaited(call, place, ready)
+            return await self._carrier.arun(call.stay, work.here, work.give_up)
 
     async def _awaited(self, call: Call, place: Place, ready: asyncio.Event) -> None:
         """Waits for an instance."""
@@ -168,7 +192,7 @@ class Sandbox:
             ClosedError: the sandbox or its engine was closed.
         """
         self._check()
-        found = SandboxSession(self._guests, self._carrier, self._limits, self._sessions.discard)
+        found = SandboxSession(self._guests, self._carrier, self._limits, self._log, self._sessions.discard)
         self._sessions.add(found)
         return found
 
@@ -177,29 +201,28 @@ class Sandbox:
         return within(timeout, self._limits)
 
     def _check(self) -> None:
-        assert self._engine is not None
         if self._closed:
             raise ClosedError(CLOSED)
-        if self._engine.closed:
+        if self._base.engine.closed:
             raise ClosedError("the engine was closed")
 
     # Ending
 
-    def close(self) -> None:
-        """Ends what runs, every instance and session, and an engine of its own. Harmless when repeated."""
+    def close(self) -> tuple[str, ...]:
+        """Ends what runs, every instance and session, and an engine and a recorder of its own. Harmless when repeated.
+
+        Returns:
+            What went wrong with exporters, a line each.
+        """
         if self._closed:
-            return
+            return ()
         self._closed = True
         self._pool.close()
         self._carrier.close(Cancelled(CLOSED))
         for session in list(self._sessions):
             session.close()
         self._guests.linker.close()
-        self._end_engine()
-
-    def _end_engine(self) -> None:
-        if self._own is not None:
-            self._own.close()
+        return self._base.close()
 
 
 class _Work:

@@ -11,7 +11,7 @@ from orchestrator.engine import CannotKeep
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, RunError
 from orchestrator.pipeline import arguments
-from orchestrator.sandbox._call import Call
+from orchestrator.sandbox._call import Call, Log
 from orchestrator.sandbox._limits import kept_output, within
 from orchestrator.sandbox._stay import Stay
 
@@ -35,9 +35,9 @@ class SandboxSession:
     """
 
     def __init__(
-        self, guests: Guests, carrier: Carrier, limits: Limits, closed: Callable[[SandboxSession], None]
+        self, guests: Guests, carrier: Carrier, limits: Limits, log: Log, closed: Callable[[SandboxSession], None]
     ) -> None:
-        self._guests, self._carrier, self._limits, self._told = guests, carrier, limits, closed
+        self._guests, self._carrier, self._limits, self._log, self._ended = guests, carrier, limits, log, closed
         self._turn = Turn()
         self._closed = False
         self._states: dict[str, Snapshot] = {}
@@ -52,18 +52,33 @@ class SandboxSession:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, source: str, inputs: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Outcome:
+    def run(
+        self,
+        source: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        traceparent: str = "",
+    ) -> Outcome:
         """Runs a snippet; what it defines stays. Arguments and errors as of `Sandbox.run`."""
-        call = Call(source, inputs, within(timeout, self._limits))
-        return self._carried(call.stay, lambda guest: self._outcome(call, guest))
+        call = Call(self._log, source, inputs, within(timeout, self._limits), traceparent)
+        with call:
+            return self._carried(call.stay, lambda guest: self._outcome(call, guest))
 
     async def arun(
-        self, source: str, inputs: Mapping[str, Any] | None = None, *, timeout: float | None = None
+        self,
+        source: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        traceparent: str = "",
     ) -> Outcome:
         """`run`, awaited; cancelling the task ends the snippet, and with it the instance."""
-        call = Call(source, inputs, within(timeout, self._limits), asyncio.get_running_loop())
-        work = self._work(call.stay, lambda guest: self._outcome(call, guest))
-        return await self._carrier.arun(call.stay, work, self._give_up)
+        loop = asyncio.get_running_loop()
+        call = Call(self._log, source, inputs, within(timeout, self._limits), traceparent, loop)
+        with call:
+            work = self._work(call.stay, lambda guest: self._outcome(call, guest))
+            return await self._carrier.arun(call.stay, work, self._give_up)
 
     def _outcome(self, call: Call, guest: Guest) -> Outcome:
         return call.carried_out(guest, kept_output(self._limits), keep=True)
@@ -181,4 +196,4 @@ class SandboxSession:
             self._closed = True
             self._states.clear()
             self._guest.close()
-            self._told(self)
+            self._ended(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -62,7 +63,7 @@ def test_all_of_it_as_json(command: Command, letters: Path) -> None:
     done = command("exec", "-l", letters, "p hello", "--json")
     found = done.json
     assert found.pop("duration") > 0
-    assert found == {"value": None, "printed": "hello", "cut": False, "calls": 0}
+    assert found == {"value": None, "printed": "hello", "cut": False, "calls": 0, "trace-id": ""}
 
 
 def test_an_error_is_told_with_its_traceback_after_what_was_printed(command: Command, letters: Path) -> None:
@@ -170,3 +171,28 @@ def test_what_is_printed_is_obeyed_by_no_terminal(letters: Path) -> None:
 def test_json_has_its_failures_too(command: Command, letters: Path) -> None:
     done = command("exec", "-l", letters, "v {", "--json")
     assert json.loads(done.out)["error"]["type"] == "RunError"
+
+
+def test_the_trace_is_shown_and_kept(command: Command, letters: Path) -> None:
+    file = letters.parent / "trace.jsonl"
+    done = command("exec", "-l", letters, "v 1", "--tree", "--trace", file)
+    assert (done.code, done.out) == (0, "1\n")
+    run, revert = done.err.splitlines()
+    assert re.fullmatch(r"letters ok trace [0-9a-f]{32} +\S+ [um]?s", run)
+    assert revert == "└─ ! sandbox taken back (after each snippet): 1 pages"
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [event["kind"] for event in events] == ["start", "revert", "run"]
+
+
+def test_the_trace_is_there_where_the_code_fails(command: Command, letters: Path) -> None:
+    done = command("exec", "-l", letters, "e boo", "--tree", "--json")
+    assert done.code == 1
+    trace = done.json["error"]["trace-id"]
+    assert f"letters failed: the snippet came to nothing trace {trace}" in done.err
+
+
+def test_a_trace_that_cannot_be_written_is_told(command: Command, letters: Path) -> None:
+    done = command("exec", "-l", letters, "v 1", "--trace", letters.parent / "no" / "file")
+    assert done.code == 2
+    assert "--trace" in done.err
+    assert "No such file or directory" in done.err
