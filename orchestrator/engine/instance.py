@@ -7,6 +7,7 @@ waits for the turn, in the order of arrival. Nothing here knows of nodes, edges 
 from __future__ import annotations
 
 import ctypes
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.linker import Linker
     from orchestrator.engine.purse import Purse
     from orchestrator.engine.settings import InstanceSettings
+    from orchestrator.engine.snapshot import Snapshot
     from orchestrator.interface.types import Function, Name
 
 _Pair, _Place = ctypes.c_uint64 * 2, ctypes.c_uint64 * 4
@@ -108,6 +110,8 @@ class Instance:
         """Its memories, where this engine owns them."""
         self.base: Base | None = None
         """What its memories are mapped from since it was first kept or taken back: see `snapshot`."""
+        self.ready_state: Snapshot | None = None
+        """The state in which it is ready to serve, where that is kept."""
         self._arena: Arena | None = None
         self.swollen = False
         """Whether there is something to be done about its memory when it is left: values that its guest passed have
@@ -210,13 +214,14 @@ class Instance:
 
     @contextmanager
     def at_nobodys_expense(self) -> Iterator[None]:
-        """What its store runs meanwhile uses no fuel of the guest's."""
-        fuel = self.fuel
+        """What its store runs meanwhile uses no fuel and no calls of the host of the guest's."""
+        fuel, calls, self.host_left = self.fuel, self.host_left, math.inf
         if fuel is not None:
             _unfailing(c.context_set_fuel(self.context, _ENDLESS))
         try:
             yield
         finally:
+            self.host_left = calls
             if fuel is not None:
                 _unfailing(c.context_set_fuel(self.context, fuel))
 
@@ -615,7 +620,7 @@ class Instance:
             c.resource_delete(self.drops.pop())
         LIVE.pop(self.context, None)
         c.store_delete(self._store)
-        self.base = None
+        self.base = self.ready_state = None
         if self.host is not None:
             self.host.close()
 

@@ -95,7 +95,7 @@ def load_json(text: str | bytes) -> Any:
     """
     here().take(_most_parts(text))
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        return _DECODER.decode(text if isinstance(text, str) else text.decode(json.detect_encoding(text)))
     except RecursionError:
         raise ValueMismatch("", "JSON", "a text that is nested too deeply") from None
     except UnicodeDecodeError as problem:
@@ -139,3 +139,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(name: str) -> NoReturn:
     raise ValueMismatch("", 'JSON ("nan", "inf" and "-inf" are strings)', f"the word {name}")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+"""Made once: making one takes longer than a short text."""

@@ -1,10 +1,9 @@
 """Instances that are taken back to how they were when they were ready, instead of being ended.
 
-The state `after-init` is that of an instance which is made, and has answered its warm-up call if there is one. It is
-kept of the first; others are put into it, which spares them the warm-up. What is done with an instance may be done with
-it again: when nobody needs it any more it is taken back, and serves the next call or run as a fresh one would, in a
-fraction of the time. Where a component cannot be taken back (`Component.way`), or what an instance holds cannot for
-certain, it is ended, and a fresh one is made: nothing is lost but speed.
+The state `after-init` is that in which an instance is ready (see `ready`). When nobody needs an instance any more it is
+taken back to it, and serves the next call or run as a fresh one would, in a fraction of the time. Where a component
+cannot be taken back (`Component.way`), or what an instance holds cannot for certain, it is ended, and a fresh one is
+made: nothing is lost but speed.
 
 Who is taken back when, `homes` and `crossing` decide.
 """
@@ -15,19 +14,19 @@ import contextlib
 import math
 import threading
 import time
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from orchestrator.diagnostics import printable
-from orchestrator.engine import CannotKeep, Frame, put, take
+from orchestrator.engine import CannotKeep, Frame, take
 from orchestrator.errors import OrchestratorError, RunError
-from orchestrator.interface.types import Interface
+from orchestrator.runtime.ready import Ready, reseed_of
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
     from orchestrator.capability import Authority
-    from orchestrator.engine import Contents, Exported, Instance, Snapshot
+    from orchestrator.engine import Contents, Instance, Snapshot
     from orchestrator.link.model import Reverts
     from orchestrator.runtime.run import Run
     from orchestrator.runtime.stores import Store
@@ -39,8 +38,6 @@ WARM_UP = 10.0
 MOST_NAMED = 128
 """States of a node that are kept by name."""
 AFTER_INIT = "after-init"
-RESEED = "agent:code/reseed"
-"""The export of a component whose random numbers can begin anew."""
 _STEP = "step-"
 
 
@@ -68,80 +65,56 @@ class Clean:
 
     def __init__(self, store: Store, rules: Reverts, timeout: float | None, *, secure: bool = False) -> None:
         self.rules = rules
-        self.after_init: Snapshot | None = None
-        self._own: WeakKeyDictionary[Instance, Snapshot] = WeakKeyDictionary()
-        """The same of instances whose guests held handles by then: it can be put on no other."""
+        self.ready = _ready(store, rules.warm_up, secure=secure)
         self.named: dict[str, Snapshot] = {}
         """States that were kept beside it, by name; of an instance that outlives runs, and of steps of the last run."""
         self.next: Snapshot | None = None
         """What the next instance begins with, where that is another state."""
-        self._reseed = reseeding(store, secure)
-        """What has a guest's own random numbers begin anew, where they must not come again."""
-        self._warm_up = None if rules.warm_up is None else _call(store, rules.warm_up)
         self._seconds = min(WARM_UP, math.inf if timeout is None else timeout)
         self._idle: list[tuple[Authority, Instance]] = []
+        self._past: deque[Authority] = deque(maxlen=MOST_IDLE)
+        """Those of runs that ended last: what is left of these comes late."""
         self._lock = threading.Lock()
         self._closed = False
 
-    def idle(self, visit: Visit, authority: Authority) -> Instance | None:
-        """A clean instance that nobody needs, for whoever dismisses it; one that has that very authority."""
+    @property
+    def after_init(self) -> Snapshot | None:
+        """The state of that name, if one is kept: that of the instance which was made last."""
+        return self.ready.latest
+
+    def idle(self, authority: Authority) -> Instance | None:
+        """A clean instance that nobody needs, of that very authority; whoever takes it dismisses it."""
         with self._lock:
             places = (at for at in range(len(self._idle) - 1, -1, -1) if self._idle[at][0] is authority)
             place = next(places, None)
-            found = None if place is None else self._idle.pop(place)[1]
-        if found is not None and self._reseed is not None:
-            with found.entered(Warming(visit, self._seconds)):
-                found.call_carried(self._reseed, ())
-        return found
+            return None if place is None else self._idle.pop(place)[1]
 
-    def settle(self, instance: Instance, visit: Visit, heirs: Authority | None) -> None:
+    def settle(self, instance: Instance, visit: Visit, authority: Authority, *, heir: bool) -> None:
         """Has a fresh instance be as it is after its init.
 
         Arguments:
-            heirs: the authority that it has, where it serves others who have that when it is dismissed; else None.
+            authority: that it has.
+            heir: whether it serves others who have that when it is dismissed.
 
         Raises:
             RunError: the warm-up failed.
         """
         with instance.entered(Warming(visit, self._seconds)):
-            if not self._put(instance):
-                self._warm(instance)
-                self._keep(instance)
-            begins, self.next = self.next, None
-            if begins is not None:
-                put(instance, begins)
-            if self._reseed is not None:
-                instance.call_carried(self._reseed, ())
-        if heirs is not None:
-            instance.heir = partial(self.inherit, authority=heirs)
+            self.ready.settle(instance, authority)
+            self._begin(instance)
+        if heir:
+            instance.heir = partial(self.inherit, authority=authority)
 
-    def _put(self, instance: Instance) -> bool:
-        """Puts a fresh instance into the state that is kept, if that is possible."""
-        if self.after_init is None or not self.after_init.portable:
-            return False
-        try:
-            put(instance, self.after_init)
-        except CannotKeep:
-            return False
-        return True
-
-    def _warm(self, instance: Instance) -> None:
-        if self._warm_up is not None:
-            target, values = self._warm_up
-            with instance.at_nobodys_expense():
-                instance.call_carried(target, values)
-
-    def _keep(self, instance: Instance) -> None:
-        """Keeps the state of an instance that is ready, for all; one with handles in it for this one alone."""
-        try:
-            found = take(instance)
-        except CannotKeep:
+    def _begin(self, instance: Instance) -> None:
+        """Puts an instance into the state that the next one is to begin with, if there is such a one."""
+        begins = self.next
+        if begins is None:
             return
-        with self._lock:
-            self.after_init = self.after_init or found
-            if not found.portable:
-                self._own[instance] = found
-        self._put(instance)  # others made one meanwhile: all share the first
+        try:
+            self.ready.back(instance, begins)
+        except (CannotKeep, OSError) as problem:
+            raise RunError(f"the instance cannot be put into the state that it is to begin with: {problem}") from None
+        self.next = None
 
     def names(self) -> tuple[str, ...]:
         """The names of the states that are kept."""
@@ -197,35 +170,24 @@ class Clean:
         with contextlib.suppress(CannotKeep, OSError, OrchestratorError):
             self.keep(instance, f"{_STEP}{number}")
 
-    def back(self, instance: Instance, to: Snapshot | None = None) -> int:
-        """Takes an entered instance back.
-
-        Returns:
-            How many pages of its memories had changed.
-
-        Raises:
-            CannotKeep: it cannot be taken back: it is to be closed.
-            ClosedError, OSError: see `engine.put`.
-        """
-        state = to or self._own.get(instance) or self.after_init
-        if state is None:
-            raise CannotKeep(instance.linker.component.way.reason or "its state after init could not be kept")
-        return put(instance, state)
-
     def inherit(self, instance: Instance, frame: Frame | None, authority: Authority) -> None:
         """Takes an instance that was dismissed: back to its state, for whoever comes next with that authority."""
         began, now = time.perf_counter_ns(), Frame(deadline=time.monotonic())
         try:
             with instance.entered(now):
-                now.deadline = math.inf
-                pages = self.back(instance)
+                now.deadline += self._seconds
+                pages = self.ready.back(instance)
         except (CannotKeep, RunError, OSError):
             instance.close()
             return
+        except BaseException:
+            instance.close()
+            raise
         if isinstance(frame, Visit):
             told(frame.run, frame, frame.node, f"revert-after: {self.rules.after}", pages, began)
         with self._lock:
-            kept = not self._closed and len(self._idle) < MOST_IDLE
+            past = self._closed or any(one is authority for one in self._past)
+            kept = not past and len(self._idle) < MOST_IDLE
             if kept:
                 self._idle.append((authority, instance))
         if not kept:
@@ -236,6 +198,7 @@ class Clean:
         with self._lock:
             gone = [instance for its, instance in self._idle if its is authority]
             self._idle = [one for one in self._idle if one[0] is not authority]
+            self._past.append(authority)
         for instance in gone:
             instance.close()
 
@@ -263,15 +226,10 @@ def told(
     run.reverted(visit, node, rule, pages, took, run.quarantine.keep(run, node, rule, contents))
 
 
-def reseeding(store: Store, secure: bool) -> Exported | None:
-    """What has the random numbers of a component begin anew, where it is given secure ones; None where nothing has."""
-    for item in store.component.world.exports if secure else ():
-        if isinstance(item, Interface) and item.name.base == RESEED:
-            (function,) = item.functions
-            return store.exported(store.nodes[-1].name, item.name, function)
-    return None
-
-
-def _call(store: Store, warm_up: tuple[Any, tuple[Any, ...]]) -> tuple[Exported, tuple[Any, ...]]:
-    export, values = warm_up
-    return store.exported(store.nodes[-1].name, export.interface, export.function), values
+def _ready(store: Store, warm_up: tuple[Any, tuple[Any, ...]] | None, *, secure: bool) -> Ready:
+    """What makes the instances of a store ready."""
+    node = store.nodes[-1].name
+    export, values = warm_up or (None, ())
+    calls = [] if export is None else [(store.exported(node, export.interface, export.function), values)]
+    reseed = reseed_of(store.component) if secure else None
+    return Ready(calls, None if reseed is None else store.exported(node, *reseed))

@@ -12,11 +12,11 @@ from orchestrator.capability import Authority, Operator, prepare, prepare_once
 from orchestrator.engine import CannotKeep
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.purse import Purse
-from orchestrator.engine.settings import InstanceSettings
 from orchestrator.engine.turn import Turn
 from orchestrator.errors import ClosedError, OrchestratorError, RunError, Trapped
 from orchestrator.runtime.clean import AFTER_INIT, Clean, told
-from orchestrator.runtime.desk import DESK, starved
+from orchestrator.runtime.desk import DESK
+from orchestrator.runtime.hosting import settings_of
 from orchestrator.runtime.labels import Memory
 from orchestrator.runtime.output import Printed
 from orchestrator.runtime.pool import Pool
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.engine import Instance, Linker
-    from orchestrator.manifest.model import Limits
     from orchestrator.runtime.pool import Filler
     from orchestrator.runtime.program import Program
     from orchestrator.runtime.run import Run
@@ -62,7 +61,7 @@ class Home:
         )
         """Those of its instances that are taken back, where some are."""
         self._pool = Pool(filler) if alike and rules is None else None
-        self._settings = partial(InstanceSettings, **_bounds(limits), starved=starved)
+        self._settings = settings_of(limits)
         uses_host = any(map(is_served, store.component.world.imports))
         self._silent = None if uses_host or self.counted else self._settings()
         """What each instance is given that can neither print nor reach anything."""
@@ -95,14 +94,14 @@ class Home:
 
     def _settled(self, clean: Clean, visit: Visit, authority: Authority) -> Instance:
         """One that is as it was after its init."""
-        idle = clean.idle(visit, authority)
+        idle = clean.idle(authority)
         if idle is not None:
             return idle
         made = self._made(visit, visit.run, authority, visit.run.program.hushed.isdisjoint(self.names))
         try:
             # Folders are opened for a run: what has some serves no other one.
             on = clean.rules.after == "call" or (clean.rules.after == "run" and authority is self.authority)
-            clean.settle(made, visit, authority if on else None)
+            clean.settle(made, visit, authority, heir=on)
         except BaseException:
             made.close()
             raise
@@ -195,7 +194,7 @@ class Home:
         if kept is not None:
             try:
                 with kept.entered(_waiting(self.node.name, seconds)):
-                    pages = clean.back(kept, None if name == AFTER_INIT else state)
+                    pages = clean.ready.back(kept, None if name == AFTER_INIT else state)
             except (CannotKeep, RunError, OSError):
                 kept.close()
             else:
@@ -287,18 +286,6 @@ class Home:
 def _waiting(node: str, seconds: float) -> Frame:
     """A stay in a node's instance that waits so long for its turn."""
     return Frame(deadline=time.monotonic() + seconds, limit=f"a run was in node `{node}` for more than {seconds:g} s")
-
-
-def _bounds(limits: Limits) -> dict[str, Any]:
-    """A node's limits as the engine takes them; what is not stated is the engine's own."""
-    found = {
-        "memory": limits.memory,
-        "table_elements": limits.tables,
-        "fuel": limits.fuel,
-        "handles": limits.handles,
-        "host_calls": limits.host_calls,
-    }
-    return {name: limit for name, limit in found.items() if limit is not None}
 
 
 def _check_folders(authority: Authority, visit: Visit) -> None:
@@ -502,7 +489,7 @@ class Rooms:
         try:
             with instance.entered(frame):
                 contents = visit.run.quarantine.captured(node, instance)
-                pages = home.clean.back(instance)
+                pages = home.clean.ready.back(instance)
         except (CannotKeep, RunError, OSError):
             instance.close()
         told(visit.run, visit, node, rule, pages, began, contents)
@@ -544,7 +531,7 @@ def _cleanse(instance: Instance, clean: Clean, node: str, rule: str, visit: Visi
     began, pages = time.perf_counter_ns(), -1
     contents = visit.run.quarantine.captured(node, instance)
     try:
-        pages = clean.back(instance)
+        pages = clean.ready.back(instance)
     except (CannotKeep, RunError, OSError):
         instance.closing = instance.gone = True  # it is closed as soon as it is left
     told(visit.run, visit, node, rule, pages, began, contents)

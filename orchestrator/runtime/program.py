@@ -33,6 +33,7 @@ from orchestrator.link.answers import TOOLS
 from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.gates import EdgeGate, python_host
 from orchestrator.runtime.homes import Home
+from orchestrator.runtime.hosting import config_functions, define
 from orchestrator.runtime.interrupts import Interrupts, on_main_thread, only_interrupts
 from orchestrator.runtime.judging import Judge, Judges, edge_of, shown_of
 from orchestrator.runtime.labels import Labels
@@ -45,11 +46,10 @@ from orchestrator.runtime.stores import Store, stores_of
 from orchestrator.runtime.threads import Threads
 from orchestrator.runtime.tools import Tool, denied, tool_functions
 from orchestrator.runtime.trail import ending
-from orchestrator.wasi import config_store, is_config_store, is_served, serve
+from orchestrator.wasi import is_config_store, is_served, serve
 
 if TYPE_CHECKING:
     from orchestrator.contract import Checks
-    from orchestrator.engine import Instance
     from orchestrator.interface.types import Type
     from orchestrator.link.model import (
         Detector,
@@ -145,10 +145,10 @@ class Program:
             if is_served(item):
                 _serve(linker, store.imported(node.name, item))
             elif is_config_store(item):
-                _define(linker, store.imported(node.name, item), config_functions(node.config))
+                define(linker, store.imported(node.name, item), config_functions(node.config))
             elif item.name.base == TOOLS:
                 tools = tool_functions([self._tool(edge) for edge in node.tools])
-                _define(linker, store.imported(node.name, item), tools)
+                define(linker, store.imported(node.name, item), tools)
 
     def _answer(self, linker: Linker, store: Store, edge: LinkedCall) -> None:
         callee = self.graph.nodes[edge.callee]
@@ -438,31 +438,6 @@ def _hushed(graph: LinkedGraph) -> frozenset[str]:
     every: list[LinkedData | LinkedCall | LinkedTool] = [*graph.data, *crossings]
     found.update(*(edge.contract.detect for edge in every if edge.contract.redact))
     return frozenset(found)
-
-
-def config_functions(config: Mapping[str, str]) -> dict[str, Callable[[Any, Any], Any]]:
-    """`wasi:config/store` as host functions."""
-    return {name: _plain(function) for name, function in config_store(config).items()}
-
-
-def _plain(function: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
-    """A host function that does not care who calls."""
-    return lambda _caller, values: function(values)
-
-
-def _define(linker: Linker, item: Interface | Function, functions: Mapping[str, Callable[[Any, Any], Any]]) -> None:
-    """Has the host answer an interface itself: each call counts as one of what the host serves."""
-    assert isinstance(item, Interface)
-    for function in item.functions:
-        linker.define(item.name, function, _counted(functions[function.name]))
-
-
-def _counted(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def host(caller: Instance, values: Any) -> Any:
-        caller.count_call()
-        return function(caller, values)
-
-    return host
 
 
 def _serve(linker: Linker, item: Interface | Function) -> None:

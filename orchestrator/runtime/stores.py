@@ -13,7 +13,7 @@ from orchestrator.diagnostics import Diagnostic
 from orchestrator.engine import exported
 from orchestrator.errors import InvalidPipeline
 from orchestrator.interface.types import Function, Interface, Name
-from orchestrator.runtime.clean import RESEED
+from orchestrator.runtime.ready import reseed_of
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
@@ -110,15 +110,11 @@ def stores_of(graph: LinkedGraph, engine: Engine) -> dict[str, Store]:
         found |= dict.fromkeys(names, store)
     for name, node in graph.nodes.items():
         if node.component is not None and name not in found:
-            kept = node.reverts is not None and (node.grants.random != "secure" or _reseeds(node.component))
+            seeds = node.grants.random == "secure" and reseed_of(node.component) is None
+            kept = node.reverts is not None and not seeds
             component = engine.variant(node.component, node.bulk, metered=_metered(node), kept=kept)
             found[name] = Store([node], component)
     return found
-
-
-def _reseeds(component: Component) -> bool:
-    """Whether random numbers of a guest's own can begin anew after a revert, which would else come again."""
-    return any(isinstance(item, Interface) and item.name.base == RESEED for item in component.world.exports)
 
 
 def _metered(node: LinkedNode) -> bool:

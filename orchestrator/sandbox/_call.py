@@ -97,7 +97,7 @@ class Call:
         began = time.perf_counter()
         answer = guest.run(self.stay, self.source, self.inputs, keep=keep)
         run = self.stay.run
-        return outcome(answer, most, time.perf_counter() - began, trace_id(run.id) if run.told else "")
+        return outcome(answer, most, self.stay.check, time.perf_counter() - began, trace_id(run.id) if run.told else "")
 
 
 def _text(source: Any) -> str:

@@ -5,7 +5,6 @@ So its grants are refused for what a grant is refused for, and hold under the ce
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +18,11 @@ from orchestrator.link.answers import TOOLS
 from orchestrator.manifest.model import EMPTY, Grants, Limits
 from orchestrator.pipeline import Pipeline
 from orchestrator.runtime.desk import DESK
-from orchestrator.sandbox._guests import Guests, only
+from orchestrator.runtime.hosting import config_functions, define
+from orchestrator.runtime.ready import reseed_of
+from orchestrator.sandbox._guests import Guests
 from orchestrator.sandbox._stay import NODE
-from orchestrator.wasi import Session, config_store, is_config_store, is_served, serve
+from orchestrator.wasi import Session, is_config_store, is_served, serve
 
 if TYPE_CHECKING:
     from orchestrator.capability import Operator
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from orchestrator.sandbox._tools import Toolbox
 
 INTERPRETER = "agent:code/interpreter"
-RESEED = "agent:code/reseed"
-"""What a component exports that has random numbers of its own: called after each revert where they are granted."""
 LANGUAGES = {"python": "sandbox-python", "javascript": "sandbox-javascript"}
 """By language the component that ships for it."""
 
@@ -61,7 +60,7 @@ def guests_of(
     node = _checked(component, engine, operator, grants, limits)
     folder = Path.cwd()
     authority = prepare(node.grants, EMPTY, folder, NODE, operator, node.bounds, node.places)
-    reseed = _reseed(component) if node.grants.random == "secure" else None
+    reseed = reseed_of(component) if node.grants.random == "secure" else None
     kept = kept and (reseed is not None or node.grants.random != "secure")
     variant = engine.variant(component, "auto", metered=node.limits.fuel is not None, kept=kept)
     output = node.limits.output
@@ -100,14 +99,6 @@ def _interpreter(component: Component) -> tuple[Name, Function]:
     return found.name, function
 
 
-def _reseed(component: Component) -> tuple[Name, Function] | None:
-    found = _exported(component, RESEED)
-    function = None if found is None else found.function("reseed")
-    if found is None or function is None or function.params or function.result is not None:
-        return None
-    return found.name, function
-
-
 def _exported(component: Component, base: str) -> Interface | None:
     for item in component.world.exports:
         if isinstance(item, Interface) and item.name.base == base:
@@ -131,15 +122,14 @@ def _inputs() -> Any:
 
 def _linker(component: Component, engine: Engine, tools: Toolbox) -> Linker:
     linker = engine.linker(component)
-    answers = {name: only(function) for name, function in config_store(EMPTY).items()}
     for item in component.world.imports:
         assert isinstance(item, Interface), f"link let {item} through without an answer"
         if is_served(item):
             serve(linker, item)
-            continue
-        assert is_config_store(item) or item.name.base == TOOLS, f"link let {item.name} through without an answer"
-        functions: Mapping[str, Any] = answers if is_config_store(item) else tools.functions()
-        for function in item.functions:
-            linker.define(item.name, function, functions[function.name])
+        elif is_config_store(item):
+            define(linker, item, config_functions(EMPTY))
+        else:
+            assert item.name.base == TOOLS, f"link let {item.name} through without an answer"
+            define(linker, item, tools.functions())
     linker.prepare()
     return linker

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import ValueMismatch
+from orchestrator.interface.allowance import Allowance
 from orchestrator.interface.convert import load_json
 from orchestrator.interface.values import Variant
 from orchestrator.link.annotations import NoType
@@ -32,6 +33,8 @@ _LONGEST = 200
 """Characters of a tool's name that no tool has, as it is told of."""
 _MOST_SAID = 16 << 10
 """Characters of what a tool raised that a snippet is told."""
+_MOST_GIVEN = 64 << 20
+"""Characters of a tool's arguments."""
 _BY_NAME = "name each parameter, so that a snippet can be told what it takes"
 
 Answer = dict[str, Any]
@@ -170,9 +173,12 @@ class Toolbox:
         if found is None:
             return _error("not-found", f"{name[:_LONGEST]} (there is {', '.join(self._tools) or 'none'})")
         try:
-            positional, named = found.arguments(text)
+            if len(text) > _MOST_GIVEN:
+                raise ValueMismatch("arguments", f"at most {_MOST_GIVEN >> 20} Mi characters", f"{len(text)}")
+            with Allowance(check=caller.check):
+                positional, named = found.arguments(text)
         except ValueMismatch as problem:
-            return _error("invalid-arguments", str(problem)[:_MOST_SAID])
+            return _error("invalid-arguments", _plain(str(problem)))
         try:
             result = found.function(*positional, **named)
             if found.is_async:
@@ -189,12 +195,17 @@ def _error(case: str, message: str) -> Answer:
     return {"err": Variant(case, message)}
 
 
+def _plain(text: str) -> str:
+    """A text as a snippet may be told it: not too long; what UTF-8 has no form for is written as escapes."""
+    return text[:_MOST_SAID].encode("utf-8", "backslashreplace").decode()
+
+
 def _said(problem: Exception) -> str:
-    """What a snippet is told of an exception; what UTF-8 has no form for is written as escapes."""
+    """What a snippet is told of an exception."""
     kind, said = type(problem).__name__, str(problem)
     denied = isinstance(problem, PermissionError)
     text = (said or kind) if denied else f"{kind}: {said}" if said else kind
-    return text[:_MOST_SAID].encode("utf-8", "backslashreplace").decode()
+    return _plain(text)
 
 
 def tool(name: Any, function: Any) -> Tool:

@@ -1,4 +1,8 @@
-"""What became of a snippet, from the values of `agent:code/interpreter`."""
+"""What became of a snippet, from the values of `agent:code/interpreter`.
+
+The interpreter keeps its bounds itself; but a snippet runs inside of it, and may have replaced what does. So they are
+kept here again.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,24 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import InvalidResult, InvalidSnippet, RunError, SnippetDenied, SnippetFailed
+from orchestrator.errors import (
+    InvalidResult,
+    InvalidSnippet,
+    RunError,
+    SnippetDenied,
+    SnippetFailed,
+    ValueMismatch,
+)
+from orchestrator.interface.allowance import LOOK, Allowance
+from orchestrator.interface.convert import load_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from orchestrator.interface.values import Variant
 
+MOST_VALUE, MOST_SAID = 16 << 20, 16 << 10
+"""Bytes of a value as JSON; bytes of a message, and of a traceback."""
 _KINDS: Mapping[str, type[SnippetFailed]] = {
     "denied": SnippetDenied,
     "invalid-source": InvalidSnippet,
@@ -42,41 +57,67 @@ class Outcome:
     trace_id: str = ""
 
 
-def outcome(answer: Mapping[str, Any], most: int, duration: float, trace: str = "") -> Outcome:
+def outcome(
+    answer: Mapping[str, Any], most: int, check: Callable[[], None], duration: float, trace: str = ""
+) -> Outcome:
     """The outcome that an interpreter's answer is.
 
     Arguments:
         most: bytes of what was printed that are kept.
+        check: raises why not to go on.
         duration, trace: of the outcome.
 
     Raises:
         SnippetFailed: it is an error.
-        RunError: it is none that an interpreter may give.
+        RunError: it is nothing that an interpreter may give; or what the check raises.
     """
     if "err" in answer:
         raise _failed(answer["err"], most)
     found = answer["ok"]
-    try:
-        value = json.loads(found["value"])
-    except (ValueError, RecursionError):
-        raise RunError("the sandbox's component gave a value that is no JSON") from None
+    value = _value(found["value"], check)
     printed, cut = kept(found["printed"], most)
     return Outcome(value, printed, found["cut"] or cut, found["calls"], duration, trace)
+
+
+def _value(text: str, check: Callable[[], None]) -> Any:
+    """The value that a text says.
+
+    Raises:
+        RunError: none that an interpreter may give, or what the check raises.
+    """
+    try:
+        if len(text) <= LOOK:
+            value = load_json(text)
+        elif kept(text, MOST_VALUE)[1]:
+            raise RunError(f"the sandbox's component gave a value of more than {MOST_VALUE >> 20} MiB")
+        else:
+            with Allowance(check=check):
+                value = load_json(text)
+        if "\\u" in text:  # perhaps half of a pair without the other half
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueMismatch, UnicodeEncodeError):
+        raise RunError("the sandbox's component gave a value that is no JSON") from None
+    return value
 
 
 def _failed(error: Variant, most: int) -> SnippetFailed:
     if error.case == "raised":
         said = error.value
-        return SnippetFailed(said["message"], traceback=said["traceback"], printed=kept(said["printed"], most)[0])
+        message, traceback = (kept(said[part], MOST_SAID)[0] for part in ("message", "traceback"))
+        return SnippetFailed(message, traceback=traceback, printed=kept(said["printed"], most)[0])
+    text = kept(error.value, MOST_SAID)[0]
     # What is wrong with a source is shown with its lines; what it is called comes last.
-    lines = error.value.splitlines() if error.case == "invalid-source" else []
+    lines = text.splitlines() if error.case == "invalid-source" else []
     if len(lines) > 1:
-        return InvalidSnippet(lines[-1], traceback=error.value)
-    return _KINDS[error.case](error.value)
+        return InvalidSnippet(lines[-1], traceback=text)
+    return _KINDS[error.case](text)
 
 
-def kept(printed: str, most: int) -> tuple[str, bool]:
-    """The beginning of a text that takes so many bytes, and whether there was more."""
-    if len(printed) * 4 <= most or len(data := printed.encode()) <= most:
-        return printed, False
+def kept(text: str, most: int) -> tuple[str, bool]:
+    """The beginning of a text that takes at most so many bytes, and whether there was more."""
+    if len(text) * 4 <= most:
+        return text, False
+    data = text[: most + 1].encode()
+    if len(data) <= most:
+        return text, False
     return data[:most].decode("utf-8", "ignore"), True

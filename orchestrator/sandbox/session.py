@@ -135,7 +135,7 @@ class SandboxSession:
         self._carried(stay, lambda guest: self._begin_anew(stay, guest))
 
     def _begin_anew(self, stay: Stay, guest: Guest) -> None:
-        if guest.state is not None and guest.back(stay, guest.state):
+        if guest.back(stay):
             self._latest = None
             return
         self._replace(self._guests.make(stay))
