@@ -130,6 +130,9 @@ class Base:
 
         Returns:
             The pages that it had changed; all of it where the system cannot tell.
+
+        Raises:
+            OSError: the system takes nothing back: what the guest wrote may be there still.
         """
         base, size = memory.base, min(self.sizes[number], memory.size)
         memory.blank(size)

@@ -13,7 +13,6 @@ Source: the headers of wasmtime 50, `wasmtime/config.h`.
 from __future__ import annotations
 
 import ctypes
-import errno
 import resource
 import struct
 import threading
@@ -135,8 +134,7 @@ class Memory:
         if start < self.mapped:
             _posix.map_nothing(self.base + start, self.mapped - start)
             self.mapped = start
-        if not _posix.forget(self.base + start, self.size - start):
-            raise OSError(errno.EINVAL, "the system does not take memory back")
+        _posix.forget(self.base + start, self.size - start)
 
     def map(self, descriptor: int, offset: int, size: int) -> None:
         """Has it begin with what a file holds there, whole pages; it is at least as large.
@@ -283,15 +281,16 @@ def _new(shape: Shape, size: int) -> int:
 
 def _cleaned(base: int, size: int, minimum: int, kept: int) -> bool:
     """Makes a mapping what it was when it was new; whether that is what it is now."""
-    if size < minimum or not _posix.forget(base + kept, size - kept):
+    if size < minimum:
+        return False
+    try:
+        _posix.forget(base + kept, size - kept)
+        if size > minimum:
+            _posix.forbid(base + minimum, size - minimum)
+    except OSError:
         return False
     if kept:
         MEMORY[base : base + kept] = bytes(kept)
-    if size > minimum:
-        try:
-            _posix.forbid(base + minimum, size - minimum)
-        except OSError:
-            return False
     return True
 
 

@@ -102,9 +102,14 @@ def forbid(at: int, size: int) -> None:
         raise _error()
 
 
-def forget(at: int, size: int) -> bool:
-    """Has memory be again what it was before anything was written to it; whether it is."""
-    return not _madvise(at, size, _DONTNEED)
+def forget(at: int, size: int) -> None:
+    """Has memory be again what it was before anything was written to it.
+
+    Raises:
+        OSError: the system takes none of it back, as where it is locked.
+    """
+    if _madvise(at, size, _DONTNEED):
+        raise _error()
 
 
 def release(at: int, size: int) -> None:

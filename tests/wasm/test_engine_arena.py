@@ -66,6 +66,12 @@ def test_what_was_passed_to_python_is_given_back(engine: Engine) -> None:
         assert (call(made, "go"), left(made)) == (1, CLEAN)
 
 
+def test_a_system_that_takes_nothing_back_ends_no_call(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.engine._posix._madvise", lambda *_: -1)
+    with instance(engine, GIVER, f=lambda _caller, values: values[0]) as made:
+        assert (call(made, "go"), left(made)) == (1, (ROOM, ROOM, True))
+
+
 def test_what_was_passed_when_python_raised_is_given_back(engine: Engine) -> None:
     def refuse(_caller: Instance, _values: Any) -> Any:
         raise LimitExceeded("no")

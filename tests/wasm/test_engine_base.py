@@ -196,3 +196,19 @@ def test_a_forked_process_has_seen_none_of_its_parents_faults(kept: Kept) -> Non
     kept.touch(701)
     kept.back()
     assert kept.is_clean
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["more than are copied", "nobody knows which"])
+def test_a_system_that_takes_nothing_back_ends_the_instance(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, tells: bool
+) -> None:
+    """As Linux does with memory that is locked: what the guest wrote is there still, and nobody may meet it."""
+    if not tells:
+        monkeypatch.setattr(_posix, "tells_changes", lambda: False)
+    monkeypatch.setattr(_base, "MANY", 50)
+    monkeypatch.setattr(_posix, "_madvise", lambda *_: -1)
+    kept.touch(3, 60)
+    with pytest.raises(OSError):
+        kept.back()
+    assert not kept.is_clean
+    assert kept.instance.gone

@@ -182,7 +182,7 @@ def test_a_mapping_that_cannot_be_cleaned_is_given_up(
     def no(*_: int) -> None:
         raise OSError(12, "Cannot allocate memory")
 
-    monkeypatch.setattr(_posix, "forget", lambda *_: False)
+    monkeypatch.setattr(_posix, "forget", no)
     with instance(engine, looked("(memory 1)")):
         pass
     monkeypatch.undo()
