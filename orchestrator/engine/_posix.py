@@ -134,13 +134,28 @@ class _Buffers(threading.local):
     """What a scan is asked with, and where it tells what it found; each thread has its own."""
 
     def __init__(self) -> None:
-        self.descriptor = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
         self.found, self.asked = (ctypes.c_uint64 * (3 * _REGIONS))(), (ctypes.c_uint64 * 12)()
         self.at, self.asked_at = ctypes.addressof(self.found), ctypes.addressof(self.asked)
 
+
+_buffers = _Buffers()
+
+
+class _Pagemap:
+    """The open file that tells of the pages of this process."""
+
+    def __init__(self) -> None:
+        self.descriptor = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
-        if "descriptor" in self.__dict__:
+        if hasattr(self, "descriptor"):
             close(self.descriptor)
+
+
+@cache
+def _pagemap() -> _Pagemap:
+    """One for all threads; where two of them open it at once, one of the two goes again."""
+    return _Pagemap()
 
 
 def changed(start: int, end: int) -> list[tuple[int, int]]:
@@ -149,13 +164,13 @@ def changed(start: int, end: int) -> list[tuple[int, int]]:
     Raises:
         OSError: the system does not tell.
     """
-    buffers, regions = _buffers(), list[tuple[int, int]]()
-    found, asked = buffers.found, buffers.asked
+    pagemap, regions = _pagemap(), list[tuple[int, int]]()
+    found, asked = _buffers.found, _buffers.asked
     while start < end:
         _SCAN.pack_into(
-            asked, 0, _SCAN.size, 0, start, end, 0, buffers.at, _REGIONS, 0, _FILE, _FILE, _PRESENT | _SWAPPED, 0
+            asked, 0, _SCAN.size, 0, start, end, 0, _buffers.at, _REGIONS, 0, _FILE, _FILE, _PRESENT | _SWAPPED, 0
         )
-        count = _ioctl(buffers.descriptor, _PAGEMAP_SCAN, buffers.asked_at)
+        count = _ioctl(pagemap.descriptor, _PAGEMAP_SCAN, _buffers.asked_at)
         if count < 0:
             raise _error()
         regions += [(found[number], found[number + 1]) for number in range(0, 3 * count, 3)]
@@ -177,11 +192,6 @@ def faults() -> int:
 
 
 @cache
-def _buffers() -> _Buffers:
-    return _Buffers()
-
-
-@cache
 def tells_changes() -> bool:
     """Whether the system tells which pages were written to."""
     at = reserve(PAGESIZE)
@@ -199,7 +209,7 @@ _forks = [0]
 
 def _after_fork() -> None:
     """In a forked child, where the file that tells of changes is still that of its parent's memory."""
-    _buffers.cache_clear()
+    _pagemap.cache_clear()
     _forks[0] += 1 << 60
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -212,3 +213,20 @@ def test_a_system_that_takes_nothing_back_ends_the_instance(
         kept.back()
     assert not kept.is_clean
     assert kept.instance.gone
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_any_number_of_threads_have_one_open_file(kept: Kept) -> None:
+    def step(first: int) -> None:
+        kept.touch(first)
+        kept.back()
+
+    step(1)
+    before = _open_files()
+    for number in range(60):
+        elsewhere(partial(step, 2 + number))
+    assert _open_files() == before
+    assert kept.is_clean
