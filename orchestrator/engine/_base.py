@@ -106,6 +106,7 @@ class Base:
         """Has memories, which are as large or larger, hold what they held.
 
         Raises:
+            ValueError: one is smaller.
             OSError: the file cannot be mapped.
         """
         for memory, offset, size in zip(memories, self.offsets, self.sizes, strict=True):

@@ -137,11 +137,14 @@ class Memory:
         _posix.forget(self.base + start, self.size - start)
 
     def map(self, descriptor: int, offset: int, size: int) -> None:
-        """Has it begin with what a file holds there, whole pages; it is at least as large.
+        """Has it begin with what a file holds there, whole pages.
 
         Raises:
+            ValueError: it is not so large: what lies behind it is no guest's to touch.
             OSError: the file cannot be mapped.
         """
+        if size > self.size:
+            raise ValueError(f"a memory of {self.size} bytes cannot hold {size}")
         self.written = None
         _posix.map_file(self.base, size, descriptor, offset)
         self.mapped, self.changed = max(self.mapped, size), True

@@ -44,6 +44,8 @@ _MAX_MEMORIES, _PAGE, _BLOCK = 128, 65536, 1 << 20
 _SIZE = struct.Struct("<I")
 _START = len(MAGIC) + hashlib.sha256().digest_size
 
+_APART = "it holds only what differs from a base"
+
 Page = tuple[int, int, bytes]
 """The number of a memory, that of a page in it, and what the page holds."""
 
@@ -371,40 +373,33 @@ def copy(saved: Saved, path: Path, bases: Path | None) -> None:
 # Loading
 
 
-def load(path: Path, component: Component, *, bases: Path | None = None) -> Snapshot:
-    """A state from a file, to which instances of the component can be brought with `put`.
+def load(path: Path, component: Component) -> Snapshot:
+    """A full state from a file, to which instances of the component can be brought with `put`.
 
     Arguments:
         component: in the variant of which there are to be instances.
-        bases: where the base is, of a state beside one.
 
     Raises:
         SnapshotError: the file holds no such state, or another component's.
     """
+    saved = read(path)
+    _refuse_foreign(saved, component)
+    if saved.base:
+        _refuse(path, f"{_APART}; `orchestrator snapshot export` writes all of it")
     from orchestrator.engine._base import Base
     from orchestrator.engine.snapshot import Snapshot
 
-    saved = read(path)
-    _refuse_foreign(saved, component)
-    none: tuple[dict[int, bytes], ...] = tuple({} for _ in saved.sizes)
     try:
-        if not saved.base:
-            base = Base.of_pages(saved.sizes, saved.pages())
-            return Snapshot(component.digest, component.variant, base, saved.sizes, none, {}, saved.host)
-        below = _base_of(saved, bases)
-        base = Base.of_pages(below.sizes, below.pages())
-        if base.name != saved.base:
-            _refuse(below.path, "it is not the base that its name says")
-        for memory, page, data in saved.pages():
-            none[memory][page] = data
+        base = Base.of_pages(saved.sizes, saved.pages())
     except OSError as problem:
         raise SnapshotError(f"the system has no room for the state in {printable(str(path))}: {problem}") from problem
+    none: tuple[dict[int, bytes], ...] = tuple({} for _ in saved.sizes)
     return Snapshot(component.digest, component.variant, base, saved.sizes, none, {}, saved.host)
 
 
 def _base_of(saved: Saved, bases: Path | None) -> Saved:
     if bases is None:
-        _refuse(saved.path, "it holds only what differs from a base, and nobody said where that is")
+        _refuse(saved.path, f"{_APART}, and nobody said where that is")
     found = read(bases / base_name(saved.base))
     if len(found.sizes) != len(saved.sizes) or found.base:
         _refuse(found.path, "it is no base of such a state")

@@ -74,13 +74,14 @@ def test_what_is_kept_is_found_again(guest: Keeping, tmp_path: Path) -> None:
 
 
 def test_a_state_that_can_be_put_is_kept_as_such(guest: Keeping, tmp_path: Path) -> None:
-    from orchestrator.engine.saved import load
+    from orchestrator.engine.saved import copy, load
 
-    store, (one, _) = Store(tmp_path), begun(guest)
+    store, (one, _) = Store(tmp_path / "kept"), begun(guest)
     one.call("set", 0, 5)
     entry = store.open(store.keep(one.take(), ABOUT))
+    copy(entry.state, tmp_path / "out.state", store.folder)
     other = guest.fresh()
-    other.put(load(entry.state.path, guest.component, bases=store.folder))
+    other.put(load(tmp_path / "out.state", guest.component))
     assert other.call("get") == 5
 
 

@@ -17,7 +17,8 @@ import pytest
 from orchestrator.capability import Authority
 from orchestrator.capability.random import Numbers
 from orchestrator.engine import CannotKeep, Engine, capture
-from orchestrator.engine.saved import MAGIC, load, read, save
+from orchestrator.engine._base import Base
+from orchestrator.engine.saved import MAGIC, copy, load, read, save
 from orchestrator.errors import ClosedError, SnapshotError, Trapped
 from tests.support.keeping import Keeping, Kept, keeping, one_module
 
@@ -61,12 +62,15 @@ def test_what_is_saved_is_loaded(guest: Keeping, tmp_path: Path, apart: bool) ->
     found = read(path)
     assert (found.about, found.restorable, found.component) == ({"why": "a test"}, True, guest.component.digest)
     assert (found.count, bool(found.base)) == ((3, True) if apart else (4, False))
-    expected = contents(one)
-    other.put(load(path, guest.component, bases=bases))
-    assert contents(other) == expected
-    one.put(load(path, guest.component, bases=bases))
-    assert contents(one) == expected
     assert sorted(file.name.partition(".")[2] for file in tmp_path.iterdir()) == ["base"] * apart + ["state"]
+    expected = contents(one)
+    if apart:
+        copy(found, tmp_path / "whole.state", tmp_path)
+        path = tmp_path / "whole.state"
+    other.put(load(path, guest.component))
+    assert contents(other) == expected
+    one.put(load(path, guest.component))
+    assert contents(one) == expected
 
 
 def test_a_file_is_its_owners_alone(guest: Keeping, tmp_path: Path) -> None:
@@ -80,13 +84,7 @@ def test_what_states_have_in_common_is_saved_once(guest: Keeping, tmp_path: Path
         one.call("set", 0, ord(name))
         save(one.take(), tmp_path / f"{name}.state", {}, bases=tmp_path)
     assert len(list(tmp_path.glob("*.base"))) == 1
-    assert [
-        len(list(load(tmp_path / f"{name}.state", guest.component, bases=tmp_path).pages[0])) for name in "abc"
-    ] == [
-        3,
-        3,
-        3,
-    ]
+    assert [read(tmp_path / f"{name}.state").count for name in "abc"] == [4, 4, 4]
 
 
 def test_the_hosts_side_is_saved_with_it(engine: Engine, tmp_path: Path) -> None:
@@ -115,7 +113,7 @@ def test_of_an_instance_that_trapped_what_it_held_can_be_saved_and_is_never_put(
         73: b"\0" * 8,
     }
     with pytest.raises(SnapshotError, match="it was kept to be looked at, and no instance can be brought there"):
-        load(tmp_path / "a.state", guest.component, bases=tmp_path)
+        load(tmp_path / "a.state", guest.component)
 
 
 def test_of_one_of_which_no_state_was_taken_everything_is_saved(engine: Engine, tmp_path: Path) -> None:
@@ -137,9 +135,9 @@ def test_of_one_of_which_no_state_was_taken_everything_is_saved(engine: Engine, 
             capture(one.instance)
 
 
-def refused(path: Path, guest: Keeping, bases: Path | None = None) -> str:
+def refused(path: Path, guest: Keeping) -> str:
     with pytest.raises(SnapshotError) as caught:
-        load(path, guest.component, bases=bases)
+        load(path, guest.component)
     return str(caught.value).replace(str(path), "FILE")
 
 
@@ -167,25 +165,62 @@ def test_the_state_of_another_variant_is_refused(engine: Engine, guest: Keeping,
     assert refused(tmp_path / "a.state", plain) == (said + "component is not linked to be taken back: see `kept`")
 
 
-def test_a_state_whose_base_is_another_is_refused(guest: Keeping, tmp_path: Path) -> None:
-    one = changed(guest)
-    save(one.take(), tmp_path / "a.state", {}, bases=tmp_path)
-    assert refused(tmp_path / "a.state", guest) == (
-        "FILE holds no state that can be used: it holds only what differs from a base, and nobody said where that is"
+def not_copied(path: Path, bases: Path | None) -> str:
+    with pytest.raises(SnapshotError) as caught:
+        copy(read(path), path.with_name("whole.state"), bases)
+    assert not path.with_name("whole.state").exists()
+    return str(caught.value).replace(str(path), "FILE")
+
+
+def test_a_state_beside_a_base_is_not_put_and_is_nothing_without_it(guest: Keeping, tmp_path: Path) -> None:
+    path, said = tmp_path / "a.state", "holds no state that can be used: "
+    save(changed(guest).take(), path, {}, bases=tmp_path)
+    assert refused(path, guest) == (
+        f"FILE {said}it holds only what differs from a base; `orchestrator snapshot export` writes all of it"
+    )
+    assert not_copied(path, None) == (
+        f"FILE {said}it holds only what differs from a base, and nobody said where that is"
     )
     (base,) = tmp_path.glob("*.base")
-    other = guest.fresh()
-    other.call("set", 0, 1)
-    save(other.take(), tmp_path / "b.state", {}, bases=tmp_path)
-    (second,) = set(tmp_path.glob("*.base")) - {base}
-    second.replace(base)
-    assert refused(tmp_path / "a.state", guest, tmp_path) == (
-        f"{base} holds no state that can be used: it is not the base that its name says"
-    )
+    rewritten(base, lambda header: header.update({"sizes": header["sizes"][:1], "runs": header["runs"][:1]}))
+    assert not_copied(path, tmp_path) == f"{base} {said}it is no base of such a state"
     base.unlink()
-    assert refused(tmp_path / "a.state", guest, tmp_path) == (
-        f"cannot read a state from {base}: No such file or directory"
+    assert not_copied(path, tmp_path) == f"cannot read a state from {base}: No such file or directory"
+
+
+def test_nothing_of_a_base_is_taken_that_lies_behind_the_memory(guest: Keeping, tmp_path: Path) -> None:
+    """As somebody hostile would have it: what is compiled for a memory relies on what lies behind it."""
+    path, out = tmp_path / "a.state", tmp_path / "whole.state"
+    one = guest.fresh()
+    state = one.take()
+    save(state, path, {}, bases=tmp_path)
+    (base,) = tmp_path.glob("*.base")
+    far = [[256, 1]]
+    pages = [*state.base.filled(), (0, 256, b"A" * 4096)]
+    body = zlib.compress(b"".join(data for _, _, data in sorted(pages)))
+    rewritten(
+        base,
+        lambda header: header.update(
+            {"sizes": [2 << 20, *header["sizes"][1:]], "runs": [header["runs"][0] + far, *header["runs"][1:]]}
+        ),
+        body,
     )
+    copy(read(path), out, tmp_path)
+    other = guest.fresh()
+    other.put(load(out, guest.component))
+    assert contents(other) == contents(one)
+    with pytest.raises(Trapped):
+        other.call("get", 1 << 20)
+
+
+def test_a_memory_is_not_mapped_beyond_its_end(guest: Keeping) -> None:
+    one = guest.fresh()
+    assert one.instance.bank is not None
+    memories = one.instance.bank.own
+    large = Base.of_pages([memories[0].size + 65536, *[memory.size for memory in memories[1:]]], [])
+    with pytest.raises(ValueError, match="a memory of 196608 bytes cannot hold 262144"):
+        large.give(memories)
+    assert one.call("get", 100) == int.from_bytes(b"at f", "little")
 
 
 def rewritten(path: Path, change: Callable[[dict[str, Any]], None], body: bytes | None = None) -> None:
