@@ -207,7 +207,7 @@ def strings(id: str, raw: bool, least: int, most: int, everything: bool, folder:
 # export
 
 
-@define("export", "A state as a file of its own, with all its pages; its memory is in it as it is.", parent=command)
+@define("export", "Write a whole state, unredacted, into a file.", parent=command)
 @click.argument("id")
 @click.option("-o", "--output", required=True, metavar="FILE", help="Written anew, for its owner alone.")
 @_folder

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import heapq
 import json
 import os
 import stat
@@ -24,6 +25,7 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from mmap import PAGESIZE
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
@@ -336,16 +338,36 @@ def _refuse_more(unpacker: Any, file: IO[bytes], rest: bytes) -> None:
         raise ValueError("something behind its pages")
 
 
-def whole(saved: Saved, bases: Path | None) -> dict[tuple[int, int], bytes]:
-    """All its pages that are not zero, those of its base among them, by memory and number.
+def base_of(saved: Saved, bases: Path | None) -> Saved:
+    """The base of a state that has one.
+
+    Raises:
+        SnapshotError: nobody said where it is, or it cannot be read.
+    """
+    if bases is None:
+        _refuse(saved.path, f"{_APART}, and nobody said where that is")
+    found = read(bases / base_name(saved.base))
+    if len(found.sizes) != len(saved.sizes) or found.base:
+        _refuse(found.path, "it is no base of such a state")
+    return found
+
+
+def _place(page: Page) -> tuple[int, int]:
+    """Where a page is: pages of a file come in that order."""
+    return page[:2]
+
+
+def whole(saved: Saved, bases: Path | None) -> Iterator[Page]:
+    """All its pages that are not zero, those of its base among them, one at a time in their order.
 
     Raises:
         SnapshotError: it or its base cannot be read.
     """
-    found: dict[tuple[int, int], bytes] = {}
-    for one in ([_base_of(saved, bases)] if saved.base else []) + [saved]:
-        found |= {(memory, page): data for memory, page, data in one.pages() if page * PAGESIZE < saved.sizes[memory]}
-    return {place: found[place] for place in sorted(found) if any(found[place])}
+    zero, below = bytes(PAGESIZE), base_of(saved, bases).pages() if saved.base else ()
+    for (memory, page), found in groupby(heapq.merge(saved.pages(), below, key=_place), key=_place):
+        *_, data = next(found)  # its own stands before that of the base
+        if page * PAGESIZE < saved.sizes[memory] and data != zero:
+            yield memory, page, data
 
 
 def copy(saved: Saved, path: Path, bases: Path | None) -> None:
@@ -354,38 +376,41 @@ def copy(saved: Saved, path: Path, bases: Path | None) -> None:
     Raises:
         SnapshotError: it cannot be read or written.
     """
-    pages = [(memory, page, data) for (memory, page), data in whole(saved, bases).items()]
     header = {
         "component": saved.component,
         "bulk": saved.bulk,
         "metered": saved.metered,
         "form": saved.form,
         "sizes": saved.sizes,
-        "runs": _runs(pages, len(saved.sizes)),
+        "runs": _runs(whole(saved, bases), len(saved.sizes)),
         "base": "",
         "restorable": saved.restorable,
         "host": saved.host,
         "about": saved.about,
     }
-    _write(path, header, pages)
+    _write(path, header, whole(saved, bases))
 
 
 # Loading
 
 
-def load(path: Path, component: Component) -> Snapshot:
+def load(path: Path, component: Component, *, most: int = MOST) -> Snapshot:
     """A full state from a file, to which instances of the component can be brought with `put`.
 
     Arguments:
         component: in the variant of which there are to be instances.
+        most: bytes that the memories of these may have together.
 
     Raises:
-        SnapshotError: the file holds no such state, or another component's.
+        SnapshotError: the file holds no such state, a larger one, or another component's.
     """
     saved = read(path)
     _refuse_foreign(saved, component)
     if saved.base:
         _refuse(path, f"{_APART}; `orchestrator snapshot export` writes all of it")
+    size = sum(saved.sizes) - component.keeper
+    if size > most:
+        _refuse(path, f"its memories have {size} bytes, and {most} are allowed")
     from orchestrator.engine._base import Base
     from orchestrator.engine.snapshot import Snapshot
 
@@ -395,15 +420,6 @@ def load(path: Path, component: Component) -> Snapshot:
         raise SnapshotError(f"the system has no room for the state in {printable(str(path))}: {problem}") from problem
     none: tuple[dict[int, bytes], ...] = tuple({} for _ in saved.sizes)
     return Snapshot(component.digest, component.variant, base, saved.sizes, none, {}, saved.host)
-
-
-def _base_of(saved: Saved, bases: Path | None) -> Saved:
-    if bases is None:
-        _refuse(saved.path, f"{_APART}, and nobody said where that is")
-    found = read(bases / base_name(saved.base))
-    if len(found.sizes) != len(saved.sizes) or found.base:
-        _refuse(found.path, "it is no base of such a state")
-    return found
 
 
 def _refuse_foreign(saved: Saved, component: Component) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from orchestrator.capability import Authority
 from orchestrator.engine import Component, Engine, Frame, Instance, InstanceSettings, Linker, Snapshot, put, take
+from orchestrator.engine.saved import MAGIC
 from orchestrator.interface.types import Function, Interface
 from orchestrator.manifest.model import Bulk
 from orchestrator.wasi import Session, is_served, serve
@@ -132,3 +137,14 @@ def component(modules: str, lifted: Sequence[str], of: str = "i", before: str = 
 def one_module(body: str, lifted: Sequence[str] = ("set/1", "get/0")) -> str:
     """A component of one core module."""
     return component(f"(core module $m {body}) (core instance $i (instantiate $m))", lifted)
+
+
+def rewritten(path: Path, change: Callable[[dict[str, Any]], None], body: bytes | None = None) -> None:
+    """The file with another header, or other pages, and a digest that is right: what somebody hostile would write."""
+    data = path.read_bytes()[40:]
+    (size,) = struct.unpack_from("<I", data)
+    header = json.loads(data[4 : 4 + size])
+    change(header)
+    text = json.dumps(header).encode()
+    rest = struct.pack("<I", len(text)) + text + (data[4 + size :] if body is None else body)
+    path.write_bytes(MAGIC + hashlib.sha256(rest).digest() + rest)

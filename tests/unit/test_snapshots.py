@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator.engine import Contents, Engine, Snapshot, capture
+from orchestrator.engine.saved import copy
 from orchestrator.errors import SnapshotError
 from orchestrator.snapshots import About, Region, Store, default_folder, differences, look, regions, texts
 from orchestrator.snapshots import store as stores
-from tests.support.keeping import Keeping, Kept, keeping, one_module
+from tests.support.keeping import Keeping, Kept, keeping, one_module, rewritten
 
 GUEST = one_module(
     """(memory 2) (data (i32.const 64) "known from the first")
@@ -74,7 +78,7 @@ def test_what_is_kept_is_found_again(guest: Keeping, tmp_path: Path) -> None:
 
 
 def test_a_state_that_can_be_put_is_kept_as_such(guest: Keeping, tmp_path: Path) -> None:
-    from orchestrator.engine.saved import copy, load
+    from orchestrator.engine.saved import load
 
     store, (one, _) = Store(tmp_path / "kept"), begun(guest)
     one.call("set", 0, 5)
@@ -200,7 +204,7 @@ def test_two_processes_at_once(engine: Engine, tmp_path: Path) -> None:
     assert [(one.communicate()[1], one.returncode) for one in both] == [("", 0), ("", 0)]
     found, problems = Store(tmp_path, most=5).entries()
     assert (len(found), problems) == (5, [])
-    assert all(look(entry, tmp_path).whole for entry in found)
+    assert all(list(look(entry, tmp_path).whole()) for entry in found)
     assert len(list(tmp_path.glob("*.base"))) == 1
 
 
@@ -236,6 +240,10 @@ def page(*parts: tuple[int, bytes]) -> bytes:
     return bytes(data)
 
 
+def listed(pages: Mapping[tuple[int, int], bytes]) -> list[tuple[int, int, bytes]]:
+    return [(*place, data) for place, data in sorted(pages.items())]
+
+
 def test_texts_are_found_in_each_form() -> None:
     zero_width = "hidden​text‮here"
     pages = {
@@ -246,7 +254,7 @@ def test_texts_are_found_in_each_form() -> None:
         ),
         (0, 3): page((0, bytes(range(128, 256)) * 8), (2000, b"\xff\xfe" * 100), (3000, b"short")),
     }
-    assert [(one.address, one.form, one.text) for one in texts(pages, {}, 6)] == [
+    assert [(one.address, one.form, one.text) for one in texts(listed(pages), (), 6)] == [
         (0, "utf-8", "plain text"),
         (100, "utf-8", "schöne Grüße"),
         (301, "utf-16", "wide text"),
@@ -260,23 +268,69 @@ def test_texts_are_found_in_each_form() -> None:
 
 def test_a_text_over_the_end_of_a_page_is_one() -> None:
     pages = {(0, 0): page((4090, b"across")), (0, 1): page((0, b" the border")), (1, 5): page((0, b"another"))}
-    assert [(one.memory, one.address, one.text) for one in texts(pages, {}, 6)] == [
+    assert [(one.memory, one.address, one.text) for one in texts(listed(pages), (), 6)] == [
         (0, 4090, "across the border"),
         (1, 5 * 4096, "another"),
+    ]
+
+
+def test_a_text_that_goes_on_where_others_are_looked_at_is_told_as_two() -> None:
+    whole = b"a" * (4 << 20) + b"b" * 4096
+    pages = [(0, 7 + number, whole[number * 4096 :][:4096]) for number in range(1025)]
+    assert [(one.address, one.text[-1], len(one.text)) for one in texts(pages, (), 6)] == [
+        (7 * 4096, "a", 4 << 20),
+        (1031 * 4096, "b", 4096),
     ]
 
 
 def test_what_stood_there_before_is_no_news() -> None:
     old = {(0, 0): page((0, b"known before"), (100, b"also known"))}
     new = {(0, 0): page((0, b"known before"), (100, b"also knows"), (200, b"known before"))}
-    assert [(one.address, one.text) for one in texts(new, old, 4)] == [(100, "also knows"), (200, "known before")]
-    assert len(list(texts(new, {}, 4))) == 3
+    assert [(one.address, one.text) for one in texts(listed(new), listed(old), 4)] == [
+        (100, "also knows"),
+        (200, "known before"),
+    ]
+    assert len(list(texts(listed(new), (), 4))) == 3
 
 
 def test_many_are_found_in_a_time_that_grows_with_the_size_alone() -> None:
     data = b"a\0" * 2048
-    found = list(texts({(0, number): data for number in range(256)}, {}, 6))
+    found = list(texts(((0, number, data) for number in range(256)), (), 6))
     assert [(one.form, len(one.text)) for one in found] == [("utf-16", 256 * 2048)]
+
+
+def test_a_small_file_that_lists_many_pages_takes_little_memory(guest: Keeping, tmp_path: Path) -> None:
+    store, size = Store(tmp_path / "kept"), 32 << 20
+    path = store.open(store.keep(begun(guest)[1], ABOUT)).state.path
+    pages = zlib.compress((b"what can be read\n" * 241)[:4096] * (size // 4096))
+    rewritten(path, lambda header: header.update(sizes=[size, 65536], runs=[[[0, size // 4096]], []]), pages)
+    seen = look(store.entries()[0][0], store.folder)
+    assert seen.entry.bytes < size // 100
+    works: dict[str, tuple[Callable[[], Any], Any]] = {
+        "show": (seen.regions, [Region(0, 0, size)]),
+        "diff": (lambda: differences(seen, seen), []),
+        "strings": (lambda: sum(len(text.text) for text in seen.texts(6)) * 100 // size, 100),
+        "export": (lambda: copy(seen.entry.state, tmp_path / "out", store.folder), None),
+    }
+    for name, (work, expected) in works.items():
+        tracemalloc.start()
+        try:
+            assert work() == expected, name
+            assert tracemalloc.get_traced_memory()[1] < size, name
+        finally:
+            tracemalloc.stop()
+
+
+def test_where_pages_changed_is_told_by_the_list_of_them(guest: Keeping, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = store.open(store.keep(begun(guest)[1], ABOUT)).state.path
+    rewritten(path, lambda header: header.update(runs=[[[1, 2], [3, 1], [5, 1]], [[0, 1]]]), b"no pages at all")
+    seen = look(store.entries()[0][0], tmp_path)
+    assert seen.regions() == [
+        Region(0, 4096, 4 * 4096), Region(0, 5 * 4096, 6 * 4096), Region(1, 0, 4096),
+    ]  # fmt: skip
+    with pytest.raises(SnapshotError, match="its pages are not those that it lists"):
+        list(seen.texts(6))
 
 
 def test_the_bounds_are_what_is_documented() -> None:

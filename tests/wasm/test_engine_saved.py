@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from orchestrator.engine import CannotKeep, Engine, capture
 from orchestrator.engine._base import Base
 from orchestrator.engine.saved import MAGIC, copy, load, read, save
 from orchestrator.errors import ClosedError, SnapshotError, Trapped
-from tests.support.keeping import Keeping, Kept, keeping, one_module
+from tests.support.keeping import Keeping, Kept, keeping, one_module, rewritten
 
 GUEST = one_module(
     """(memory 3) (data (i32.const 100) "at first") (global $g (mut i64) (i64.const 1))
@@ -223,17 +222,6 @@ def test_a_memory_is_not_mapped_beyond_its_end(guest: Keeping) -> None:
     assert one.call("get", 100) == int.from_bytes(b"at f", "little")
 
 
-def rewritten(path: Path, change: Callable[[dict[str, Any]], None], body: bytes | None = None) -> None:
-    """The file with another header, or other pages, and a digest that is right: what somebody hostile would write."""
-    data = path.read_bytes()[40:]
-    (size,) = struct.unpack_from("<I", data)
-    header = json.loads(data[4 : 4 + size])
-    change(header)
-    text = json.dumps(header).encode()
-    rest = struct.pack("<I", len(text)) + text + (data[4 + size :] if body is None else body)
-    path.write_bytes(MAGIC + hashlib.sha256(rest).digest() + rest)
-
-
 OTHER_FORM = "its header has another form"
 HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "no sizes": ({"sizes": None}, OTHER_FORM),
@@ -330,6 +318,22 @@ def test_a_hosts_side_of_another_form_is_not_put(engine: Engine, tmp_path: Path,
         with pytest.raises(CannotKeep, match="the state of the host's side has another form"):
             other.put(load(path, guest.component))
         assert other.instance.gone
+
+
+def test_a_state_larger_than_an_instance_may_be_is_not_even_loaded(
+    guest: Keeping, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, one = tmp_path / "a.state", guest.fresh()
+    save(one.take(), path, {})
+    assert load(path, guest.component, most=3 << 16).sizes == (3 << 16, 65536)
+    made: list[int] = []
+    monkeypatch.setattr(os, "memfd_create", lambda *_: made.append(1))
+    with pytest.raises(SnapshotError) as caught:
+        load(path, guest.component, most=(3 << 16) - 1)
+    assert str(caught.value) == (
+        f"{path} holds no state that can be used: its memories have 196608 bytes, and 196607 are allowed"
+    )
+    assert made == []
 
 
 def test_a_state_larger_than_an_instance_may_be_ends_it(engine: Engine, guest: Keeping, tmp_path: Path) -> None:
