@@ -15,18 +15,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from mmap import PAGESIZE
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _native as c
-from orchestrator.engine._base import Base, Changes
+from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.engine._keep import BACK, KEEP, LOOK
-from orchestrator.engine._memories import Memory, Refused
-from orchestrator.engine._posix import faults
 from orchestrator.engine._resources import Handle
 from orchestrator.engine.component import Variant
 from orchestrator.engine.host import CannotKeep, HostResource
 from orchestrator.engine.instance import Instance
 from orchestrator.errors import ClosedError, LimitExceeded
+
+if HOST_MEMORY:  # elsewhere `take` and `put` refuse everything before they need these, which cannot be imported there
+    from orchestrator.engine._base import Base
+    from orchestrator.engine._memories import Refused
+    from orchestrator.engine._posix import faults
+
+if TYPE_CHECKING:
+    from orchestrator.engine._base import Changes
+    from orchestrator.engine._memories import Memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
