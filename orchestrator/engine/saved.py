@@ -4,7 +4,7 @@
     32 bytes    the SHA-256 of all that follows
     4 bytes     the size of the header, little endian
     header      JSON: see `_Header`
-    the rest    the pages that the header lists, in that order, as one zlib stream
+    the rest    the pages that the header lists, in that order, as one zlib stream; as large as the system's
 
 A full state lists the pages that are not zero. A state beside a base lists those that differ from the base, which is a
 full state in a file of its own, named by what it holds. Nothing of a file is believed: sizes, lists and the digest are
@@ -147,6 +147,7 @@ def _header(state: Contents, about: Mapping[str, Any], pages: Iterable[Page], ba
         "bulk": state.variant.bulk,
         "metered": state.variant.metered,
         "form": STATE_FORM,
+        "page": PAGESIZE,
         "sizes": state.sizes,
         "runs": _runs(pages, len(state.sizes)),
         "base": base,
@@ -262,6 +263,9 @@ def _checked(path: Path, file: IO[bytes]) -> Saved:
 
 def _from_header(path: Path, header: Any) -> Saved:
     """The header, checked; whatever has another form is one of the errors of Python for that."""
+    page = _number(header["page"])
+    if page != PAGESIZE:
+        _refuse(path, f"it was saved in pages of {page} bytes, and this system has pages of {PAGESIZE}")
     sizes = tuple(map(_number, header["sizes"]))
     if len(sizes) > _MAX_MEMORIES or any(size % _PAGE for size in sizes):
         raise ValueError("memories")
@@ -381,6 +385,7 @@ def copy(saved: Saved, path: Path, bases: Path | None) -> None:
         "bulk": saved.bulk,
         "metered": saved.metered,
         "form": saved.form,
+        "page": PAGESIZE,
         "sizes": saved.sizes,
         "runs": _runs(whole(saved, bases), len(saved.sizes)),
         "base": "",

@@ -25,6 +25,7 @@ NUMBERS = st.one_of(st.integers(-2, 70), st.sampled_from([65536, 1 << 20, 1 << 3
 VALUES: st.SearchStrategy[Any] = st.recursive(
     NUMBERS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
 )
+KEYS = ["page", "sizes", "runs", "base", "host", "about", "restorable"]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,11 @@ def test_a_file_that_was_changed(guest: Keeping, tmp_path_factory: pytest.TempPa
     tried(guest, path)
 
 
-@given(st.dictionaries(st.sampled_from(["sizes", "runs", "base", "host", "about", "restorable"]), VALUES, min_size=1))
+@given(
+    st.dictionaries(
+        st.sampled_from(["page", "sizes", "runs", "base", "host", "about", "restorable"]), VALUES, min_size=1
+    )
+)
 @settings(max_examples=examples(150), suppress_health_check=list(HealthCheck), deadline=None)
 def test_a_header_that_says_anything(
     guest: Keeping, tmp_path_factory: pytest.TempPathFactory, says: dict[str, Any]

@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from mmap import PAGESIZE
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,11 @@ def test_a_memory_is_not_mapped_beyond_its_end(guest: Keeping) -> None:
 
 OTHER_FORM = "its header has another form"
 HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
+    "no size of a page": ({"page": None}, OTHER_FORM),
+    "pages of another system": (
+        {"page": 3 * PAGESIZE},
+        f"it was saved in pages of {3 * PAGESIZE} bytes, and this system has pages of {PAGESIZE}",
+    ),
     "no sizes": ({"sizes": None}, OTHER_FORM),
     "a size that is negative": ({"sizes": [-65536, 65536]}, OTHER_FORM),
     "a size that is no number": ({"sizes": ["65536", 65536]}, OTHER_FORM),
