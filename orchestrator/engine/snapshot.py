@@ -118,15 +118,27 @@ def take(instance: Instance, before: Snapshot | None = None) -> Snapshot:
 
 
 def capture(instance: Instance) -> Contents:
-    """What the memories of an instance hold, whatever it is, and even where it ended; not where it was closed.
+    """What the memories of an instance hold, whatever it is, and even where it ended; nothing of it changes.
 
-    It is entered, or has ended: nobody is about to close it. Nothing of it changes.
+    This thread has entered it, or nobody has: who closes it meanwhile does so when this is done.
 
     Raises:
-        ClosedError: it was closed, or the engine does not own its memories.
+        ClosedError: it was closed, another thread is in it, or the engine does not own its memories.
         OSError: the system has no room.
     """
-    if instance.bank is None or instance.closing:
+    if instance.turn.mine():
+        return _captured(instance)
+    if not instance.turn.try_acquire():
+        raise ClosedError("the instance cannot be looked at while another thread is in it")
+    try:
+        return _captured(instance)
+    finally:
+        instance.turn.release()
+        instance.after_release()
+
+
+def _captured(instance: Instance) -> Contents:
+    if instance.bank is None or instance.closed:
         raise ClosedError("the instance has no memory any more that could be looked at")
     memories, component = _memories(instance), instance.linker.component
     base = instance.base or Base([memoryview(b"")] * len(memories))
@@ -159,14 +171,15 @@ _ZERO = bytes(PAGESIZE)
 
 
 def put(instance: Instance, snapshot: Snapshot) -> int:
-    """Takes an entered instance, in which no call is going on, back to a state; or a fresh one forth to it.
+    """Takes an entered instance, in which no call is going on, back to a state, or brings a fresh one to it.
 
     Returns:
         How many pages of its memories had changed since the file was made, or were given to it now.
 
     Raises:
-        CannotKeep: it cannot be for certain; the instance is as it was, and is to be closed.
-        ClosedError: it has ended.
+        CannotKeep: nobody can say for certain that it would be in that state. It is as it was, or has ended where the
+            host's side was in the way; it is to be closed.
+        ClosedError: it had ended before.
         LimitExceeded: its memories may not be as large as they were; the instance has ended.
         OSError: the system has no room; the instance has ended.
     """

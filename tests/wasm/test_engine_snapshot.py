@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.engine import CannotKeep, Engine, Frame, Linker, _base, _posix, put, take
+from orchestrator.engine import CannotKeep, Engine, Frame, Linker, _base, _posix, capture, put, take
+from orchestrator.engine._base import Base
 from orchestrator.errors import ClosedError, LimitExceeded, Trapped
 from orchestrator.interface.types import Function
 from tests.support.fuzzing import examples
@@ -405,3 +406,48 @@ def test_random_guests_are_what_they_were(engine: Engine, steps: list[tuple[Any,
             for each in (one, other):
                 each.put(state)
                 assert held(each) == expected
+
+
+def test_what_is_looked_at_is_not_freed_meanwhile(guest: Keeping, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, changed = guest.fresh(), Base.changes
+    one.call("set", 0, 7)
+    one.take()
+    one.call("set", 4096 * 9, 8)
+
+    def closing(base: Base, number: int, memory: Any) -> Iterator[tuple[int, int]]:
+        closer = threading.Thread(target=one.instance.close)
+        closer.start()
+        closer.join()
+        return changed(base, number, memory)
+
+    monkeypatch.setattr(Base, "changes", closing)
+    assert capture(one.instance).page(0, 9)[:4] == b"\x08\0\0\0"
+    assert one.instance.closed
+    with pytest.raises(ClosedError, match="the instance has no memory any more that could be looked at"):
+        capture(one.instance)
+
+
+def test_what_is_to_be_closed_by_who_is_in_it_can_be_looked_at(guest: Keeping) -> None:
+    one = guest.fresh()
+    with one.instance.entered(Frame()):
+        one.instance.close()
+        assert capture(one.instance).page(0, 1)[:5] == b"first"
+    assert one.instance.closed
+
+
+def test_what_another_thread_is_in_is_not_looked_at(guest: Keeping) -> None:
+    one, problems = guest.fresh(), list[str]()
+
+    def look() -> None:
+        try:
+            capture(one.instance)
+        except ClosedError as problem:
+            problems.append(str(problem))
+
+    with one.instance.entered(Frame()):
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+    assert problems == ["the instance cannot be looked at while another thread is in it"]
+    assert capture(one.instance).page(0, 1)[:5] == b"first"
+    assert one.call("get", 4096) == int.from_bytes(b"firs", "little")
