@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.diagnostics import printable
+from orchestrator.engine._binary import MAX_MEMORIES
 from orchestrator.engine._config import STATE_FORM
 from orchestrator.engine.component import Component, Variant
 from orchestrator.errors import SnapshotError
@@ -42,7 +43,9 @@ MAGIC = b"WASTATE1"
 MOST = 4 << 30
 """Bytes of all memories of a state that is loaded or looked into."""
 MAX_HEADER = 8 << 20
-_MAX_MEMORIES, _PAGE, _BLOCK = 128, 65536, 1 << 20
+_MAX_MEMORIES = MAX_MEMORIES + 1
+"""Those that a component may make, and its keeper's."""
+_PAGE, _BLOCK = 65536, 1 << 20
 _SIZE = struct.Struct("<I")
 _START = len(MAGIC) + hashlib.sha256().digest_size
 

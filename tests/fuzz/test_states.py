@@ -62,11 +62,7 @@ def test_a_file_that_was_changed(guest: Keeping, tmp_path_factory: pytest.TempPa
     tried(guest, path)
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(["page", "sizes", "runs", "base", "host", "about", "restorable"]), VALUES, min_size=1
-    )
-)
+@given(st.dictionaries(st.sampled_from(KEYS), VALUES, min_size=1))
 @settings(max_examples=examples(150), suppress_health_check=list(HealthCheck), deadline=None)
 def test_a_header_that_says_anything(
     guest: Keeping, tmp_path_factory: pytest.TempPathFactory, says: dict[str, Any]

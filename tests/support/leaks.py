@@ -311,7 +311,7 @@ ATTACKS: dict[str, Attack] = {
     "a segment of a table, dropped": _stateful(
         """(table 1 funcref) (func $f) (elem $e func $f)
         (func (export "set") (param i32) (result i32) (elem.drop $e) (i32.const 0))
-        (func (export "get") (result i32) (i32.const 1))""",
+        (func (export "get") (result i32) (table.init $e (i32.const 0) (i32.const 0) (i32.const 1)) (i32.const 1))""",
         "fresh",
         "it drops a segment of a table",
     ),

@@ -240,7 +240,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
         "its memories have 4611686018427453440 bytes, and 4294967296 are taken",
     ),
     "another number of memories": ({"sizes": [65536]}, OTHER_FORM),
-    "too many memories": ({"sizes": [65536] * 129, "runs": [[]] * 129}, OTHER_FORM),
+    "too many memories": ({"sizes": [65536] * 102, "runs": [[]] * 102}, OTHER_FORM),
     "pages behind the end": ({"runs": [[[48, 1]], []]}, OTHER_FORM),
     "pages of a count beyond all": ({"runs": [[[0, 1 << 70]], []]}, OTHER_FORM),
     "no pages": ({"runs": [[[0, 0]], []]}, OTHER_FORM),
