@@ -23,11 +23,11 @@ from orchestrator.engine._memories import Memory, Written
 from orchestrator.engine._memory import MEMORY
 
 MANY = 16 << 10
-"""Pages from which on they are not worth their room."""
+"""Changed pages of a memory from which on it forgets them all: those that are copied back stay, and take their room."""
 _FAULT = 10
-"""How many pages can be copied while one is mapped anew; measured: 12 in a virtual machine, fewer elsewhere."""
+"""Pages that are copied in the time that mapping one anew takes; measured: 12 in a virtual machine, fewer elsewhere."""
 _ALIKE = 100
-"""How often a page is copied that every guest may have written to until it counts as one that only some did."""
+"""Copies of a page that count as one needless copy, where the first guest wrote to that page and later ones may too."""
 _BLOCK = 1 << 20
 _ZERO = bytes(PAGESIZE)
 
@@ -147,7 +147,7 @@ class Base:
         else:
             for place, held in written.copies:
                 MEMORY[place] = held
-            # What is copied beside what the first guest wrote to may be for nobody any more.
+            # Pages that the first guest did not write to may be copied needlessly: later ones may not write to them.
             written.debt += written.pages - written.least + written.pages / _ALIKE
         return written.pages
 

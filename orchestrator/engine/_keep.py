@@ -3,11 +3,11 @@
 The host owns a guest's memories and can write them; its globals it can neither read nor write, and the size of a memory
 is the guest's own until it grows that. So a module is added, in sections behind all that a component has, which is
 given every global that can change and every memory of all modules. It has a memory of its own: `keep` copies the
-globals there, `back` copies them from there to the globals. `look` has wasmtime look anew at how large each memory is,
-which it does where one grows, by nothing too. What holds the component's state between calls is then in memories alone.
+globals there, `back` copies them from there to the globals. `look` has wasmtime read anew how large each memory is,
+which it does whenever one grows, even by nothing. All that holds the component's state between calls is then memory.
 
 That is so only where nothing else can change: a component that changes tables, has references in globals, makes
-resources of its own or has modules in nested components is left as it is, and says so (`Kept.reason`).
+resources of its own or has modules in nested components is left as it is, and says so (`Way.reason`).
 
 Not for what is done with such a component: see `snapshot`.
 """

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _ADDRESSES = resource.getrlimit(resource.RLIMIT_AS)[0]
 SPARE = 1 << 38 if _ADDRESSES == resource.RLIM_INFINITY else _ADDRESSES // 4
-"""Bytes of addresses that mappings without a memory may take, sixty-odd of them; they hold a page each at most."""
+"""Bytes of addresses that spare mappings may take together: those of sixty-odd, each of which holds a page at most."""
 _WORD, _FOUR = struct.Struct("<Q").pack_into, struct.Struct("<QQQQ").pack_into
 
 
@@ -64,11 +64,11 @@ class Written:
         self.copies: list[tuple[slice, memoryview]] = []
         """The same regions, with what the file holds of them."""
         self.pages = self.least = 0
-        """How many these are together, and were at first."""
+        """How many pages these are together, and how many they were the first time."""
         self.faults = -1
-        """Those of the process when they were all: see `_posix.faults`."""
+        """The process's count of page faults when the regions were looked for last: see `_posix.faults`."""
         self.debt = 0.0
-        """Pages that were copied since, as far as that may have been for nothing."""
+        """Pages that have been copied needlessly so far, as far as can be guessed."""
 
 
 class Memory:

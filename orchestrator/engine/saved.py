@@ -103,7 +103,7 @@ def save(state: Contents, path: Path, about: Mapping[str, Any], *, bases: Path |
     """Writes a state into a file of the user's own (mode 0600): all of it, or nothing.
 
     Arguments:
-        about: whatever JSON can say; it is in nobody's secrecy.
+        about: anything that JSON can express; whoever can read the file can read it.
         bases: a folder for what it has in common with other states, saved there once; None to save it as a whole.
 
     Raises:
