@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from mmap import PAGESIZE
@@ -73,7 +74,9 @@ class Base:
         if length:
             self._at, self._length = _posix.map_to_read(self._descriptor, length), length
 
-    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+    def __del__(self, close: Callable[[int], None] = os.close, ends: Callable[[], bool] = sys.is_finalizing) -> None:
+        if ends():  # what would unmap it may be gone, and all goes with the process
+            return
         if getattr(self, "_at", 0):
             _posix.release(self._at, self._length)
         if hasattr(self, "_descriptor"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -451,3 +453,19 @@ def test_what_another_thread_is_in_is_not_looked_at(guest: Keeping) -> None:
     assert problems == ["the instance cannot be looked at while another thread is in it"]
     assert capture(one.instance).page(0, 1)[:5] == b"first"
     assert one.call("get", 4096) == int.from_bytes(b"firs", "little")
+
+
+ENDS = """
+import sys
+from orchestrator.engine import Engine, _posix
+from tests.support.keeping import keeping
+from tests.wasm.test_engine_snapshot import GUEST
+with Engine(sys.argv[1]) as engine, keeping(engine, GUEST) as guest:
+    kept = _posix.kept = guest.fresh().take()  # it goes together with the module that would unmap it
+"""
+
+
+def test_a_program_that_ends_with_states_says_nothing_of_them(engine: Engine) -> None:
+    program = [sys.executable, "-c", ENDS, str(engine.cache.folder)]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
