@@ -15,10 +15,11 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.engine import _children
+from orchestrator.engine._alone import alone
 from orchestrator.errors import BuildError
 from orchestrator.manifest.model import ComponentManifest
 
@@ -63,7 +64,7 @@ def prepare(cache: Path, tell: Callable[[str], None]) -> None:
     """
     _require_node()
     folder = _folder(cache)
-    with _alone(folder):
+    with alone(folder.with_name(f"{folder.name}.lock")):
         if not (folder / _MARK).is_file():
             tell(f"installing {NAME} {VERSION} with npm (half a minute or so, once)")
             _install(folder)
@@ -167,16 +168,3 @@ def _forget_others(folder: Path) -> None:
         with contextlib.suppress(OSError):
             if other.is_dir() and other != folder and time.time() - other.stat().st_mtime > _UNUSED:
                 shutil.rmtree(other, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Lets one process at a time install; where there is no `flock`, two do the same and one's folder wins."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with folder.with_name(f"{folder.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -20,12 +20,13 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from orchestrator import resources
 from orchestrator.engine import _children, _javascript_builder, _python_builder
+from orchestrator.engine._alone import alone
 from orchestrator.engine._build_failure import message
 from orchestrator.engine._room import touch
 from orchestrator.engine._source_note import SourceNote
@@ -147,7 +148,7 @@ def _build(source: ComponentManifest, sources: Sources, target: Path, tell: Prog
     cache = target.parent
     try:
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _lock(target, lambda: tell(f"waiting for another build of `{source.name}`")):
+        with alone(target.with_suffix(".lock"), lambda: tell(f"waiting for another build of `{source.name}`")):
             if not target.is_file():
                 _sweep(cache)
                 _make(source, sources, target, tell, timeout)
@@ -205,23 +206,6 @@ def _environment(source: ComponentManifest, workspace: Path) -> dict[str, str]:
     """A short environment: the builder runs the component's modules, which have no business with the host's secrets."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return passed_on | _BUILDERS[source.language].environment(workspace)
-
-
-@contextlib.contextmanager
-def _lock(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Holds the build's lock file; where there is no `flock`, two builders do the same work and one's file wins."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with target.with_suffix(".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _sweep(cache: Path) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics import printable
+from orchestrator.engine._alone import alone
 from orchestrator.engine._bounds import bounds
 from orchestrator.engine._config import HOST_MEMORY, cache_key
 from orchestrator.engine.cache import Cache, noted, write
@@ -265,12 +266,29 @@ class Engine:
     ) -> Component:
         found = _reflected(self.cache.known(digest, cache_key(*variant)))
         if found is None:
-            found = _reflected(self._compile(digest, variant, name, size, read))
+            found = _reflected(self._compiled(digest, variant, name, size, read))
         if found is None:
             raise ComponentError(f"what was compiled of {name} cannot be read back; empty {self.cache.folder}")
         with self._lock:
             self._binaries[digest] = read
         return Component(name, digest, size, origin, variant=variant, **found)
+
+    def _compiled(
+        self, digest: str, variant: Variant, name: str, size: int, read: Callable[[], bytes]
+    ) -> dict[str, Any]:
+        """What is known of a component that was not compiled yet: whoever else compiles it is waited for."""
+        if size <= SMALL:
+            return self._compile(digest, variant, name, size, read)
+        key = cache_key(*variant)
+        lock = self.cache.code(digest, key).with_suffix(".lock")
+        try:
+            with alone(lock, lambda: self._progress(f"waiting for another program that compiles {name}")):
+                known = self.cache.known(digest, key)
+                if known is not None and _reflected(known) is not None:
+                    return known
+                return self._compile(digest, variant, name, size, read)
+        except OSError as problem:
+            raise ComponentError(f"{name} cannot be compiled: {problem}") from problem
 
     def _compile(
         self, digest: str, variant: Variant, name: str, size: int, read: Callable[[], bytes]
@@ -324,7 +342,7 @@ class Engine:
                 read = self._binaries.get(digest)
                 if read is None:
                     break
-                known = self._compile(digest, variant, component.name, component.size, read)
+                known = self._compiled(digest, variant, component.name, component.size, read)
             try:
                 return Code.load(native, self.cache.code(digest, key), known["images"], shim, component.direct)
             except (OSError, ValueError):  # another process made room just now

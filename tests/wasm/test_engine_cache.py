@@ -7,9 +7,12 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -378,3 +381,28 @@ def test_a_closed_engine_loads_nothing(folder: Path, wasm: Path) -> None:
         with pytest.raises(ClosedError) as caught:
             use()
         assert str(caught.value) == "the engine was closed"
+
+
+def test_what_another_compiles_is_waited_for(wasm: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two programs that begin at once compile a component once."""
+    monkeypatch.setattr(engine_module, "SMALL", 0)
+    compiled, compile_ = list[str](), compiler.compiled
+    begun, go = threading.Event(), threading.Event()
+
+    def slowly(binary: bytes, target: Path, name: str, *rest: Any) -> Any:
+        compiled.append(name)
+        begun.set()
+        assert go.wait(30)
+        return compile_(binary, target, name, *rest)
+
+    def told(line: str) -> None:
+        if line == "waiting for another program that compiles guest":
+            go.set()
+
+    monkeypatch.setattr(compiler, "compiled", slowly)
+    with Engine(folder) as one, Engine(folder, told) as other, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(_answer, one, wasm)
+        assert begun.wait(30)
+        second = pool.submit(_answer, other, wasm)
+        assert (first.result(60), second.result(60)) == (7, 7)
+    assert compiled == ["guest"]
