@@ -59,7 +59,7 @@ def failure(error: int, said: Reason | None = None, refused: str = "", fuel: int
 def _spent(fuel: int | None) -> str:
     """What is said of a guest that used its fuel up."""
     return (
-        f"the guest used up its fuel, {counted(fuel or 0, 'unit')}: give it more (`limits: {{fuel: …}}` of its node), "
+        f"the guest used up its fuel, {counted(fuel or 0, 'unit')}: give it more `fuel`, "
         "or have it compute less in one run"
     )
 

@@ -28,7 +28,7 @@ from orchestrator.diagnostics import printable
 from orchestrator.engine import _room
 from orchestrator.errors import ComponentError
 
-_FOLDERS = ("", "code", "digests", "builds")
+_FOLDERS = ("", "code", "digests", "builds", "locks")
 _DIGEST = re.compile("[0-9a-f]{64}")
 SETTLED = 2_000_000_000
 """Nanoseconds since a file's last change before its digest is kept: two changes in one tick look like one."""
@@ -67,6 +67,10 @@ class Cache:
     def code(self, digest: str, key: str) -> Path:
         """Where the machine code of a component is, or would be."""
         return self.folder / "code" / f"{digest}-{key}.cwasm"
+
+    def lock(self, digest: str) -> Path:
+        """What whoever compiles a component holds; one file for several, so that they do not become many."""
+        return self.folder / "locks" / f"{digest[:2]}.lock"
 
     def fused(self, key: str) -> Path:
         """Where the note about a fused component is, or would be."""

@@ -280,9 +280,10 @@ class Engine:
         if size <= SMALL:
             return self._compile(digest, variant, name, size, read)
         key = cache_key(*variant)
-        lock = self.cache.code(digest, key).with_suffix(".lock")
         try:
-            with alone(lock, lambda: self._progress(f"waiting for another program that compiles {name}")):
+            with alone(
+                self.cache.lock(digest), lambda: self._progress(f"waiting for another program that compiles {name}")
+            ):
                 known = self.cache.known(digest, key)
                 if known is not None and _reflected(known) is not None:
                     return known

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit import trace_id
+from orchestrator.diagnostics import printable
 from orchestrator.errors import LimitExceeded, RunError, TimedOut, ValueMismatch
 from orchestrator.pipeline import arguments
 from orchestrator.runtime.trail import Trail, ending
+from orchestrator.sandbox._forms import json_text
 from orchestrator.sandbox._stay import SILENT, Stay
 from orchestrator.sandbox.outcome import Outcome, outcome
 
@@ -126,15 +127,6 @@ def given(inputs: Mapping[str, Any]) -> Inputs:
 
 
 def _json(name: str, value: Any) -> str:
-    wanted = "a value that JSON has a form for"
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        if not (text.isascii() and name.isascii()):
-            f"{name}{text}".encode()
-    except RecursionError:
-        raise ValueMismatch(f"inputs.{name}", wanted, "one that nests too deep, or holds itself") from None
-    except UnicodeEncodeError:
-        raise ValueMismatch("inputs", wanted, "a text with half of a pair of UTF-16") from None
-    except (TypeError, ValueError) as problem:
-        raise ValueMismatch(f"inputs.{name}", wanted, str(problem)) from None
-    return text
+    if not name.isascii() and printable(name) != name:
+        raise ValueMismatch(f"inputs.{printable(name)}", "a name", "a text that is none")
+    return json_text(value, f"inputs.{name}")

@@ -7,6 +7,7 @@ give what only JSON has: `dict`, `dict[str, T]`, `list`, `Any`; a value without 
 from __future__ import annotations
 
 import json
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -18,6 +19,11 @@ from orchestrator.interface import from_json, json_schema, to_json
 from orchestrator.link.annotations import DEEPEST, NoType, form_of
 
 _CONTAINERS = {dict: "object", Mapping: "object", list: "array"}
+
+
+_UNKNOWN = re.compile("Object of type (.*) is not JSON serializable")
+_NUMBERS = "nan, inf, -inf, or an integer of more than 4,300 digits"
+"""What JSON, or Python, writes no number for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +41,33 @@ class Shape:
     write: Callable[[Any, str], Any]
 
 
+def json_text(value: Any, path: str) -> str:
+    """A value as JSON.
+
+    Raises:
+        ValueMismatch: JSON has no form for it, or for a part of it.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        if not text.isascii():
+            text.encode()
+    except RecursionError:
+        found = "one that nests too deep"
+    except UnicodeEncodeError:
+        found = "a text with half of a pair of UTF-16"
+    except TypeError as problem:
+        kind = _UNKNOWN.search(str(problem))
+        found = f"a Python {kind[1]}" if kind else _first_line(problem)
+    except ValueError as problem:
+        found = "one that holds itself" if "ircular" in str(problem) else _NUMBERS
+    else:
+        return text
+    raise ValueMismatch(path, "a value that JSON has a form for", found)
+
+
 def _plain(value: Any, path: str) -> Any:
     """A value of which JSON has all parts."""
-    try:
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-    except RecursionError:
-        raise ValueMismatch(path, "a value that JSON has a form for", "one that nests too deep") from None
-    except (TypeError, ValueError) as problem:
-        raise ValueMismatch(path, "a value that JSON has a form for", _first_line(problem)) from None
+    json_text(value, path)
     return value
 
 

@@ -5,6 +5,7 @@ So its grants are refused for what a grant is refused for, and hold under the ce
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from orchestrator.runtime.ready import reseed_of
 from orchestrator.sandbox._guests import Guests
 from orchestrator.sandbox._stay import NODE
 from orchestrator.wasi import Session, is_config_store, is_served, serve
+from orchestrator.wording import suggest
 
 if TYPE_CHECKING:
     from orchestrator.capability import Operator
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 INTERPRETER = "agent:code/interpreter"
 LANGUAGES = {"python": "sandbox-python", "javascript": "sandbox-javascript"}
 """By language the component that ships for it."""
+_WORD = re.compile(r"\w+")
 
 
 def guests_of(
@@ -71,6 +74,9 @@ def guests_of(
 def _component(what: str | Path | Component, engine: Engine) -> Component:
     if isinstance(what, str) and what in LANGUAGES:
         return engine.load(resources.component(LANGUAGES[what]), LANGUAGES[what])
+    if isinstance(what, str) and (not what or (_WORD.fullmatch(what) and not Path(what).exists())):
+        known = suggest(what, LANGUAGES, "the languages are")
+        raise ComponentError(f"`{what}` is no language and no component; {known}")
     if isinstance(what, str | Path):
         return engine.load(what)
     return what

@@ -20,10 +20,7 @@ from tests.support.parts import AGENT, TOOL_USER, relay
 A, B, WORK = "test:a/a", "test:b/b", "test:work/work"
 ROUND = 6
 """What a round of `work` takes."""
-SPENT = (
-    "the guest used up its fuel, {} units: give it more (`limits: {{fuel: …}}` of its node), "
-    "or have it compute less in one run"
-)
+SPENT = "the guest used up its fuel, {} units: give it more `fuel`, or have it compute less in one run"
 WORKER = f"""(component
   (core module $m
     (func (export "work") (param i32) (result i32)

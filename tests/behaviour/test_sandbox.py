@@ -211,12 +211,11 @@ def test_a_result_without_a_form_in_json_is_the_tools_mistake(make: Make) -> Non
     sandbox = make(tools={"it": lambda: results.pop(0)}, size=1)
     told = [sandbox.run("x {}") for _ in range(4)]
     assert told[0].printed == (
-        '"ValueMismatch: the result: expected a value that JSON has a form for, '
-        'found Object of type object is not JSON serializable"'
+        '"ValueMismatch: the result: expected a value that JSON has a form for, found a Python object"'
     )
-    assert "Out of range float values are not JSON compliant" in told[1].printed
+    assert "found nan, inf, -inf, or an integer of more than 4,300 digits" in told[1].printed
     assert told[2].value == {"1": 2}
-    assert "Object of type set is not JSON serializable" in told[3].printed
+    assert "found a Python set" in told[3].printed
 
 
 # What a sandbox is made of
@@ -285,11 +284,13 @@ def test_what_is_given_is_checked(make: Make, options: dict[str, Any], kind: typ
         (("n", [1]), TypeError, "`inputs` is a mapping, not of type list"),
         (("n", {1: 2}), TypeError, "the name of an input is a text, not of type int"),
         (("n", {"a": {1, 2}}), ValueMismatch,
-         "inputs.a: expected a value that JSON has a form for, found Object of type set is not JSON serializable"),
+         "inputs.a: expected a value that JSON has a form for, found a Python set"),
         (("n", {"a": "\ud800"}), ValueMismatch,
-         "inputs: expected a value that JSON has a form for, found a text with half of a pair of UTF-16"),
+         "inputs.a: expected a value that JSON has a form for, found a text with half of a pair of UTF-16"),
         (("n", {"a": float("inf")}), ValueMismatch,
-         "inputs.a: expected a value that JSON has a form for, found Out of range float values are not JSON compliant"),
+         "inputs.a: expected a value that JSON has a form for, found nan, inf, -inf, or an integer of more than 4,300 "
+         "digits"),
+        (("n", {"\ud800": 1}), ValueMismatch, "inputs.\\ud800: expected a name, found a text that is none"),
     ],
 )  # fmt: skip
 def test_a_snippet_and_its_inputs_are_checked(

@@ -88,10 +88,7 @@ def test_a_limit_that_is_wrong_is_no_limit_that_is_left_out(limit: str, fault: s
 # What hostile components get. Each is ended or refused, its run fails with the limit's name, the host stays as it was,
 # and the next run of the same pipeline, which is harmless, goes well.
 
-SPENT = (
-    "the guest used up its fuel, {} units: give it more (`limits: {{fuel: …}}` of its node), "
-    "or have it compute less in one run"
-)
+SPENT = "the guest used up its fuel, {} units: give it more `fuel`, or have it compute less in one run"
 LATE = "node `it` took longer than its timeout, 0.05 s"
 DEEP = "the guest's calls nest too deep: its stack is used up"
 HUNGRY = "the guest asked for more memory than its limit, {} bytes, and ended"

@@ -258,7 +258,7 @@ def test_four_processes_load_one_component_at_once(folder: Path, tmp_path: Path)
     command = [sys.executable, "-X", "faulthandler", "-c", program]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     assert [process.communicate() for process in running] == [("5\n", "")] * 4
-    assert sorted(path.suffix for path in (folder / "code").iterdir()) == [".cwasm", ".json", ".lock"]
+    assert sorted(path.suffix for path in (folder / "code").iterdir()) == [".cwasm", ".json"]
 
 
 _HEAD = b"\0asm\x0d\0\1\0"

@@ -31,10 +31,7 @@ WORK = plain(
 )
 """`work` goes round a loop: `ROUND` units each time, and a little more in all."""
 ROUND = 6
-SPENT = (
-    "the guest used up its fuel, {} units: give it more (`limits: {{fuel: …}}` of its node), "
-    "or have it compute less in one run"
-)
+SPENT = "the guest used up its fuel, {} units: give it more `fuel`, or have it compute less in one run"
 
 
 @contextmanager
