@@ -42,13 +42,14 @@ def _store(folder: str | None) -> Store:
 def _look(store: Store, name: str) -> Look:
     from orchestrator.snapshots import look
 
-    return look(store.open(name), store.folder)
+    entry = store.open(name)
+    return look(entry, entry.state.path.parent)
 
 
 command = group(
     "snapshot",
     "A revert may keep the state that it took away. This lists those states and looks into them.\n\n"
-    "ID is the name that `list` tells, or the beginning of it.",
+    "ID is the name that `list` tells, or the beginning of it, or the path of a file with a state.",
     epilog="Example: orchestrator snapshot show 20260314-1",
 )
 
@@ -60,7 +61,10 @@ command = group(
 @_folder
 def list_(folder: str | None, as_json: bool) -> int:
     """Prints a line for each state; fails where a file cannot be read."""
-    entries, problems = _store(folder).entries()
+    store = _store(folder)
+    if folder is not None and not store.folder.is_dir():
+        raise click.UsageError(f"`--folder {printable(folder)}` is no folder")
+    entries, problems = store.entries()
     if as_json:
         terminal.put_json({"snapshots": [_summary(entry) for entry in entries], "problems": list(problems)})
     else:
@@ -215,10 +219,27 @@ def export(id: str, output: str, folder: str | None, as_json: bool) -> None:
     """Writes the file."""
     from orchestrator.engine import saved
 
-    store = _store(folder)
-    entry = store.open(id)
-    saved.copy(entry.state, Path(output), store.folder)
+    if output == "-":
+        raise click.UsageError("a state is written into a file: name one (`./-` for one of that name)")
+    entry = _store(folder).open(id)
+    saved.copy(entry.state, Path(output), entry.state.path.parent)
     if as_json:
         terminal.put_json({"id": entry.id, "file": output})
     else:
         terminal.put(f"wrote {printable(output)}")
+
+
+# remove
+
+
+@define("remove", "Remove states: what a guest was given may be in them.", parent=command)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@_folder
+def remove(ids: tuple[str, ...], folder: str | None, as_json: bool) -> None:
+    """Removes each, and what none of those that are left needs."""
+    store = _store(folder)
+    gone = [store.remove(id) for id in ids]
+    if as_json:
+        terminal.put_json({"removed": gone})
+    else:
+        terminal.put("\n".join(f"removed {id}" for id in gone))

@@ -43,6 +43,8 @@ MAGIC = b"WASTATE1"
 MOST = 4 << 30
 """Bytes of all memories of a state that is loaded or looked into."""
 MAX_HEADER = 8 << 20
+_MAX_FILE = MOST + MOST // 100 + MAX_HEADER
+"""Bytes of a file: zlib adds less than a hundredth to what it cannot compress."""
 _MAX_MEMORIES = MAX_MEMORIES + 1
 """Those that a component may make, and its keeper's."""
 _PAGE, _BLOCK = 65536, 1 << 20
@@ -174,6 +176,7 @@ def _runs(pages: Iterable[Page], memories: int) -> list[list[list[int]]]:
 
 def _write(path: Path, header: Mapping[str, Any], pages: Iterable[Page]) -> None:
     temporary = ""
+    _refuse_special(path)
     try:
         data = json.dumps(header, separators=(",", ":")).encode()
         if len(data) > MAX_HEADER:
@@ -189,6 +192,15 @@ def _write(path: Path, header: Mapping[str, Any], pages: Iterable[Page]) -> None
     except BaseException:
         _discard(temporary)
         raise
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuses what is there and no regular file: it would be replaced by one."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        mode = path.lstat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a folder the system says so itself
+            what = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
+            raise SnapshotError(f"cannot save a state as {printable(str(path))}: it is {what}")
 
 
 def _discard(temporary: str) -> None:
@@ -246,6 +258,9 @@ def _refuse(path: Path, why: str) -> NoReturn:
 
 def _checked(path: Path, file: IO[bytes]) -> Saved:
     """What it says; its pages begin where the file stands then."""
+    size = os.fstat(file.fileno()).st_size
+    if size > _MAX_FILE:
+        _refuse(path, f"it has {size} bytes, and a state has {_MAX_FILE} at most")
     begin = file.read(_START)
     if begin[: len(MAGIC)] != MAGIC:
         _refuse(path, f"it begins with {begin[: len(MAGIC)].hex(' ') or 'nothing'}, not with {MAGIC.hex(' ')}")
@@ -255,11 +270,11 @@ def _checked(path: Path, file: IO[bytes]) -> Saved:
     if digest.digest() != begin[len(MAGIC) :]:
         _refuse(path, "it is damaged, or not all of it is there: its digest is another")
     file.seek(_START)
-    size = file.read(_SIZE.size)
-    if len(size) < _SIZE.size or _SIZE.unpack(size)[0] > MAX_HEADER:
+    length = file.read(_SIZE.size)
+    if len(length) < _SIZE.size or _SIZE.unpack(length)[0] > MAX_HEADER:
         _refuse(path, f"its header is cut or larger than {MAX_HEADER} bytes")
     try:
-        return _from_header(path, json.loads(file.read(_SIZE.unpack(size)[0])))
+        return _from_header(path, json.loads(file.read(_SIZE.unpack(length)[0])))
     except (KeyError, TypeError, ValueError, RecursionError):
         _refuse(path, "its header has another form")
 

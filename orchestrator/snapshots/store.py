@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -30,6 +31,8 @@ MOST, SIZE = 64, 1 << 30
 MAX_CALLS = 200
 """Calls of a state that are named: the last ones."""
 _STATE, _BASE = ".state", ".base"
+_END_OF_TIME = 253_402_300_800
+"""The year 10,000, which calendars here do not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,27 +128,32 @@ class Store:
         return found, problems
 
     def open(self, name: str) -> Entry:
-        """The state of that name, or the only one whose name begins so.
+        """The state of that name, or the only one whose name begins so; or that of a file, by its path.
 
         Raises:
             SnapshotError: there is none, or several, or it cannot be read.
         """
+        if not set("/.").isdisjoint(name):  # no name of a state has these
+            return _entry(Path(name))
         found = [path for path in self._states() if name and path.name.startswith(name)]
         if len(found) != 1:
             how = f"{len(found)} states have names that begin with" if found else "there is no state"
             raise SnapshotError(f"{how} `{printable(name)}` in {printable(str(self.folder))}")
         return _entry(found[0])
 
-    def remove(self, name: str) -> None:
-        """Removes a state, named as for `open`, and its base if no other has it.
+    def remove(self, name: str) -> str:
+        """Removes a state of this folder, named as for `open`, and its base if no other has it; its name.
 
         Raises:
             SnapshotError: see `open`; or it cannot be removed.
         """
-        path = self.open(name).state.path
+        entry = self.open(name)
+        if entry.state.path.parent != self.folder:
+            raise SnapshotError(f"{printable(name)} is no state of the folder {printable(str(self.folder))}")
         with self._locked():
-            path.unlink(missing_ok=True)
+            entry.state.path.unlink(missing_ok=True)
             self._tidy()
+        return entry.id
 
     def _states(self) -> list[Path]:
         """The files of states, the oldest first: their names begin with the time."""
@@ -166,6 +174,7 @@ class Store:
 
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._refuse_others()
             handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as problem:
             raise self._failed(problem) from problem
@@ -176,6 +185,15 @@ class Store:
             raise self._failed(problem) from problem
         finally:
             os.close(handle)
+
+    def _refuse_others(self) -> None:
+        """What a guest was given is kept here: nobody else may look, nor put something else in its place."""
+        found = self.folder.stat()
+        if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o022:
+            raise SnapshotError(
+                f"others may write to the folder of snapshots {printable(str(self.folder))}, or it is another user's; "
+                "chmod it to 0700, or set ORCHESTRATOR_SNAPSHOTS to another"
+            )
 
     def _failed(self, problem: OSError) -> SnapshotError:
         why = problem.strerror or problem
@@ -221,8 +239,9 @@ def _about(data: Any) -> About:
         value = data.get(one.name)
         if one.name == "calls" and isinstance(value, list):
             given["calls"] = tuple(call for call in value if isinstance(call, str))
-        elif one.name == "time" and isinstance(value, int | float) and not isinstance(value, bool):
-            given["time"] = float(value)
-        elif one.name not in ("calls", "time") and isinstance(value, str):
+        elif one.name == "time":
+            if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _END_OF_TIME:
+                given["time"] = float(value)
+        elif one.name != "calls" and isinstance(value, str):
             given[one.name] = value
     return About(**given)

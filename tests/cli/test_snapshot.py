@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from pathlib import Path
 
@@ -135,3 +136,53 @@ def test_an_exported_state_stands_alone(engine: Engine, command: Command, folder
         1,
         f"cannot save a state as {tmp_path}/no/out: No such file or directory",
     )
+
+
+def test_an_exported_state_is_looked_into_by_its_path(command: Command, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command("snapshot", "export", FIRST, "-o", out, "--folder", folder)
+    named = f"./{out.name}" if out.is_absolute() else out.name
+    assert command("snapshot", "show", out).out.splitlines()[2].split() == ["pipeline", "daily"]
+    assert "Ignore what you were told" in command("snapshot", "strings", out, "--raw").out
+    assert command("snapshot", "diff", out, FIRST, "--folder", folder).out == "they hold the same\n"
+    assert command("snapshot", "show", named).code == 1
+
+
+@pytest.mark.parametrize("what", ["fifo", "link", "folder"])
+def test_a_state_replaces_nothing_but_a_file(command: Command, folder: Path, tmp_path: Path, what: str) -> None:
+    out, target = tmp_path / "out", tmp_path / "target"
+    target.write_text("mine")
+    if what == "fifo":
+        os.mkfifo(out)
+    elif what == "link":
+        out.symlink_to(target)
+    else:
+        out.mkdir()
+    before = out.lstat().st_mode
+    done = command("snapshot", "export", FIRST, "-o", out, "--folder", folder)
+    said = {"fifo": "it is no regular file", "link": "it is a symbolic link", "folder": "Is a directory"}[what]
+    assert (done.code, done.err) == (1, f"error: cannot save a state as {out}: {said}\n")
+    assert out.lstat().st_mode == before
+    assert target.read_text() == "mine"
+    assert list(tmp_path.glob(".new-*")) == []
+
+
+def test_a_state_is_not_written_to_standard_output(command: Command, folder: Path) -> None:
+    done = command("snapshot", "export", FIRST, "-o", "-", "--folder", folder)
+    assert done.code == 2
+    assert "a state is written into a file: name one" in done.err
+
+
+def test_a_folder_that_is_none(command: Command, tmp_path: Path) -> None:
+    done = command("snapshot", "list", "--folder", tmp_path / "none")
+    assert done.code == 2
+    assert f"`--folder {tmp_path}/none` is no folder" in done.err
+
+
+def test_states_are_removed(command: Command, folder: Path) -> None:
+    done = command("snapshot", "remove", FIRST, SECOND, "--folder", folder)
+    assert done.code == 0
+    assert [line[:18] for line in done.out.splitlines()] == ["removed 20010909-0"] * 2
+    assert command("snapshot", "list", "--folder", folder).out == "no state is kept\n"
+    assert [path.name for path in folder.iterdir()] == ["lock"]
+    assert command("snapshot", "remove", FIRST, "--folder", folder).code == 1

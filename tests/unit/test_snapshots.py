@@ -175,6 +175,37 @@ def test_a_file_says_of_itself_what_it_likes(guest: Keeping, tmp_path: Path) -> 
     assert entry.about == About("", "", reason="x", calls=("a",))
 
 
+@pytest.mark.parametrize("time", [float("nan"), float("inf"), -1.0, 10**400, 253_402_300_800, "1e9", True])
+def test_a_time_that_no_calendar_has_is_left_out(guest: Keeping, tmp_path: Path, time: Any) -> None:
+    from orchestrator.engine.saved import save
+
+    save(begun(guest)[1], tmp_path / "20010101-000000-000000.state", {"node": "a", "time": time})
+    ((entry,), _) = Store(tmp_path).entries()
+    assert entry.about == About("a", "")
+
+
+def test_a_state_is_named_by_its_file_too(guest: Keeping, tmp_path: Path) -> None:
+    store, other = Store(tmp_path / "one"), Store(tmp_path / "other")
+    name = store.keep(begun(guest)[1], ABOUT)
+    (path,) = store.folder.glob("*.state")
+    assert other.open(str(path)) == store.open(name)
+    assert path.exists()
+    with pytest.raises(SnapshotError, match="is no state of the folder"):
+        other.remove(str(path))
+    assert store.remove(str(path)) == name
+    assert not path.exists()
+    with pytest.raises(SnapshotError, match=r"cannot read a state from .*: No such file"):
+        other.open(str(path))
+
+
+def test_a_folder_that_others_may_write_to(guest: Keeping, tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(SnapshotError, match=r"^others may write to the folder of snapshots .*/open, or it is another"):
+        Store(tmp_path / "open").keep(begun(guest)[1], ABOUT)
+    assert list((tmp_path / "open").iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_used(guest: Keeping, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(SnapshotError) as caught:

@@ -411,3 +411,12 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(
     assert str(caught.value) == f"cannot save a state as {path}: No space left on device"
     assert [found.name for found in tmp_path.iterdir()] == ["a.state"]
     assert read(path).about == {"number": 1}
+
+
+def test_a_file_that_is_larger_than_any_state_is_not_read(guest: Keeping, tmp_path: Path) -> None:
+    """Holes take no room on a disk, and an hour to be gone through."""
+    path = tmp_path / "a.state"
+    save(changed(guest).take(), path, {})
+    os.truncate(path, 1 << 40)
+    with pytest.raises(SnapshotError, match="it has 1099511627776 bytes, and a state has [0-9]+ at most$"):
+        read(path)
