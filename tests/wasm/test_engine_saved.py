@@ -418,5 +418,5 @@ def test_a_file_that_is_larger_than_any_state_is_not_read(guest: Keeping, tmp_pa
     path = tmp_path / "a.state"
     save(changed(guest).take(), path, {})
     os.truncate(path, 1 << 40)
-    with pytest.raises(SnapshotError, match="it has 1099511627776 bytes, and a state has [0-9]+ at most$"):
+    with pytest.raises(SnapshotError, match=r"it has 1099511627776 bytes, and a state has [0-9]+ at most$"):
         read(path)
