@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.capability import Authority, Operator, prepare, prepare_once
 from orchestrator.engine import CannotKeep
@@ -301,6 +301,17 @@ def _check_folders(authority: Authority, visit: Visit) -> None:
             raise RunError(message, node=visit.node)
 
 
+class Taint(NamedTuple):
+    """That a node was taken back for what it did: how often by now; in which instance, and by what rule, the last time.
+
+    So that every instance of an element of `each` is replaced when another one's deeds were those too many.
+    """
+
+    times: int = 0
+    instance: Instance | None = None
+    rule: str = ""
+
+
 class Rooms:
     """The instances that serve one run.
 
@@ -321,6 +332,8 @@ class Rooms:
         self._all: list[tuple[str, Instance]] = []
         self._steps: dict[str, int] = {}
         self._closed = False
+        self.taints: dict[str, Taint] = {}
+        """By node, that it was taken back for what it did."""
 
     def entered(self, visit: Visit, *, nested: bool = False) -> Instance:
         """The instance that a call of the visit's node runs in, entered; the visit notes a fresh one, to be closed.
@@ -497,13 +510,37 @@ class Rooms:
     def taint(self, node: str, rule: str, visit: Visit) -> None:
         """Has the instance that serves a node be taken back as soon as it is left, or now where nobody is in it."""
         home = self._program.homes.get(node)
-        instance = None if home is None else self.at_hand(node)
+        instance = None if home is None else self._tainted(node, rule, visit)
         if home is None or home.clean is None or instance is None:
             return
         if instance.turn.mine():
             instance.left = partial(_cleanse, instance, home.clean, node, rule, visit)
         else:
             self.take_back(node, rule, visit)
+
+    def _tainted(self, node: str, rule: str, visit: Visit) -> Instance | None:
+        """The instance in which a node did what has it taken back: an element's own, or the one that serves the run."""
+        inside = visit.run.open.get(visit.parent)
+        own = None if inside is None or inside.node != node else inside.instance
+        found = self.at_hand(node) if own is None else own
+        with self._lock:
+            self.taints[node] = Taint(self.taints.get(node, Taint()).times + 1, found, rule)
+        return found
+
+    def replaced(self, instance: Instance, visit: Visit, rule: str) -> None:
+        """Tells that a fresh instance takes the place of an element's own.
+
+        Arguments:
+            rule: what has it taken back, where it did not end by itself.
+        """
+        if self._program.homes[visit.node].clean is None:
+            return
+        began = time.perf_counter_ns()
+        if instance.ended:
+            contents = visit.run.quarantine.captured(visit.node, instance)
+            told(visit.run, visit, visit.node, "the instance ended", -1, began, contents)
+        elif instance.heir is None and not instance.gone:  # else that is told when it is inherited, or was told
+            told(visit.run, visit, visit.node, rule, -1, began)
 
     def close(self, run: Run) -> None:
         """Ends every instance of the run; one in which a guest still runs, when that guest returns.

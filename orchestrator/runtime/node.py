@@ -105,6 +105,7 @@ class _Controlled:
     def _each(self, bound: list[Any], edge: LinkedData) -> State:
         """Runs the node once an element, a fresh instance each; the results in order. The first failure ends the rest.
 
+        A node whose instances serve one call has a fresh one in each round and try, as without elements.
         The edge's contract holds for each element; one that it denies is left out, and so is its result.
         """
         assert edge.each is not None
@@ -116,7 +117,7 @@ class _Controlled:
 
         def work(index: int) -> None:
             try:
-                stay = Stay(part, index, Own())
+                stay = Stay(part, index, None if self._node.lifetime == "call" else Own())
                 states[index] = self._element(crossing, [*bound[:place], elements[index], *bound[place + 1 :]], stay)
                 if isinstance(states[index], Erred):
                     part.stop.set(Cancelled("another element answered with an error"))
@@ -141,8 +142,8 @@ class _Controlled:
         try:
             return self._retried(arguments, stay)
         finally:
-            assert stay.own is not None
-            stay.own.close()
+            if stay.own is not None:
+                stay.own.close()
 
     # Again
 

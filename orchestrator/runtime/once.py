@@ -14,6 +14,7 @@ from orchestrator.interface.plain import plain
 from orchestrator.interface.types import Result, Type
 from orchestrator.runtime.crossing import explained
 from orchestrator.runtime.gates import call_python
+from orchestrator.runtime.homes import Taint
 from orchestrator.runtime.states import Done, Erred
 from orchestrator.runtime.visit import Visit
 
@@ -25,25 +26,37 @@ if TYPE_CHECKING:
 
 
 class Own:
-    """The instance of one element of `each`: fresh, kept through its rounds, replaced when it trapped."""
+    """The instance of one element of `each`: fresh, kept through its rounds and tries as that of a run is.
+
+    It is replaced when it trapped, and when its node was taken back for what it did in another instance.
+    """
 
     def __init__(self) -> None:
         self._instance: Instance | None = None
+        self._visit: Visit | None = None
+        self._times = 0
+        """How often its node was taken back for what it did, when this was entered last."""
 
     def entered(self, rooms: Rooms, visit: Visit) -> Instance:
-        """The instance, entered."""
-        kept = self._instance
-        if kept is None or kept.gone:
-            self.close()
+        """The instance, entered; the visit notes it."""
+        kept, before, self._visit = self._instance, self._times, visit
+        taint = rooms.taints.get(visit.node, Taint())
+        self._times = taint.times
+        elsewhere = taint.times - before > (taint.instance is kept)
+        if kept is None or kept.gone or elsewhere:
+            if kept is not None:
+                rooms.replaced(kept, visit, taint.rule)
+                kept.dismiss(visit)
             kept = self._instance = rooms.fresh(visit)
             visit.fresh = False
+        visit.instance = kept
         rooms.enter(visit, kept)
         return kept
 
     def close(self) -> None:
         """It is needed no more."""
         if self._instance is not None:
-            self._instance.dismiss()
+            self._instance.dismiss(self._visit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +66,7 @@ class Stay:
     Arguments:
         around: until when it may run.
         element: which element of `each`, from 0.
-        own: the element's own instance; None where the node's instance serves.
+        own: the element's own instance; None where the node's instance serves, or each call has one of its own.
         attempt: which try, from 1, of a node with `retry`.
         round: which round, from 1, of a node with `repeat`.
     """
