@@ -24,11 +24,10 @@ class Clock:
 
     Arguments:
         mode: as it is granted.
-        base: the time of day from which a virtual clock starts, nanoseconds since the epoch.
     """
 
-    def __init__(self, mode: str, base: int) -> None:
-        self.mode, self._base = mode, base
+    def __init__(self, mode: str) -> None:
+        self.mode = mode
         self.is_virtual = mode in ("none", "fixed")
         self._offset = 0 if self.is_virtual else time.monotonic_ns()
 
@@ -36,11 +35,15 @@ class Clock:
         """Nanoseconds since the instance was made."""
         return self._offset if self.is_virtual else time.monotonic_ns() - self._offset
 
-    def wall(self) -> int:
-        """Nanoseconds since the epoch, as the guest is told."""
+    def wall(self, fixed: int) -> int:
+        """Nanoseconds since the epoch, as the guest is told.
+
+        Arguments:
+            fixed: where a fixed clock stands in the present stay: were it kept here, it would tell of an earlier one.
+        """
         if self.mode == "wall":
             return time.time_ns()
-        return self._base if self.mode == "fixed" else self._base + self.monotonic()
+        return fixed if self.mode == "fixed" else self.monotonic()
 
     def advance(self, nanoseconds: int) -> None:
         """Moves a virtual clock on."""
@@ -50,8 +53,8 @@ class Clock:
         """How far a virtual clock has moved, nanoseconds; the host's own goes on whatever happens."""
         return self._offset if self.is_virtual else 0
 
-    def restore(self, state: Any, base: int) -> None:
-        """Sets a virtual clock back to where `state` gave this, from a time of day on.
+    def restore(self, state: Any) -> None:
+        """Sets a virtual clock back to where `state` gave this.
 
         Raises:
             ValueError: it is no time.
@@ -59,7 +62,7 @@ class Clock:
         if not isinstance(state, int) or not 0 <= state <= _MOST:
             raise ValueError("a time")
         if self.is_virtual:
-            self._offset, self._base = state, base
+            self._offset = state
 
     def pass_while(self, wait: Callable[[], Any]) -> None:
         """Waits; a virtual clock moves on by what that took."""
@@ -75,7 +78,7 @@ def _datetime(nanoseconds: int) -> dict[str, int]:
 
 def _now(session: Session) -> dict[str, int]:
     session.told("clock read", "wall-clock", session.clock_rule)
-    return _datetime(session.clock.wall())
+    return _datetime(session.clock.wall(session.stands))
 
 
 def _monotonic(session: Session) -> int:

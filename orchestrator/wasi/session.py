@@ -54,7 +54,7 @@ class Desk(Protocol):
         """
 
     def began(self, frame: Frame | None) -> int:
-        """When the run began that the stay is part of, nanoseconds since the epoch."""
+        """When the run began that the stay is part of, nanoseconds since the epoch; 0 where it is part of none."""
 
     def traceparent(self, frame: Frame | None) -> str:
         """The W3C header by which what is asked of others is part of the trace; empty where there is none."""
@@ -133,10 +133,10 @@ class Session:
         return self.clock.state(), self.random.state(), self.files.state() if self.authority.preopens else None
 
     def restore(self, state: Any) -> None:
-        """See `engine.host.Host`. A clock that shows when the run began shows that of the run that is on now."""
+        """See `engine.host.Host`."""
         try:
             clock, random, files = state
-            self.clock.restore(clock, self._base())
+            self.clock.restore(clock)
             self.random.restore(random)
             if self.authority.preopens:
                 self.files.restore(files or ())
@@ -165,13 +165,12 @@ class Session:
     @cached_property
     def clock(self) -> Clock:
         """The guest's clock."""
-        return Clock(self.authority.clock.mode, self._base())
+        return Clock(self.authority.clock.mode)
 
-    def _base(self) -> int:
-        """The time of day from which a virtual clock starts, nanoseconds since the epoch."""
+    @property
+    def stands(self) -> int:
+        """The time of day at which a fixed clock stands in the present stay, nanoseconds since the epoch."""
         time = self.authority.clock
-        if time.mode != "fixed":
-            return 0
         # A float has microseconds of today's seconds, and no nanoseconds.
         return self.desk.began(self.frame) if time.at is None else round(time.at * 1e6) * 1000
 

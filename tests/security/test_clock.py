@@ -4,16 +4,37 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import pytest
 
+from orchestrator import Engine, Grants, Pipeline, Sandbox, Snapshots
 from orchestrator.capability import Authority
 from orchestrator.capability.clock import Time
-from orchestrator.engine import Stop
+from orchestrator.engine import Frame, Stop
 from orchestrator.errors import Cancelled, TimedOut
+from orchestrator.runtime.desk import DESK
+from tests.behaviour.stories import staged
 from tests.security.conftest import Attack
 
 WALL = Authority(clock=Time("wall"))
+TELLS = """(component
+  (import "wasi:clocks/wall-clock@0.2.0" (instance $clock
+    (type $d (record (field "seconds" u64) (field "nanoseconds" u32)))
+    (export "datetime" (type $datetime (eq $d)))
+    (export "now" (func (result $datetime)))))
+  (core module $heap (memory (export "m") 1))
+  (core instance $h (instantiate $heap))
+  (core func $now (canon lower (func $clock "now") (memory (core memory $h "m"))))
+  (core module $m
+    (import "" "now" (func $now (param i32)))
+    (import "" "m" (memory 1))
+    (func (export "go") (param i32) (result i64)
+      (call $now (i32.const 64))
+      (i64.add (i64.mul (i64.load (i32.const 64)) (i64.const 1000000000)) (i64.load32_u (i32.const 72)))))
+  (core instance $i (instantiate $m (with "" (instance (export "now" (func $now)) (export "m" (memory $h "m"))))))
+  (func (export "go") (param "n" u32) (result u64) (canon lift (core func $i "go"))))"""
+"""`go` answers what time it is, nanoseconds since the epoch."""
 MONOTONIC = Authority(clock=Time("monotonic"))
 
 
@@ -59,6 +80,46 @@ def test_a_fixed_clock_without_a_time_stands_at_the_begin_of_its_run(attack: Att
     guest = attack(Authority(clock=Time("fixed")))
     guest.desk.start = 1_600_000_000 * 10**9
     assert guest.run("result = time.time()") == 1_600_000_000
+
+
+def test_a_fixed_clock_stands_in_each_run_at_the_begin_of_that(attack: Attack) -> None:
+    """Whatever it showed before, and whenever that was: else an instance that serves on tells of an earlier life."""
+    guest = attack(Authority(clock=Time("fixed")))
+    for seconds in (1_600_000_000, 1_700_000_000, 1_650_000_000):
+        guest.desk.start = seconds * 10**9
+        assert guest.run("time.sleep(5); result = time.time()") == seconds
+
+
+@pytest.mark.parametrize(
+    "life", [{"revert_after": "run"}, {"revert_after": "call"}, {"lifetime": "session"}, {"snapshot": Snapshots()}]
+)
+@pytest.mark.parametrize("grants", [Grants(clock="fixed"), Grants(clock="fixed", random="secure")])
+def test_a_node_that_is_taken_back_is_told_when_its_own_run_began(
+    hostile_engine: Engine, life: dict[str, Any], grants: Grants
+) -> None:
+    pipeline = (
+        Pipeline("clock").input("n", "u32")
+        .node("it", hostile_engine.from_text(TELLS, "tells"), run="go", grants=grants, **life)
+        .data("inputs.n", "it").output("now", "it")
+    )  # fmt: skip
+    with staged(pipeline, hostile_engine) as stage:
+        for _ in range(4):
+            went = stage.run(n=1)
+            assert went.outputs == {"now": next(event.start for event in went.events if event.kind == "run")}
+
+
+@pytest.mark.slow
+def test_a_snippet_is_told_when_it_began_itself() -> None:
+    with Sandbox("python", grants=Grants(clock="fixed"), size=1) as sandbox:
+        for _ in range(3):
+            before = time.time_ns()
+            told = sandbox.run("import time; time.time_ns()").value
+            assert before <= told <= time.time_ns()
+
+
+def test_a_fixed_clock_does_not_go_on_where_no_run_does() -> None:
+    """A destructor may run then."""
+    assert DESK.began(Frame()) == 0
 
 
 def test_a_monotonic_clock_measures_and_does_not_tell_the_time_of_day(attack: Attack) -> None:
