@@ -152,13 +152,15 @@ def _directories(session: Session) -> list[tuple[Descriptor, str]]:
 # What a file says of itself
 
 
-def _describe(session: Session, found: os.stat_result) -> dict[str, Any]:
+def _describe(session: Session, file: Descriptor, found: os.stat_result) -> dict[str, Any]:
     told = session.tells_time  # what was written just now, by whomever, would tell the time
+    # Reading moves it: who can only read would leave a mark by that.
+    accessed = found.st_atime_ns if file.root.grant.writable else found.st_mtime_ns
     return {
         "type": TYPES.get(found.st_mode & _KIND, "unknown"),
         "link-count": found.st_nlink,
         "size": found.st_size,
-        "data-access-timestamp": _time(found.st_atime_ns) if told else None,
+        "data-access-timestamp": _time(accessed) if told else None,
         "data-modification-timestamp": _time(found.st_mtime_ns) if told else None,
         "status-change-timestamp": _time(found.st_ctime_ns) if told else None,
     }
@@ -170,11 +172,11 @@ def _time(nanoseconds: int) -> dict[str, int]:
 
 
 def _stat(session: Session, file: Descriptor) -> dict[str, Any]:
-    return _describe(session, os.fstat(file.fd))
+    return _describe(session, file, os.fstat(file.fd))
 
 
 def _stat_at(session: Session, folder: Descriptor, how: frozenset[str], path: str) -> dict[str, Any]:
-    return _describe(session, _seen(folder, how, path))
+    return _describe(session, folder, _seen(folder, how, path))
 
 
 def _hash(session: Session, file: Descriptor) -> dict[str, int]:

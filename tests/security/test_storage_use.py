@@ -158,6 +158,21 @@ def test_no_file_tells_the_time_without_a_clock(folder: Path, mode: Clock, writa
     reach.close()
 
 
+@pytest.mark.parametrize("writable", [True, False])
+def test_who_may_only_read_leaves_no_mark_by_that(folder: Path, writable: bool) -> None:
+    """Reading moves the access time, with many file systems once a day at least: it is shown to who may set it too."""
+    (folder / "link").symlink_to("text")
+    for name in ("text", "in", "link"):
+        os.utime(folder / name, ns=(5 * 10**9, 7 * 10**9), follow_symlinks=False)
+    reach = Reach(Preopen(str(folder.resolve()), "/data", writable), clock=Time("wall"))
+    said = [reach.call("stat-at", reach.root, NO_FLAGS, name) for name in ("text", "in", "link")]
+    said.append(reach.call("stat", reach.open("text")))
+    told = {"seconds": 5 if writable else 7, "nanoseconds": 0}
+    assert [each["data-access-timestamp"] for each in said] == [told] * 4
+    assert [each["data-modification-timestamp"]["seconds"] for each in said] == [7] * 4
+    reach.close()
+
+
 def test_times_are_set_and_read(folder: Path, reach: Reach) -> None:
     at = Variant("timestamp", {"seconds": 1000, "nanoseconds": 7})
     reach.call("set-times-at", reach.root, NO_FLAGS, "text", SAME, at)
