@@ -87,6 +87,10 @@ def read_json(type_: t.Type, text: str | bytes, path: str = "") -> Any:
     return from_json(type_, load_json(text), path)
 
 
+TOO_MANY_DIGITS = "a number with too many digits"
+"""What is said to be found where Python does not convert a number: that takes time by the square of its digits."""
+
+
 def load_json(text: str | bytes) -> Any:
     """The JSON value of a text that may be hostile: `NaN`, doubled keys and too deep nesting are refused.
 
@@ -106,8 +110,7 @@ def load_json(text: str | bytes) -> Any:
     except ValueMismatch:
         raise
     except ValueError:
-        # Python refuses to convert integers of thousands of digits.
-        raise ValueMismatch("", "JSON", "a number with too many digits") from None
+        raise ValueMismatch("", "JSON", TOO_MANY_DIGITS) from None
 
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)

@@ -7,6 +7,7 @@ kept here again.
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from orchestrator.errors import (
     ValueMismatch,
 )
 from orchestrator.interface.allowance import LOOK, Allowance
-from orchestrator.interface.convert import load_json
+from orchestrator.interface.convert import TOO_MANY_DIGITS, load_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,6 +84,7 @@ def _value(text: str, check: Callable[[], None]) -> Any:
     """The value that a text says.
 
     Raises:
+        InvalidResult: it holds a number with more digits than Python converts.
         RunError: none that an interpreter may give, or what the check raises.
     """
     try:
@@ -95,7 +97,10 @@ def _value(text: str, check: Callable[[], None]) -> Any:
                 value = load_json(text)
         if "\\u" in text:  # perhaps half of a pair without the other half
             json.dumps(value, ensure_ascii=False).encode()
-    except (ValueMismatch, UnicodeEncodeError):
+    except (ValueMismatch, UnicodeEncodeError) as problem:
+        if isinstance(problem, ValueMismatch) and problem.found == TOO_MANY_DIGITS:
+            most = sys.get_int_max_str_digits()
+            raise InvalidResult(f"the value has a number of more than {most} digits; make it a text") from None
         raise RunError("the sandbox's component gave a value that is no JSON") from None
     return value
 
