@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from orchestrator import Grants, Pipeline, Snapshots, WarmUp
 from orchestrator.capability import Authority
 from orchestrator.capability.random import Numbers
+from orchestrator.engine import Engine
 from orchestrator.errors import LimitExceeded
 from tests.security.conftest import Attack
 
@@ -16,6 +20,42 @@ result = [os.urandom(16).hex(), random.SystemRandom().random(), secrets.token_he
           wasi_random.get_random_u64(), wasi_random.get_random_bytes(9).hex(), insecure.get_insecure_random_u64(),
           insecure.get_insecure_random_bytes(7).hex(), list(insecure_seed.insecure_seed()), random.random()]
 """
+
+KEEPS = """(component
+  (import "wasi:random/random@0.2.0" (instance $random (export "get-random-u64" (func (result u64)))))
+  (core func $draw (canon lower (func $random "get-random-u64")))
+  (core module $m
+    (import "" "draw" (func $draw (result i64)))
+    (global $key (mut i64) (i64.const 0))
+    (func (export "renew") (global.set $key (call $draw)))
+    (func (export "key") (param i32) (result i64) (global.get $key)))
+  (core instance $i (instantiate $m (with "" (instance (export "draw" (func $draw))))))
+  (func $renew (canon lift (core func $i "renew")))
+  (export "warm" (func $renew))
+  (func (export "key") (param "n" u32) (result u64) (canon lift (core func $i "key")))
+  {})"""
+"""Draws a key in `warm` and gives it in `key`."""
+ANEW = """(instance $again (export "reseed" (func $renew)))
+  (export "agent:code/reseed@0.1.0" (instance $again))"""
+"""Has it draw the key again as the interface asks for."""
+
+
+@pytest.mark.parametrize("export", ["", ANEW], ids=["without reseed", "with it"])
+@pytest.mark.parametrize("life", [{"lifetime": "call"}, {"lifetime": "run"}, {"revert_after": "run"}])
+def test_a_key_drawn_in_a_warm_up_is_no_other_instance_s(
+    hostile_engine: Engine, export: str, life: dict[str, Any]
+) -> None:
+    keeps = hostile_engine.from_text(KEEPS.format(export), "keeps")
+    warm, grants = Snapshots(WarmUp("warm", {})), Grants(random="secure")
+    pipeline = (
+        Pipeline("keys").input("n", "u32")
+        .node("it", keeps, run="key", grants=grants, snapshot=warm, **life)
+        .data("inputs.n", "it").output("key", "it")
+    )  # fmt: skip
+    with pipeline.link(hostile_engine) as linked:
+        keys = {linked.run(n=1).outputs["key"] for _ in range(4)}
+    assert len(keys) == 4
+    assert 0 not in keys
 
 
 def _numbers(mode: str, seed: int = 0) -> Authority:
