@@ -61,6 +61,17 @@ def _contradiction(work: Work, draft: Draft) -> None:
         message = f"`{draft.name}` has `lifetime: call` and `revert-after: run`: what serves one call sees no run's end"
         where, place = node.where.at("revert-after"), place_of_node(draft.name)
         work.report.error("conflicting-keys", message, where, place, help=("remove one of the two",))
+    if node.snapshot is not None and node.snapshot.steps and lifetime_of(node) != "session":
+        _steps_of_none(work, draft)
+
+
+def _steps_of_none(work: Work, draft: Draft) -> None:
+    node, reverted = draft.node, draft.node.revert_after != "never"
+    key = f"revert-after: {node.revert_after}" if reverted else f"lifetime: {node.lifetime}"
+    message = f"`{draft.name}` has `snapshot: {{steps: …}}` and `{key}`: no instance of it can go back to a step later"
+    help_ = ("remove `revert-after`, and give it `lifetime: session`" if reverted else "give it `lifetime: session`",)
+    where, place = node.where.at("snapshot", "steps"), place_of_node(draft.name)
+    work.report.error("conflicting-keys", message, where, place, help=(*help_, "or remove `steps`"))
 
 
 def _warm_up(work: Work, draft: Draft) -> tuple[Export, tuple[Any, ...]] | None:

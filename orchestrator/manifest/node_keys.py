@@ -168,15 +168,17 @@ SNAPSHOT = Object(
         Key(
             "steps",
             Whole(1, 100),
-            "How many of the states after the node's last executions are kept in each run: `step-1`, `step-2`, ….",
+            "How many of the states after the node's last executions are kept in each run: `step-1`, `step-2`, …. They"
+            " are gone back to by hand, so the node has to have `lifetime: session`.",
             "none",
-            enforced="runtime",
+            enforced="link, runtime",
             proof=_REVERTS,
         ),
         Key(
             "quarantine",
             Whole(1, 1000),
-            "How many dirty states are kept on disk, to be looked at, when it is taken back for a misbehaviour.",
+            "How many dirty states of a run are kept on disk, to be looked at, when it ends by itself or is taken"
+            " back for a misbehaviour.",
             "none",
             enforced="runtime",
             proof=_REVERTS,

@@ -102,7 +102,7 @@ class NodeStates:
     def forget(self, name: str) -> None:
         """Gives a state up; harmless where there is none. `after-init` stays."""
         if self._home.clean is not None:
-            self._home.clean.named.pop(name, None)
+            self._home.clean.give_up(name)
 
 
 def states_of(name: str, homes: dict[str, Home], *, closed: bool) -> NodeStates:

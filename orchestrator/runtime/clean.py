@@ -10,8 +10,8 @@ Who is taken back when, `homes` and `crossing` decide.
 
 from __future__ import annotations
 
-import contextlib
 import math
+import re
 import threading
 import time
 from collections import deque
@@ -38,7 +38,8 @@ WARM_UP = 10.0
 MOST_NAMED = 128
 """States of a node that are kept by name."""
 AFTER_INIT = "after-init"
-_STEP = "step-"
+_STEP = re.compile(r"step-[1-9][0-9]*")
+"""The names of the states after steps."""
 
 
 class Warming(Visit):
@@ -68,6 +69,8 @@ class Clean:
         self.ready = _ready(store, rules.warm_up, secure=secure)
         self.named: dict[str, Snapshot] = {}
         """States that were kept beside it, by name; of an instance that outlives runs, and of steps of the last run."""
+        self._steps_of: object = None
+        """The run that these steps are of."""
         self.next: Snapshot | None = None
         """What the next instance begins with, where that is another state."""
         self._seconds = min(WARM_UP, math.inf if timeout is None else timeout)
@@ -118,7 +121,8 @@ class Clean:
 
     def names(self) -> tuple[str, ...]:
         """The names of the states that are kept."""
-        return (*([AFTER_INIT] if self.after_init is not None else ()), *self.named)
+        with self._lock:
+            return (*([AFTER_INIT] if self.after_init is not None else ()), *self.named)
 
     def state(self, name: str) -> Snapshot:
         """The state of a name.
@@ -126,7 +130,8 @@ class Clean:
         Raises:
             OrchestratorError: there is none.
         """
-        found = self.after_init if name == AFTER_INIT else self.named.get(name)
+        with self._lock:
+            found = self.after_init if name == AFTER_INIT else self.named.get(name)
         if found is None:
             known = ", ".join(f"`{one}`" for one in self.names()) or "none"
             raise OrchestratorError(f"no state `{printable(name)}` is kept; there are: {known}")
@@ -137,38 +142,66 @@ class Clean:
 
         Raises:
             CannotKeep, ClosedError, OSError: see `engine.take`.
-            OrchestratorError: too many states are kept, or the name is that of the first.
+            OrchestratorError: too many states are kept, or the name is one of the engine's own.
         """
-        self._refuse(name)
-        before = next(reversed(self.named.values()), self.after_init)
-        self.named[name] = take(instance, before)
+        self.take_up(name, take(instance, self._last(name)))
 
     def take_up(self, name: str, state: Snapshot) -> None:
-        """Takes up a state that was kept elsewhere.
+        """Takes up a state that was kept, here or elsewhere.
 
         Raises:
-            OrchestratorError: too many states are kept, or the name is that of the first.
+            OrchestratorError: too many states are kept, or the name is one of the engine's own.
         """
-        self._refuse(name)
-        self.named[name] = state
+        with self._lock:
+            self._refuse(name)
+            self.named[name] = state
+
+    def give_up(self, name: str) -> None:
+        """Gives a state up; harmless where there is none of that name."""
+        with self._lock:
+            self.named.pop(name, None)
+
+    def _last(self, name: str) -> Snapshot | None:
+        """What a state that is to have that name shares its pages with: the one that was kept last."""
+        with self._lock:
+            self._refuse(name)
+            return next(reversed(self.named.values()), self.after_init)
 
     def _refuse(self, name: str) -> None:
-        if name == AFTER_INIT:
-            raise OrchestratorError(f"`{AFTER_INIT}` is the state that the engine keeps itself: choose another name")
-        if name not in self.named and len(self.named) >= MOST_NAMED:
+        if name == AFTER_INIT or _STEP.fullmatch(name):
+            raise OrchestratorError(f"`{name}` is a name of the states that the engine keeps itself: choose another")
+        given = sum(not _STEP.fullmatch(one) for one in self.named)  # those of steps have a bound of their own
+        if name not in self.named and given >= MOST_NAMED:
             raise OrchestratorError(f"{MOST_NAMED} states of the node are kept, as many as may be: forget one")
 
-    def step(self, instance: Instance, number: int) -> None:
+    def step(self, instance: Instance, number: int, run: object) -> None:
         """Keeps the state after an execution of the node, the last few of a run; what cannot be kept is left out.
+
+        Where runs go on at once, those of the one are kept that began with it last.
 
         Arguments:
             number: of the execution in its run, from 1.
+            run: stands for the run.
         """
-        steps = [name for name in self.named if name.startswith(_STEP)]
-        for name in steps if number == 1 else steps[: max(0, len(steps) + 1 - self.rules.steps)]:
+        with self._lock:
+            before = next(reversed(self.named.values()), self.after_init)
+            if number == 1:
+                self._steps_of = run
+                self._leave_steps(0)
+        try:
+            state = take(instance, before)
+        except (CannotKeep, OSError):
+            return
+        with self._lock:
+            if self._steps_of is run:
+                self._leave_steps(self.rules.steps - 1)
+                self.named[f"step-{number}"] = state
+
+    def _leave_steps(self, count: int) -> None:
+        """Gives the states after steps up, but for the last ones."""
+        steps = [name for name in self.named if _STEP.fullmatch(name)]
+        for name in steps[: max(0, len(steps) - count)]:
             del self.named[name]
-        with contextlib.suppress(CannotKeep, OSError, OrchestratorError):
-            self.keep(instance, f"{_STEP}{number}")
 
     def inherit(self, instance: Instance, frame: Frame | None, authority: Authority) -> None:
         """Takes an instance that was dismissed: back to its state, for whoever comes next with that authority."""

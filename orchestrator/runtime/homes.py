@@ -331,6 +331,8 @@ class Rooms:
         self._lock = threading.Lock()
         self._all: list[tuple[str, Instance]] = []
         self._steps: dict[str, int] = {}
+        self._of = object()
+        """Stands for the run where something outlives it."""
         self._closed = False
         self.taints: dict[str, Taint] = {}
         """By node, that it was taken back for what it did."""
@@ -482,7 +484,7 @@ class Rooms:
         if clean is not None and clean.rules.steps:
             with self._lock:
                 number = self._steps[node] = self._steps.get(node, 0) + 1
-            clean.step(instance, number)
+            clean.step(instance, number, self._of)
 
     def take_back(self, node: str, rule: str, visit: Visit) -> None:
         """Takes the instance that serves a node in this run back to how it was after its init.

@@ -25,7 +25,7 @@ from orchestrator import (
     WarmUp,
 )
 from orchestrator.audit.spans import attributes
-from orchestrator.engine import Component
+from orchestrator.engine import Component, Frame
 from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.errors import LimitExceeded, Trapped
 from orchestrator.manifest.model import Each, Limits
@@ -498,6 +498,64 @@ def test_the_states_after_steps_are_kept(engine: Engine, keeper: Component) -> N
         assert node.snapshots == ("after-init", "step-3", "step-4")
         node.revert("step-3")
         assert stage.run(n=1).outputs == {"sum": 7007}
+
+
+def test_the_steps_of_runs_that_go_on_at_once_are_those_of_one(engine: Engine, keeper: Component) -> None:
+    pipeline = (
+        Pipeline("steps").input("n", "u32")
+        .node("it", keeper, run=f"{KEEP}.sum", lifetime="session", snapshot=Snapshots(steps=2),
+              repeat=Repeat("false", max=4, at_max="accept"))
+        .data("inputs.n", "it").output("sum", "it")
+    )  # fmt: skip
+    with staged(pipeline, engine) as stage, ThreadPoolExecutor(8) as pool:
+        node = stage.linked.node("it")
+        runs = [pool.submit(stage.linked.run, n=1) for _ in range(300)]
+        while not all(run.done() for run in runs):
+            assert len(node.snapshots) <= 3
+        assert all(run.exception() is None for run in runs)
+        stage.run(n=1)
+        assert node.snapshots == ("after-init", "step-3", "step-4")
+
+
+def test_a_run_keeps_no_step_once_another_one_has_begun_with_them(engine: Engine, keeper: Component) -> None:
+    with staged(running(keeper, lifetime="session", snapshot=Snapshots(steps=9)), engine) as stage:
+        stage.run(n=1)
+        home = stage.linked.node("it")._home
+        clean, kept, one, other = home.clean, home._session, object(), object()
+        assert clean is not None
+        assert kept is not None
+        with kept.entered(Frame()):
+            for number, run in ((1, one), (2, one), (1, other), (3, one), (2, other), (4, one)):
+                clean.step(kept, number, run)
+        assert clean.names() == ("after-init", "step-1", "step-2")
+
+
+def test_the_steps_of_elements_that_run_at_once(engine: Engine, keeper: Component, nothing_left: None) -> None:
+    pipeline = (
+        Pipeline("each").input("ns", "list<u32>")
+        .node("it", keeper, run=f"{KEEP}.sum", lifetime="session", snapshot=Snapshots(steps=2))
+        .data("inputs.ns", "it", each=Each(8)).output("sums", "it")
+    )  # fmt: skip
+    with staged(pipeline, engine) as stage, ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: stage.linked.run(ns=list(range(16))).outputs["sums"], range(60)))
+        assert found == [[1001 * n for n in range(16)]] * 60
+        assert len(stage.linked.node("it").snapshots) <= 3
+
+
+def test_only_the_states_after_steps_are_given_up_by_them(engine: Engine, keeper: Component) -> None:
+    with staged(running(keeper, lifetime="session", snapshot=Snapshots(steps=1)), engine) as stage:
+        node = stage.linked.node("it")
+        stage.run(n=1)
+        for name in ("step-back", "step-01"):
+            node.snapshot(name)
+        stage.run(n=1)
+        assert node.snapshots == ("after-init", "step-back", "step-01", "step-1")
+        for name in ("step-1", "step-77", "after-init"):
+            with pytest.raises(OrchestratorError) as refused:
+                node.snapshot(name)
+            assert str(refused.value) == (
+                f"`{name}` is a name of the states that the engine keeps itself: choose another"
+            )
 
 
 @pytest.mark.parametrize(
