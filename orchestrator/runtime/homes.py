@@ -66,7 +66,7 @@ class Home:
         self._silent = None if uses_host or self.counted else self._settings()
         """What each instance is given that can neither print nor reach anything."""
         self.memory = Memory() if self.lifetime == "session" else None
-        """What an instance that outlives runs may remember."""
+        """What an instance that outlives runs may remember; no revert takes anything of that away, see `Memory`."""
         self._session: Instance | None = None
         self._authority: Authority | None = None
         self._users = 1
@@ -198,7 +198,6 @@ class Home:
             except (CannotKeep, RunError, OSError):
                 kept.close()
             else:
-                self.memory = None if self.memory is None else Memory()
                 return pages
         if name != AFTER_INIT and not state.portable:
             message = (

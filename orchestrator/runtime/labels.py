@@ -37,7 +37,8 @@ _admitting = threading.Lock()
 class Memory:
     """What the memory of an instance that outlives runs may hold: whatever came to its nodes in a run that began.
 
-    It is not forgotten when the instance is replaced; who links anew begins with a clean one.
+    It is not forgotten when the instance is replaced or taken back: states that were kept of it may hold what came, and
+    may be gone back to. Who links anew begins with a clean one.
     """
 
     def __init__(self) -> None:

@@ -15,6 +15,7 @@ from orchestrator import (
     InvalidPipeline,
     Pipeline,
     Secret,
+    Snapshots,
     Storage,
 )
 from orchestrator.audit import Recorder
@@ -195,3 +196,50 @@ def test_what_was_read_in_one_run_is_not_sent_in_the_next(engine: Engine, number
         with pytest.raises(InvalidPipeline):
             linked.relink(pipeline.data("inputs.page", "keeper.n"))
         assert linked.run(n=1)["sent"] == 82
+
+
+def test_what_was_read_is_not_washed_by_a_revert(engine: Engine, numbers: Component, tmp_path: Path) -> None:
+    """A state that was kept after something private came holds it, whatever was gone back to in between."""
+    pipeline = (
+        Pipeline("washed")
+        .input("n", "u32")
+        .node("keeper", numbers, run=COUNT, lifetime="session", snapshot=Snapshots())
+        .node("send", numbers, run=DOUBLE, labels=["outbound"])
+        .data("inputs.n", "keeper.n")
+        .data("keeper", "send.n")
+        .output("sent", "send")
+    )
+    with pipeline.link(engine) as linked:
+        node = linked.node("keeper")
+        assert linked.run(n=40, labels={"n": ["private"]})["sent"] == 80
+        node.snapshot("dirty")
+        node.save("dirty", tmp_path / "dirty.state")
+        pipeline.input("page", "u32", labels=["untrusted"]).disconnect("inputs.n -> keeper.n")
+        pipeline.data("inputs.page", "keeper.n")
+        for name in ("dirty", "after-init", "brought"):
+            node.load(tmp_path / "dirty.state", "brought")
+            node.revert(name)
+            with pytest.raises(InvalidPipeline):
+                linked.run(n=1, labels={"n": ["untrusted"]})
+            with pytest.raises(InvalidPipeline):
+                linked.relink(pipeline)
+        assert linked.run(n=1)["sent"] == 82
+
+
+def test_two_programs_of_one_session_know_of_the_same_after_a_revert(engine: Engine, numbers: Component) -> None:
+    def program(label: str) -> Pipeline:
+        return (
+            Pipeline(label)
+            .input("n", "u32", labels=[label])
+            .node("keeper", numbers, run=COUNT, lifetime="session", snapshot=Snapshots())
+            .node("send", numbers, run=DOUBLE, labels=["outbound"])
+            .data("inputs.n", "keeper.n")
+            .data("keeper", "send.n")
+            .output("sent", "send")
+        )
+
+    with program("private").link(engine) as old:
+        old.run(n=0)
+        old.node("keeper").revert()
+        with pytest.raises(InvalidPipeline):
+            old.relink(program("untrusted"))
