@@ -84,6 +84,8 @@ class Instance:
         """Takes it when it is dismissed, in place of its end."""
         self.left: Callable[[], None] | None = None
         """Called, if it is set, each time the instance is about to be left."""
+        self.ending: Callable[[Instance, BaseException], None] | None = None
+        """Called, if it is set, when the instance ends in a stay, by whatever ended it: its memory is still there."""
         self.drops: list[int] = []
         """Resources to drop when the instance is left."""
         self._store = c.store_new(linker.code.engine, None, None)
@@ -280,9 +282,11 @@ class Instance:
 
     def leave_nested(self) -> None:
         """Gives the turn back after `enter_nested`."""
-        self._tidy()
-        self.frame = None
-        self._release()
+        try:
+            self._tidy()
+        finally:
+            self.frame = None
+            self._release()
 
     def _tidy(self) -> None:
         """Does what has to be done before the instance is left; a destructor calls too."""
@@ -318,10 +322,12 @@ class Instance:
 
     def leave(self) -> None:
         """Gives the turn back."""
-        self._tidy()
-        self._ticker.leave(self)
-        self.frame = None
-        self._release()
+        try:
+            self._tidy()
+        finally:
+            self._ticker.leave(self)
+            self.frame = None
+            self._release()
 
     def _release(self) -> None:
         """Gives the turn back and does what came while it was held."""
@@ -469,6 +475,8 @@ class Instance:
             self.ended, self.gone = said.removeprefix(_OVER), True
             if self.purse is not None:
                 self.purse.settle(self)
+            if self.ending is not None:
+                self.ending(self, problem)
 
     def _reason(self) -> Reason | None:
         """What the guest said of its end, unless errors must not quote it."""

@@ -149,7 +149,7 @@ class LinkedPipeline:
         """
         from orchestrator.pipeline.states import states_of
 
-        return states_of(name, self._program.homes, closed=self._closed)
+        return states_of(name, self._program, closed=self._closed)
 
     # Changing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from orchestrator.errors import ClosedError, OrchestratorError
 from orchestrator.pipeline import arguments
 
 if TYPE_CHECKING:
-    from orchestrator.runtime.homes import Home
+    from orchestrator.runtime import Program
 
 WAIT = 30.0
 """Seconds that a run which is in the instance is waited for."""
@@ -20,14 +21,15 @@ class NodeStates:
     """A node of a linked pipeline, as far as its states go. Made by `LinkedPipeline.node`.
 
     What is kept stays in memory as long as the linked pipeline; pages that did not change since an earlier state are
-    shared with it. A node has them that something takes back: give it `snapshot: {}`, if it is nothing else.
+    shared with it. States are kept of a node that has a key for them: `snapshot`, `revert-on`, or an edge with
+    `on-violation: revert`. Where none of these is needed, `snapshot: {}` is enough.
 
     Arguments:
         name: the node's.
     """
 
-    def __init__(self, name: str, home: Home) -> None:
-        self.name, self._home = name, home
+    def __init__(self, name: str, program: Program) -> None:
+        self.name, self._program, self._home = name, program, program.homes[name]
 
     def __repr__(self) -> str:
         return f"<states of node {self.name}: {', '.join(self.snapshots) or 'none'}>"
@@ -60,6 +62,9 @@ class NodeStates:
     def revert(self, name: str = "after-init", *, timeout: float = WAIT) -> int | None:
         """Takes the node's instance back to a state; where it has none now, the next one will begin with it.
 
+        That an instance is taken back is told to the recorder in a run of its own, in which nothing else happens; the
+        node's `quarantine` keeps what the instance held. The labels of what came to the node stay.
+
         Arguments:
             name: of the state.
             timeout: seconds that a run which is in the instance is waited for; then the instance is given up, and ends
@@ -72,7 +77,10 @@ class NodeStates:
             OrchestratorError: there is no such state, or it can be put on no other instance and this one has ended.
             ClosedError: the linked pipeline was closed.
         """
-        return self._home.revert(name, arguments.seconds(timeout, "`timeout`") or WAIT)
+        from orchestrator.runtime.run import by_hand
+
+        seconds = arguments.seconds(timeout, "`timeout`") or WAIT
+        return self._home.revert(name, seconds, partial(by_hand, self._program))
 
     def save(self, name: str, path: Path | str) -> None:
         """Writes a state into a file, for this component and no other. There is no native code in it.
@@ -105,7 +113,7 @@ class NodeStates:
             self._home.clean.give_up(name)
 
 
-def states_of(name: str, homes: dict[str, Home], *, closed: bool) -> NodeStates:
+def states_of(name: str, program: Program, *, closed: bool) -> NodeStates:
     """The states of a node.
 
     Raises:
@@ -114,8 +122,7 @@ def states_of(name: str, homes: dict[str, Home], *, closed: bool) -> NodeStates:
     """
     if closed:
         raise ClosedError("the linked pipeline was closed")
-    home = homes.get(name)
-    if home is None:
-        known = ", ".join(homes) or "none"
+    if name not in program.homes:
+        known = ", ".join(program.homes) or "none"
         raise OrchestratorError(f"there is no node `{printable(name)}` with instances; those with some: {known}")
-    return NodeStates(name, home)
+    return NodeStates(name, program)

@@ -18,6 +18,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.audit import trace_id
 from orchestrator.diagnostics import printable
 from orchestrator.engine import CannotKeep, Frame, take
 from orchestrator.errors import OrchestratorError, RunError
@@ -25,6 +26,9 @@ from orchestrator.runtime.ready import Ready, reseed_of
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.audit import Event
     from orchestrator.capability import Authority
     from orchestrator.engine import Contents, Instance, Snapshot
     from orchestrator.link.model import Reverts
@@ -245,18 +249,38 @@ class Clean:
 
 
 def told(
-    run: Run, visit: Visit | None, node: str, rule: str, pages: int, began: int, contents: Contents | None = None
+    run: Run,
+    visit: Visit | None,
+    node: str,
+    rule: str,
+    pages: int,
+    began: int,
+    held: Contents | str | None = None,
+    to: str = AFTER_INIT,
 ) -> None:
-    """Records that a node was taken back, and keeps what it was taken back from.
+    """Records that a node was taken back, and keeps what it was taken back from; then as soon as that is written.
 
     Arguments:
         rule: what had it taken back.
         pages: of its memories that had changed; -1 where a fresh instance takes its place.
         began: when that began, `time.perf_counter_ns()`.
-        contents: what its memories held before, to be kept.
+        held: what its memories held before, to be kept; why it cannot be; None where it is not to be.
+        to: the state that it was taken back to.
     """
-    took = time.perf_counter_ns() - began
-    run.reverted(visit, node, rule, pages, took, run.quarantine.keep(run, node, rule, contents))
+    event = run.reverting(visit, node, rule, pages, time.perf_counter_ns() - began)
+    if held is None or isinstance(held, str):
+        _tell(run, event, {} if held is None else {"not-kept": held})
+        return
+    from orchestrator.snapshots import About
+
+    component = run.graph.nodes[node].component
+    name = component.name if component else ""
+    about = About(node, name, run.graph.name, rule, to, trace_id(run.id), run.quarantine.calls(node))
+    run.quarantine.keep(held, about, run.frame, partial(_tell, run, event))
+
+
+def _tell(run: Run, event: Event, kept: Mapping[str, str]) -> None:
+    run.record(event._replace(detail={**(event.detail or {}), **kept}))
 
 
 def _ready(store: Store, warm_up: tuple[Any, tuple[Any, ...]] | None, *, secure: bool) -> Ready:

@@ -15,6 +15,7 @@ from orchestrator.contract import Violation, can_deny, denial, timed_out
 from orchestrator.engine import Denial
 from orchestrator.errors import Cancelled, ContractViolated, RunError, TimedOut, Trapped, ValueMismatch
 from orchestrator.interface.allowance import Allowance, no_room, once
+from orchestrator.runtime.reverting import judged
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Crossing:
         declassify: the labels that do not cross, and why.
         judges: the edge's detectors, where it has some.
         noted: whether its calls are remembered, for when the callee is taken back.
+        single: whether the callee has an instance for each call that may be taken back.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Crossing:
         judges: Judges | None = None,
         *,
         noted: bool = False,
+        single: bool = False,
     ) -> None:
         self.edge, self.caller, self.callee, self.function, self._denied = edge, caller, callee, function, denied
         self._checks, self._timeout, self._judges = checks, timeout, judges
@@ -88,6 +91,8 @@ class Crossing:
         """Lets a call through, as a visit of the callee with its deadline; or says what the caller gets instead."""
         self.end: End = self._returned if plain else self._end
         """The call returned: checked, and recorded."""
+        if single and checks is not None:
+            self.begin, self.end = _holding(self.begin), _judging(self.end)
 
     def _begin(self, caller: Visit, size: int, args: See | None) -> Visit | Denial:
         visit = self.visit(caller)
@@ -109,7 +114,7 @@ class Crossing:
                 visit.own_limit = False
         except RunError as problem:
             return self.failed(visit, problem)
-        return visit if violation is None else self._violated(visit, violation, -1, self.caller)
+        return visit if violation is None else self._violated(visit, violation, -1, self.caller, caller)
 
     def visit(self, caller: Visit) -> Visit:
         """The visit that calls out of `caller` over this edge are, one at a time."""
@@ -145,13 +150,19 @@ class Crossing:
             except RunError as problem:
                 return self.failed(visit, problem)
             if violation is not None:
-                return self._violated(visit, violation, size, self.callee)
+                return self._violated(visit, violation, size, self.callee, visit)
         return self._returned(visit, size, result)
 
     def failed(self, visit: Visit, problem: BaseException) -> Denial:
         """The call failed: the edge's timeout is a rule that was broken; all else is raised, told where it happened."""
+        try:
+            return self._failed(visit, problem)
+        finally:
+            judged(visit)
+
+    def _failed(self, visit: Visit, problem: BaseException) -> Denial:
         if isinstance(problem, TimedOut) and visit.own_limit and self._edge_timeout and visit.remaining() <= 0:
-            return self._violated(visit, timed_out(self._edge_timeout), -1, self.callee)
+            return self._violated(visit, timed_out(self._edge_timeout), -1, self.callee, visit)
         run = visit.run
         found = problem if isinstance(problem, RunError) else explained(problem)
         found = run.placed(found, self.callee, self.edge, visit=visit)
@@ -160,8 +171,8 @@ class Crossing:
         self._record(visit, -1, "cancelled" if over else "failed", "", detail)
         raise found from found.__cause__
 
-    def _violated(self, visit: Visit, violation: Violation, response: int, whose: str) -> Denial:
-        """A rule was broken, by the one of the two nodes that said what it forbids."""
+    def _violated(self, visit: Visit, violation: Violation, response: int, whose: str, stay: Visit) -> Denial:
+        """A rule was broken, by the one of the two nodes that said what it forbids, in a stay of that node."""
         run = visit.run
         denies = self._checks is not None and self._checks.denies
         decision, detail = "denied" if denies else "failed", {**self.about, "error": violation.message}
@@ -178,7 +189,7 @@ class Crossing:
             raise problem
         if self._checks is not None and self._checks.reverts:
             run.rooms.take_back(self.callee, f"on-violation: revert, {violation.rule}", visit)
-        run.blame(whose, visit)
+        run.blame(whose, visit, stay)
         try:
             return Denial(self._denied(f"{violation.rule}: {violation.told or violation.message}"))
         except ValueError:
@@ -238,6 +249,30 @@ def _declassifying(crossing: Crossing, rule: Declassify, begin: Begin) -> Begin:
         return visit
 
     return told
+
+
+def _holding(begin: Begin) -> Begin:
+    """`begin` of an edge that judges what a call gave: the instance made for the call is there until then."""
+
+    def held(caller: Visit, request: int, args: See | None) -> Visit | Denial:
+        visit = begin(caller, request, args)
+        if isinstance(visit, Visit):
+            visit.holds = True
+        return visit
+
+    return held
+
+
+def _judging(end: End) -> End:
+    """`end` of such an edge."""
+
+    def ended(visit: Visit, response: int, result: See | None) -> Denial | None:
+        try:
+            return end(visit, response, result)
+        finally:
+            judged(visit)
+
+    return ended
 
 
 def _noting(crossing: Crossing, begin: Begin) -> Begin:

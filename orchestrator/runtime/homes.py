@@ -9,25 +9,29 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.capability import Authority, Operator, prepare, prepare_once
+from orchestrator.diagnostics import printable
 from orchestrator.engine import CannotKeep
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.purse import Purse
 from orchestrator.engine.turn import Turn
-from orchestrator.errors import ClosedError, OrchestratorError, RunError, Trapped
+from orchestrator.errors import Cancelled, ClosedError, OrchestratorError, RunError, Trapped
 from orchestrator.runtime.clean import AFTER_INIT, Clean, told
 from orchestrator.runtime.desk import DESK
 from orchestrator.runtime.hosting import settings_of
 from orchestrator.runtime.labels import Memory
 from orchestrator.runtime.output import Printed
 from orchestrator.runtime.pool import Pool
+from orchestrator.runtime.reverting import FAILURES, dismissed, disown, ended, taint, take_back
 from orchestrator.runtime.trail import RUN_SPAN
 from orchestrator.runtime.visit import Visit
 from orchestrator.wasi import Account, Session, is_served
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from orchestrator.engine import Instance, Linker
+    from orchestrator.engine import Instance, Linker, Snapshot
     from orchestrator.runtime.pool import Filler
     from orchestrator.runtime.program import Program
     from orchestrator.runtime.run import Run
@@ -105,7 +109,15 @@ class Home:
         except BaseException:
             made.close()
             raise
+        made.ending = self._ended
+        if self.lifetime == "call":
+            made.heir = partial(dismissed, heir=made.heir)
         return made
+
+    def _ended(self, instance: Instance, problem: BaseException) -> None:
+        """An instance ended by itself: told, where another one takes its place."""
+        if self.lifetime == "session" or not isinstance(problem, Cancelled):  # with its run every other one ends
+            ended(instance, problem)
 
     def _made(self, frame: Frame, run: Run | None, authority: Authority, quotes: bool) -> Instance:
         """An instance for a run, or without one for a run that is to come."""
@@ -180,8 +192,12 @@ class Home:
         except (CannotKeep, OSError) as problem:
             raise OrchestratorError(f"the state of node `{self.node.name}` cannot be kept: {problem}") from None
 
-    def revert(self, name: str, seconds: float) -> int | None:
+    def revert(self, name: str, seconds: float, within: Callable[[], AbstractContextManager[Run]]) -> int | None:
         """Takes the instance that outlives runs back to a state, or has the next one begin with it.
+
+        Arguments:
+            seconds: that a run which is in it is waited for.
+            within: gives the run in which it is told that the instance is taken back.
 
         Returns:
             How many pages had changed; None where a fresh instance takes its place.
@@ -190,22 +206,32 @@ class Home:
             OrchestratorError: there is no such state, or it can be put on no other instance.
         """
         clean, kept = self._kept_states(), self._alive()
-        state = clean.state(name)
+        state = None if name == AFTER_INIT else clean.state(name)  # a fresh instance is as it is after its init
         if kept is not None:
-            try:
-                with kept.entered(_waiting(self.node.name, seconds)):
-                    pages = clean.ready.back(kept, None if name == AFTER_INIT else state)
-            except (CannotKeep, RunError, OSError):
-                kept.close()
-            else:
+            with within() as run:
+                pages = self._revert(run, kept, state, name, seconds)
+            if pages >= 0:
                 return pages
-        if name != AFTER_INIT and not state.portable:
+        if state is not None and not state.portable:
             message = (
                 f"the state `{name}` of node `{self.node.name}` holds handles, and the instance that had them is gone"
             )
             raise OrchestratorError(message)
-        clean.next = None if name == AFTER_INIT else state
+        clean.next = state
         return None
+
+    def _revert(self, run: Run, kept: Instance, state: Snapshot | None, name: str, seconds: float) -> int:
+        """The pages that had changed; -1 where the instance could not be taken back, and has ended."""
+        clean, node, began = self._kept_states(), self.node.name, time.perf_counter_ns()
+        pages, held = -1, None
+        try:
+            with kept.entered(_waiting(node, seconds)):
+                held = run.quarantine.captured(node, kept)
+                pages = clean.ready.back(kept, state)
+        except FAILURES:
+            kept.close()
+        told(run, None, node, f"by hand: {printable(name)}", pages, began, held, name)
+        return pages
 
     def save(self, name: str, path: Path) -> None:
         """Writes a state into a file.
@@ -401,6 +427,7 @@ class Rooms:
     @staticmethod
     def _refused(visit: Visit, instance: Instance) -> None:
         if visit.fresh:
+            visit.own = None
             instance.dismiss()
 
     def outlives(self, node: str) -> bool:
@@ -430,7 +457,10 @@ class Rooms:
         """An instance for one call only."""
         visit.fresh = True
         home = self._program.homes[visit.node]
-        return home.fresh(visit, self._authority(home, visit))
+        made = home.fresh(visit, self._authority(home, visit))
+        if home.clean is not None:
+            visit.own = made
+        return made
 
     def _authority(self, home: Home, visit: Visit) -> Authority:
         """What the node may reach in this run, looked up once."""
@@ -456,15 +486,11 @@ class Rooms:
                 return before
             if self._closed:
                 raise ClosedError("the run has ended")
-            began = time.perf_counter_ns()
             if home.lifetime == "session":
                 found = home.session(visit, self._authority(home, visit))
             else:
                 found = home.fresh(visit, self._authority(home, visit))
                 self._keep(visit.node, found)
-            if home.clean is not None and before is not None and before.ended:
-                contents = visit.run.quarantine.captured(visit.node, before)
-                told(visit.run, visit, visit.node, "the instance ended", -1, began, contents)
             self.instances[home] = found
             return found
         finally:
@@ -494,54 +520,40 @@ class Rooms:
             rule: what has it taken back.
             visit: the stay in which that happened.
         """
-        home = self._program.homes.get(node)
-        instance = None if home is None else self.at_hand(node)
-        if home is None or home.clean is None or instance is None:
-            return  # nothing of it is left that could be taken back
-        began, frame = time.perf_counter_ns(), Frame(visit.stop, visit.deadline, visit.limit)
-        pages, contents = -1, None
-        try:
-            with instance.entered(frame):
-                contents = visit.run.quarantine.captured(node, instance)
-                pages = home.clean.ready.back(instance)
-        except (CannotKeep, RunError, OSError):
-            instance.close()
-        told(visit.run, visit, node, rule, pages, began, contents)
+        clean, instance = self._serving(node, visit)
+        if clean is not None and instance is not None:
+            take_back(instance, clean, node, rule, visit)
+            disown(visit, instance)
 
-    def taint(self, node: str, rule: str, visit: Visit) -> None:
-        """Has the instance that serves a node be taken back as soon as it is left, or now where nobody is in it."""
-        home = self._program.homes.get(node)
-        instance = None if home is None else self._tainted(node, rule, visit)
-        if home is None or home.clean is None or instance is None:
-            return
-        if instance.turn.mine():
-            instance.left = partial(_cleanse, instance, home.clean, node, rule, visit)
-        else:
-            self.take_back(node, rule, visit)
-
-    def _tainted(self, node: str, rule: str, visit: Visit) -> Instance | None:
-        """The instance in which a node did what has it taken back: an element's own, or the one that serves the run."""
-        inside = visit.run.open.get(visit.parent)
-        own = None if inside is None or inside.node != node else inside.instance
-        found = self.at_hand(node) if own is None else own
-        with self._lock:
-            self.taints[node] = Taint(self.taints.get(node, Taint()).times + 1, found, rule)
-        return found
-
-    def replaced(self, instance: Instance, visit: Visit, rule: str) -> None:
-        """Tells that a fresh instance takes the place of an element's own.
+    def taint(self, node: str, rule: str, visit: Visit, stay: Visit) -> None:
+        """Has the instance that serves a node be taken back as soon as it is left, or now where nobody is in it.
 
         Arguments:
-            rule: what has it taken back, where it did not end by itself.
+            stay: that of the node.
         """
-        if self._program.homes[visit.node].clean is None:
-            return
-        began = time.perf_counter_ns()
-        if instance.ended:
-            contents = visit.run.quarantine.captured(visit.node, instance)
-            told(visit.run, visit, visit.node, "the instance ended", -1, began, contents)
-        elif instance.heir is None and not instance.gone:  # else that is told when it is inherited, or was told
-            told(visit.run, visit, visit.node, rule, -1, began)
+        clean, instance = self._serving(node, stay)
+        with self._lock:
+            self.taints[node] = Taint(self.taints.get(node, Taint()).times + 1, instance, rule)
+        if clean is not None and instance is not None:
+            taint(instance, clean, node, rule, visit, stay)
+
+    def _serving(self, node: str, stay: Visit) -> tuple[Clean | None, Instance | None]:
+        """The instance in which a node is, or was, in a stay; None where nothing is left that could be taken back."""
+        home = self._program.homes.get(node)
+        if home is None or home.clean is None:
+            return None, None
+        own = stay.own if stay.node == node else None
+        return home.clean, self.at_hand(node) if own is None or own.gone else own
+
+    def replaced(self, instance: Instance, visit: Visit, rule: str) -> None:
+        """Tells that a fresh instance takes the place of an element's own, for what others did.
+
+        Arguments:
+            rule: what has it taken back.
+        """
+        clean = self._program.homes[visit.node].clean
+        if clean is not None and instance.heir is None and not instance.gone:  # else that is, or was, told elsewhere
+            told(visit.run, visit, visit.node, rule, -1, time.perf_counter_ns())
 
     def close(self, run: Run) -> None:
         """Ends every instance of the run; one in which a guest still runs, when that guest returns.
@@ -561,15 +573,3 @@ class Rooms:
         for home, instance in list(self.instances.items()):
             if home.lifetime == "session" and isinstance(instance.host, Session):
                 instance.host.end_run(lambda frame: isinstance(frame, Visit) and frame.run is run)
-
-
-def _cleanse(instance: Instance, clean: Clean, node: str, rule: str, visit: Visit) -> None:
-    """Takes an instance back that is about to be left."""
-    instance.left = None
-    began, pages = time.perf_counter_ns(), -1
-    contents = visit.run.quarantine.captured(node, instance)
-    try:
-        pages = clean.ready.back(instance)
-    except (CannotKeep, RunError, OSError):
-        instance.closing = instance.gone = True  # it is closed as soon as it is left
-    told(visit.run, visit, node, rule, pages, began, contents)

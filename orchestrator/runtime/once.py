@@ -49,7 +49,7 @@ class Own:
                 kept.dismiss(visit)
             kept = self._instance = rooms.fresh(visit)
             visit.fresh = False
-        visit.instance = kept
+        visit.own = kept
         rooms.enter(visit, kept)
         return kept
 

@@ -166,6 +166,7 @@ class Program:
                 callee.limits.timeout,
                 declassify=edge.declassify,
                 noted=_is_noted(callee),
+                single=_is_single(callee),
                 judges=self._judges_of(edge, edge.caller, checks, shown_of(named)),
             )
             if callee.python is not None:
@@ -182,8 +183,9 @@ class Program:
         target = None if store is None else store.exported(callee.name, edge.export.interface, edge.export.function)
         judges = self._judges_of(edge, edge.caller, edge.checks, shown_of(edge.export.function))
         crossing = Crossing(
-            *where, denied, edge.checks, timeout, edge.name, edge.declassify, judges, noted=_is_noted(callee)
-        )
+            *where, denied, edge.checks, timeout, edge.name, edge.declassify, judges,
+            noted=_is_noted(callee), single=_is_single(callee),
+        )  # fmt: skip
         return Tool(edge, crossing, callee, target)
 
     def _judges_of(
@@ -427,6 +429,11 @@ def _detectors(node: LinkedNode) -> list[Detector]:
 def _is_noted(node: LinkedNode) -> bool:
     """Whether it is remembered what of a node is called."""
     return node.reverts is not None and node.reverts.quarantine > 0
+
+
+def _is_single(node: LinkedNode) -> bool:
+    """Whether a node has an instance for each call, which may be taken back."""
+    return node.reverts is not None and node.lifetime == "call"
 
 
 def _hushed(graph: LinkedGraph) -> frozenset[str]:

@@ -6,7 +6,8 @@ import itertools
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from orchestrator.engine.frame import Frame, Stop
 from orchestrator.errors import Cancelled, LimitExceeded, RunError, TimedOut
 from orchestrator.runtime.homes import Rooms
 from orchestrator.runtime.quarantine import Quarantine
-from orchestrator.runtime.trail import RUN_SPAN, Trail
+from orchestrator.runtime.trail import RUN_SPAN, Trail, ending
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Run(Trail):
         """The labels that its inputs were given with, beside those of the pipeline: (input, label)."""
         self.brought: tuple[Seed, ...] = ()
         """The labels that began with the run: those, and what kept instances remember."""
-        self.quarantine = Quarantine(program.most_quarantined)
+        self.quarantine = Quarantine(program.most_quarantined, program.threads.start)
         self.misdeeds: dict[tuple[str, str], int] = {}
         """How often a node broke a contract, and was denied a power, where that is counted: by node and which."""
         self.flow = program.graph.flow
@@ -128,30 +129,28 @@ class Run(Trail):
         most = self.program.most_denials.get(node)
         if most is None:
             return
-        key = node, "denials"
-        count = self.misdeeds[key] = self.misdeeds.get(key, 0) + 1
-        if count >= most:
-            self.misdeeds[key] = 0
+        if self._is_due(node, "denials", most):
             raise LimitExceeded(
                 f"the guest was denied {most} uses of powers, as many as have it taken back", limit="denials"
             )
 
-    def blame(self, node: str, visit: Visit) -> None:
+    def blame(self, node: str, visit: Visit, stay: Visit) -> None:
         """Counts a violation of a contract that is a node's own; one that is too much has it taken back.
 
         Arguments:
             visit: the stay in which that happened.
+            stay: that of the node.
         """
         most = self.program.most_violations.get(node)
-        if most is None:
-            return
+        if most is not None and self._is_due(node, "violations", most):
+            self.rooms.taint(node, f"revert-on: violations {most}", visit, stay)
+
+    def _is_due(self, node: str, what: str, most: int) -> bool:
+        """Counts a misdeed of a node; whether they are as many as have it taken back, and are counted anew."""
         with self._lock:
-            count = self.misdeeds[node, "violations"] = self.misdeeds.get((node, "violations"), 0) + 1
-            due = count >= most
-            if due:
-                self.misdeeds[node, "violations"] = 0
-        if due:
-            self.rooms.taint(node, f"revert-on: violations {most}", visit)
+            count = self.misdeeds.get((node, what), 0) + 1
+            self.misdeeds[node, what] = 0 if count >= most else count
+        return count >= most
 
     def over(self) -> RunError | None:
         """Why the run cannot go on, whatever its nodes do about their failures; None while it can."""
@@ -265,9 +264,27 @@ class Run(Trail):
         self.end("denied", detail, rule=problem.code)
 
     def end(self, decision: str, detail: dict[str, Any], rule: str = "") -> None:
-        """See `Trail.end`; so end the executions that did not, and how many calls there were is told."""
+        """See `Trail.end`; so end the executions that did not, and how many calls there were is told.
+
+        What is kept of nodes that were taken back is waited for, so that their events are the run's.
+        """
+        self.quarantine.close(self.frame)
         for visit in list(self.open.values()):
             if self.open.pop(visit.span, None) is not None:
                 left = {"error": "the run ended while it was blocked", "error_type": Cancelled.__name__}
                 self.event("node", visit, decision="cancelled", detail=left)
         super().end(decision, {**detail, "calls": self.next_call() - 1}, rule)
+
+
+@contextmanager
+def by_hand(program: Program) -> Iterator[Run]:
+    """A run in which nothing runs: it tells of what is done to a node from outside."""
+    run, how = Run(program, {}), ending(None)
+    run.begin()
+    try:
+        yield run
+    except BaseException as problem:
+        how = ending(problem)
+        raise
+    finally:
+        run.end(*how)

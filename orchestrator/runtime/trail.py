@@ -116,8 +116,17 @@ class Trail:
             took: nanoseconds.
             kept: what became of the state that it was in.
         """
+        self.record(self.reverting(stay, node, rule, pages, took, kept))
+
+    def reverting(
+        self, stay: Traced | None, node: str, rule: str, pages: int, took: int, kept: Mapping[str, Any] = _NOTHING
+    ) -> Event:
+        """The event of a revert that is over now, as `reverted` records it."""
         way: dict[str, Any] = {"by": "a fresh instance"} if pages < 0 else {"pages": pages}
-        self.event("revert", stay, node=node, rule=rule, detail={**way, "took": took, **kept})
+        return Event(
+            "revert", time.time_ns(), 0, self.id, self.span(), RUN_SPAN if stay is None else stay.span, node,
+            rule=rule, detail={**way, "took": took, **kept},
+        )  # fmt: skip
 
     def end(self, decision: str, detail: dict[str, Any], rule: str = "") -> None:
         """Records that it ended; what a guest that was left behind does later is not recorded any more."""

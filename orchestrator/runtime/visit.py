@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.runtime.trail import Traced
 
 if TYPE_CHECKING:
+    from orchestrator.engine import Instance
     from orchestrator.engine.frame import Frame
     from orchestrator.runtime.crossing import Crossing
     from orchestrator.runtime.run import Run
@@ -20,7 +21,7 @@ class Visit(Traced):
         around: what it is part of: it ends when that ends, and not later.
     """
 
-    __slots__ = ("inner", "outer", "own_limit", "request")
+    __slots__ = ("held", "holds", "inner", "outer", "own", "own_limit", "request")
 
     run: Run
 
@@ -34,6 +35,12 @@ class Visit(Traced):
         """By what it calls over, the visits that its calls are: each serves one call after the other."""
         self.instance = None
         self.fresh = False
+        self.own: Instance | None = None
+        """The instance that was made for it, as long as nothing has taken that back."""
+        self.holds = False
+        """Whether that instance is dismissed only when the crossed edge has judged the call."""
+        self.held: Instance | None = None
+        """The same, when it has been left."""
         self.own_limit = False
         """Whether the deadline is the crossed edge's own timeout."""
         self.outer = self.deadline, self.limit, False

@@ -14,8 +14,9 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 MOST, SIZE = 64, 1 << 30
 """States that a folder keeps, and the bytes that they and their bases may take."""
+PATIENCE = 30.0
+"""Seconds that others, who add or remove something, are waited for."""
+_LOOK = 0.01
 MAX_CALLS = 200
 """Calls of a state that are named: the last ones."""
 _STATE, _BASE = ".state", ".base"
@@ -96,8 +100,11 @@ class Store:
         self.folder = (Path(folder) if folder else default_folder()).absolute()
         self._most, self._size = most, size
 
-    def keep(self, state: Contents, about: About) -> str:
+    def keep(self, state: Contents, about: About, check: Callable[[], None] | None = None) -> str:
         """Keeps a state; its name.
+
+        Arguments:
+            check: asked while others are waited for: raises why that is to end.
 
         Raises:
             SnapshotError: it cannot be written, or is larger than all that may be kept.
@@ -108,7 +115,7 @@ class Store:
         name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(moment))}-{thousandth:03}-{secrets.token_hex(3)}"
         apart = any(state.base.sizes)
         path = self.folder / (f"{name}.{state.base.name}{_STATE}" if apart else f"{name}{_STATE}")
-        with self._locked():
+        with self._locked(check):
             saved.save(state, path, shown, bases=self.folder if apart else None)
             self._tidy(path)
         if not path.exists():
@@ -168,7 +175,7 @@ class Store:
             raise self._failed(problem) from problem
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, check: Callable[[], None] | None = None) -> Iterator[None]:
         """Waits until nobody else adds or removes anything."""
         import fcntl
 
@@ -179,7 +186,7 @@ class Store:
         except OSError as problem:
             raise self._failed(problem) from problem
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            self._wait(partial(fcntl.flock, handle, fcntl.LOCK_EX | fcntl.LOCK_NB), check)
             yield
         except OSError as problem:
             raise self._failed(problem) from problem
@@ -194,6 +201,21 @@ class Store:
                 f"others may write to the folder of snapshots {printable(str(self.folder))}, or it is another user's; "
                 "chmod it to 0700, or set ORCHESTRATOR_SNAPSHOTS to another"
             )
+
+    def _wait(self, lock: Callable[[], None], check: Callable[[], None] | None) -> None:
+        """Waits for the lock: who holds it may have been stopped, and would be waited for in vain."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                lock()
+            except BlockingIOError:
+                if check is not None:
+                    check()
+                if time.monotonic() > end:
+                    raise self._failed(OSError(f"others have used it for more than {PATIENCE:g} s")) from None
+                time.sleep(_LOOK)
+            else:
+                return
 
     def _failed(self, problem: OSError) -> SnapshotError:
         why = problem.strerror or problem

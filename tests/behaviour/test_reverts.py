@@ -406,7 +406,7 @@ def test_a_guest_that_is_denied_too_often_ends_and_a_clean_one_takes_its_place(e
         "the guest was denied 3 uses of powers, as many as have it taken back", "denials",
     )  # fmt: skip
     assert len([event for event in went.of("access") if event.decision == "denied"]) == 6, "three in each of two tries"
-    assert reverts(went) == [("it", "the instance ended", "a fresh instance")]
+    assert reverts(went) == [("it", "the instance ended: LimitExceeded", "a fresh instance")] * 2
     assert (tmp_path / "kept.txt").exists()
 
 
@@ -611,7 +611,7 @@ def test_no_more_states_are_kept_of_a_run_than_are_asked_for(
     pipeline = running(keeper, retry=Retry(4), snapshot=Snapshots(quarantine=2))
     went = play(pipeline, engine, n=666)
     assert isinstance(went.error, Trapped)
-    assert reverts(went) == [("it", "the instance ended", "a fresh instance")] * 4
+    assert reverts(went) == [("it", "the instance ended: Trapped", "a fresh instance")] * 5
     assert len(Store().entries()[0]) == 2
 
 
