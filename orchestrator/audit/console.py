@@ -210,6 +210,10 @@ def _trouble(event: Event, kind: str) -> str:
     if kind == "revert":
         pages, by = detail.get("pages"), detail.get("by")
         what = f"{event.node} taken back ({event.rule}): " + (str(by) if by else f"{pages} pages")
+        if "kept" in detail:
+            what += f"; what it held is kept as {detail['kept']}"
+        elif "not-kept" in detail:
+            what += f"; what it held could not be kept: {detail['not-kept']}"
     message = str(detail.get("message") or detail.get("limit") or detail.get("because") or detail.get("reason") or "")
     return _cut(f"! {what}" + (f": {message}" if message else ""))
 

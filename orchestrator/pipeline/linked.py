@@ -224,13 +224,13 @@ class LinkedPipeline:
         An engine and a recorder that were made for it are closed with it, or with the last that `relink` gave.
 
         Returns:
-            What went wrong with exporters, a line each.
+            What went wrong with exporters and with states that were to be kept, a line each.
         """
         if self._closed:
             return ()
         self._closed = True
         self._program.close()
-        return self._base.close()
+        return (*self._program.problems, *self._base.close())
 
 
 def _tell(loop: AbstractEventLoop, ended: AsyncEvent) -> None:

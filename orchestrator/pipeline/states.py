@@ -71,7 +71,8 @@ class NodeStates:
                 when that run leaves it.
 
         Returns:
-            How many pages of its memories had changed; None where a fresh instance takes its place.
+            How many pages of its memories were put back, all that it wrote to at any time; None where a fresh instance
+            takes its place.
 
         Raises:
             OrchestratorError: there is no such state, or it can be put on no other instance and this one has ended.
@@ -122,6 +123,7 @@ def states_of(name: str, program: Program, *, closed: bool) -> NodeStates:
     """
     if closed:
         raise ClosedError("the linked pipeline was closed")
+    arguments.text(name, "the name of a node")
     if name not in program.homes:
         known = ", ".join(program.homes) or "none"
         raise OrchestratorError(f"there is no node `{printable(name)}` with instances; those with some: {known}")

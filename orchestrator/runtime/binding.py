@@ -136,7 +136,8 @@ def _taken_back(run: Run, edge: LinkedData, checks: Checks, rule: str) -> None:
     visit = run.visit(source.name)
     if checks.reverts:
         run.rooms.take_back(source.name, rule, visit)
-    run.blame(source.name, visit, visit)
+    else:
+        run.blame(source.name, visit, visit)
 
 
 def wrapped(run: Run, step: Step, edge: LinkedData, value: Any) -> Any:

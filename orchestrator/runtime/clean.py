@@ -280,6 +280,8 @@ def told(
 
 
 def _tell(run: Run, event: Event, kept: Mapping[str, str]) -> None:
+    if "not-kept" in kept:
+        run.program.unkept(event.node, kept["not-kept"])
     run.record(event._replace(detail={**(event.detail or {}), **kept}))
 
 

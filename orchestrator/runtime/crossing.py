@@ -187,9 +187,11 @@ class Crossing:
         run.placed(problem, self.callee, self.edge)
         if not denies:
             raise problem
-        if self._checks is not None and self._checks.reverts:
+        reverts = self._checks is not None and self._checks.reverts
+        if reverts:
             run.rooms.take_back(self.callee, f"on-violation: revert, {violation.rule}", visit)
-        run.blame(whose, visit, stay)
+        if not reverts or whose != self.callee:  # who was taken back for it is not taken back for it again
+            run.blame(whose, visit, stay)
         try:
             return Denial(self._denied(f"{violation.rule}: {violation.told or violation.message}"))
         except ValueError:

@@ -255,7 +255,7 @@ class Home:
         from orchestrator.engine import saved
 
         clean = self._kept_states()
-        clean.take_up(name, saved.load(path, self.linker.component))
+        clean.take_up(name, saved.load(path, self.linker.component, most=self._settings().memory))
 
     def _kept_states(self) -> Clean:
         name = self.node.name

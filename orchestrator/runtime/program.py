@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit import Recorder, trace_id
+from orchestrator.diagnostics import printable
 from orchestrator.engine import Engine, Linker
 from orchestrator.engine.frame import Frame
 from orchestrator.engine.stack import has_frames, needed_stack, stack_left
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
 _CLOSED = "the linked pipeline was closed"
 _LOOK = 0.05
+_MOST_PROBLEMS = 20
 """Seconds between two looks of a node that waits for its elements at whether it should go on."""
 
 
@@ -111,6 +113,8 @@ class Program:
         self._unblocked = all(
             node.component is not None and node.grants.stdio != "inherit" for node in graph.nodes.values()
         )
+        self.problems: list[str] = []
+        """What went wrong beside the runs, a line each, for people."""
         self._closed = False
         self._ended = threading.Condition()
 
@@ -372,6 +376,11 @@ class Program:
             return False
         mine, theirs = (_identity(program, name) for program in (self, other))
         return mine == theirs
+
+    def unkept(self, node: str, why: str) -> None:
+        """Notes that what a node held when it was taken back was not kept: to be told at the end."""
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(f"what `{node}` held when it was taken back was not kept: {printable(why)}")
 
     def close(self) -> None:
         """Cancels what still runs; ends the session instances, linkers and idle threads. Harmless when repeated."""

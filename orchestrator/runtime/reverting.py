@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from orchestrator.engine import CannotKeep, Frame
-from orchestrator.errors import Cancelled, RunError
+from orchestrator.errors import Cancelled, ClosedError, RunError
 from orchestrator.runtime.clean import told
 from orchestrator.runtime.visit import Visit
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.engine import Instance
     from orchestrator.runtime.clean import Clean
 
-FAILURES = (CannotKeep, RunError, OSError, MemoryError)
+FAILURES = (CannotKeep, RunError, ClosedError, OSError, MemoryError)
 """Why an instance cannot be taken back: a fresh one takes its place then."""
 
 

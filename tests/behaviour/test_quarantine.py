@@ -28,11 +28,13 @@ from orchestrator import (
 from orchestrator.audit import Event
 from orchestrator.engine import Component, Instance
 from orchestrator.engine._config import HOST_MEMORY
+from orchestrator.engine.saved import read
 from orchestrator.errors import SnapshotError
 from orchestrator.manifest.model import Each, Limits
 from orchestrator.runtime import quarantine
 from orchestrator.snapshots import Entry, Store
 from tests.behaviour.stories import Went, play, staged
+from tests.support.keeping import rewritten
 from tests.support.parts import checker, relay
 from tests.support.wasi_guests import FILES
 
@@ -256,6 +258,14 @@ def test_a_node_whose_answer_breaks_a_contract(
             assert reverts(well) == ([] if after is None else [(f"revert-after: {after}", False)])
 
 
+def test_a_node_is_taken_back_once_for_one_violation(guest: Component, engine: Engine) -> None:
+    """Though both the edge and the node ask for it."""
+    contract = Contract(ensure=("result.ok < 9u",), on_violation="revert")
+    more = {"snapshot": Snapshots(quarantine=3), "revert_on": RevertOn(violations=1), "lifetime": "session"}
+    with staged(asked(engine, guest, contract, {}, **more), engine) as stage:
+        assert [reverts(stage.run(n=10)) for _ in range(2)] == [[("on-violation: revert, ensure", True)]] * 2
+
+
 @lives
 def test_a_node_that_asks_what_it_may_not(engine: Engine, life: dict[str, Any], nothing_left: None) -> None:
     contract = Contract(require=("args.n < 9u",), on_violation="deny")
@@ -447,6 +457,21 @@ def test_a_folder_that_others_hold_for_too_long_ends_no_run(
     assert Store().entries() == ([], [])
 
 
+def test_what_was_not_kept_is_told_when_the_pipeline_closes(
+    engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write_text("no folder")
+    linked = alone(engine.from_text(GUEST)).link(engine)
+    for _ in range(30):
+        with pytest.raises(RunError):
+            linked.run(n=666)
+    problems = linked.close()
+    said = (
+        f"what `it` held when it was taken back was not kept: cannot use the folder of snapshots {folder}: File exists"
+    )
+    assert problems == (said,) * 20
+
+
 def test_a_state_of_which_there_is_no_copy_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quarantine, "capture", _raising(MemoryError()))
     went = play(alone(engine.from_text(GUEST)), engine, n=666)
@@ -480,3 +505,18 @@ def test_a_hook_is_called_where_an_instance_ends(engine: Engine) -> None:
         changed.setattr(Home, "_ended", noted)
         play(alone(engine.from_text(GUEST)), engine, n=666)
     assert seen == [(True, False)]
+
+
+def test_a_state_from_a_file_that_is_larger_than_the_node_may_be_is_refused(engine: Engine, tmp_path: Path) -> None:
+    large = alone(engine.from_text(GUEST), lifetime="session")
+    with large.link(engine) as linked:
+        linked.run(n=5)
+        linked.node("it").save("after-init", tmp_path / "state")
+    small = alone(engine.from_text(GUEST), lifetime="session", limits=Limits(memory=1 << 16))
+    with small.link(engine) as linked:
+        linked.run(n=5)
+        linked.node("it").load(tmp_path / "state", "same")
+    state = read(tmp_path / "state")
+    rewritten(tmp_path / "state", lambda header: header.update(sizes=[2 << 16, *state.sizes[1:]]))
+    with small.link(engine) as linked, pytest.raises(SnapshotError, match="its memories have 131072 bytes, and 65536"):
+        linked.node("it").load(tmp_path / "state", "larger")

@@ -578,6 +578,8 @@ def test_a_node_of_which_no_state_is_kept_says_what_to_do(
         assert str(refused.value) == said
         with pytest.raises(OrchestratorError, match="there is no node `no` with instances; those with some: it"):
             stage.linked.node("no")
+        with pytest.raises(TypeError, match="the name of a node is a text, not of type int"):
+            stage.linked.node(3)  # type: ignore[arg-type]
 
 
 # What it was taken back from

@@ -163,5 +163,5 @@ def test_an_element_s_instance_that_ended_is_told_of_and_kept(
     monkeypatch.setenv("ORCHESTRATOR_SNAPSHOTS", str(tmp_path / "kept"))
     pipeline = spread(keeper, f"{KEEP}.sum", retry=Retry(2), snapshot=Snapshots(quarantine=2))
     went = play(pipeline, engine, ns=[666])
-    assert reverts(went) == [("it", "the instance ended", "a fresh instance")] * 2
-    assert {entry.about.reason for entry in Store().entries()[0]} == {"the instance ended"}
+    assert reverts(went) == [("it", "the instance ended: Trapped", "a fresh instance")] * 3
+    assert [entry.about.reason for entry in Store().entries()[0]] == ["the instance ended: Trapped"] * 2
