@@ -12,7 +12,7 @@ from orchestrator.link.draft import Draft, Work
 from orchestrator.link.inputs import constant
 from orchestrator.link.items import NotFound, find_export
 from orchestrator.link.model import Export, Reverts
-from orchestrator.link.report import place_of_node
+from orchestrator.link.report import place_of_edge, place_of_node
 from orchestrator.manifest.model import DataEdge, Edge, Lifetime, Node, RevertOn, Snapshots, WarmUp
 
 INTERPRETER = "agent:code/interpreter.run"
@@ -44,8 +44,24 @@ def _is_asked(node: Node) -> bool:
 
 def _taken_back(work: Work) -> set[str]:
     """The nodes that edges have taken back: those that are called, and those whose value it is."""
-    names = {_whom(edge) for edge in work.manifest.edges if edge.contract.on_violation == "revert"}
-    return {name for name in names if name in work.drafts and work.drafts[name].component is not None}
+    found = set[str]()
+    for edge in work.manifest.edges:
+        if edge.contract.on_violation != "revert":
+            continue
+        name = _whom(edge)
+        draft = work.drafts.get(name)
+        if draft is not None and draft.component is not None:
+            found.add(name)
+        elif not name or (draft is not None and draft.node.python is not None):
+            _takes_nothing_back(work, edge, name)
+    return found
+
+
+def _takes_nothing_back(work: Work, edge: Edge, name: str) -> None:
+    what = f"the node `{name}` is a Python function" if name else "the value is an input of the pipeline"
+    message = f"`on-violation: revert` on the edge `{edge}` takes nothing back: {what}"
+    where, place = edge.where.at("contract", "on-violation"), place_of_edge(edge)
+    work.report.error("not-enforced", message, where, place, help=("use `on-violation: deny`",))
 
 
 def _whom(edge: Edge) -> str:

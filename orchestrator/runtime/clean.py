@@ -107,7 +107,11 @@ class Clean:
             RunError: the warm-up failed.
         """
         with instance.entered(Warming(visit, self._seconds)):
-            self.ready.settle(instance, authority)
+            try:
+                self.ready.settle(instance, authority)
+            except RunError as problem:
+                problem.causes = (*problem.causes, "in the warm-up of the node, before it was called")
+                raise
             self._begin(instance)
         if heir:
             instance.heir = partial(self.inherit, authority=authority)

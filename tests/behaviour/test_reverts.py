@@ -267,6 +267,23 @@ def test_a_warm_up_that_traps_says_so(engine: Engine, keeper: Component) -> None
     went = play(running(keeper, snapshot=Snapshots(WarmUp(f"{KEEP}.sum", {"n": 666}))), engine, n=1)
     assert isinstance(went.error, Trapped)
     assert went.error.node == "it"
+    assert went.error.causes[-1] == "in the warm-up of the node, before it was called"
+
+
+def test_an_edge_that_could_take_nothing_back_is_refused(engine: Engine, keeper: Component) -> None:
+    contract = Contract(max_bytes=10, on_violation="revert")
+    pipeline = (
+        Pipeline("p").input("n", "u32").node("one", python=lambda n: n).node("it", keeper, run=f"{KEEP}.sum")
+        .data("inputs.n", "one", contract=contract).data("one", "it", contract=contract).output("sum", "it")
+    )  # fmt: skip
+    with pytest.raises(InvalidPipeline) as caught:
+        pipeline.link(engine)
+    said = [problem.message for problem in caught.value.diagnostics if problem.code == "not-enforced"]
+    nothing = "`on-violation: revert` on the edge `{}` takes nothing back: {}"
+    assert said == [
+        nothing.format("inputs.n -> one", "the value is an input of the pipeline"),
+        nothing.format("one -> it", "the node `one` is a Python function"),
+    ]
 
 
 def test_a_warm_up_reaches_no_edge(engine: Engine, keeper: Component) -> None:
@@ -351,15 +368,6 @@ def test_a_value_that_breaks_a_rule_takes_back_the_node_that_gave_it(engine: Eng
         assert went.outputs == {"sum": 10010, "other": None}
         assert reverts(went) == [("it", "on-violation: revert, require", "1 pages")]
         assert stage.run(n=5).outputs == {"sum": 5005, "other": 5005 * 1001}
-
-
-def test_an_input_that_breaks_a_rule_takes_nothing_back(engine: Engine, keeper: Component) -> None:
-    pipeline = (
-        Pipeline("given").input("n", "u32").node("it", keeper, run=f"{KEEP}.sum")
-        .data("inputs.n", "it", contract=Contract(require=("value < 9u",), on_violation="revert")).output("sum", "it")
-    )  # fmt: skip
-    went = play(pipeline, engine, n=10)
-    assert (went.outputs, reverts(went)) == ({"sum": None}, [])
 
 
 def test_where_it_cannot_be_taken_back_a_violation_ends_the_instance(engine: Engine) -> None:
