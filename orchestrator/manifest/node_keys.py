@@ -159,8 +159,8 @@ SNAPSHOT = Object(
         Key(
             "warm-up",
             WARM_UP,
-            "A call that an instance answers before `after-init` is kept, so that what it settles at first is settled;"
-            " it reaches no edge.",
+            "A call that an instance answers before `after-init` is kept, so that what a guest does only at its first"
+            " call is done by then; it reaches no edge.",
             "of an interpreter of `agent:code` an empty snippet, else none",
             enforced="runtime",
             proof=_REVERTS,
@@ -355,7 +355,7 @@ NODE = Object(
         Key(
             "snapshot",
             SNAPSHOT,
-            "Which states of its instances are kept; with it, though it be empty, `after-init` is.",
+            "Which states of its instances are kept; `after-init` is wherever the key stands, even an empty one: `{}`.",
             "none, unless something takes it back",
             only=("component",),
             instead=_NO_SANDBOX,

@@ -65,8 +65,9 @@ if TYPE_CHECKING:
 
 _CLOSED = "the linked pipeline was closed"
 _LOOK = 0.05
-_MOST_PROBLEMS = 20
 """Seconds between two looks of a node that waits for its elements at whether it should go on."""
+_MOST_PROBLEMS = 20
+"""What went wrong that is told when a program is closed; more is left out."""
 
 
 class Program:
