@@ -272,6 +272,7 @@ def told(
         to: the state that it was taken back to.
     """
     event = run.reverting(visit, node, rule, pages, time.perf_counter_ns() - began)
+    calls = run.quarantine.calls(node)
     if held is None or isinstance(held, str):
         _tell(run, event, {} if held is None else {"not-kept": held})
         return
@@ -279,7 +280,7 @@ def told(
 
     component = run.graph.nodes[node].component
     name = component.name if component else ""
-    about = About(node, name, run.graph.name, rule, to, trace_id(run.id), run.quarantine.calls(node))
+    about = About(node, name, run.graph.name, rule, to, trace_id(run.id), calls)
     run.quarantine.keep(held, about, run.frame, partial(_tell, run, event))
 
 

@@ -96,7 +96,10 @@ class Quarantine:
             self._waiting.append(waiting)
             begins, self._writing = not self._writing, True
         if begins:
-            self._start(self._write)
+            try:
+                self._start(self._write)
+            except RuntimeError:  # there can be no more threads
+                self._write()
 
     def _write(self) -> None:
         """Writes one state after the other, as long as there is one."""

@@ -174,6 +174,7 @@ def test_a_guest_that_is_tried_again(guest: Component, engine: Engine, life: dic
     went = play(alone(guest, retry=Retry(2), **life), engine, n=666)
     assert reverts(went) == [("the instance ended: Trapped", True)] * 3
     assert [written(kept(event)) for event in went.of("revert")] == [666] * 3
+    assert [kept(event).about.calls for event in went.of("revert")] == [(f"{DIRTY}.do",)] * 3
 
 
 @lives
@@ -232,6 +233,20 @@ def test_a_run_that_is_cancelled_did_nothing_that_is_kept(engine: Engine) -> Non
                 execution.result(60)
             assert [(e.rule, "kept" in (e.detail or {})) for e in stage.events if e.kind == "revert"] == told
     assert Store().entries() == ([], [])
+
+
+@pytest.mark.parametrize(("life", "calls"), [("session", 3), ("call", 1)])
+def test_the_calls_that_are_named_came_after_the_last_revert(engine: Engine, life: str, calls: int) -> None:
+    node: dict[str, Any] = {"lifetime": "session"} if life == "session" else {"revert_after": "call"}
+    pipeline = (
+        Pipeline("asked").input("ns", "list<u32>")
+        .node("a", engine.from_text(checker(A, DIRTY), "caller"), run=f"{A}.checked")
+        .node("it", engine.from_text(GUEST), snapshot=Snapshots(quarantine=1), **node)
+        .data("inputs.ns", "a", each=Each(1))
+        .call("a", "it", contract=Contract(ensure=("result.ok < 9u",), on_violation="revert")).output("n", "a")
+    )  # fmt: skip
+    went = play(pipeline, engine, ns=[5, 5, 10])
+    assert only(went).about.calls == (f"{DIRTY}.checked",) * calls
 
 
 # A contract that is broken
@@ -470,6 +485,12 @@ def test_what_was_not_kept_is_told_when_the_pipeline_closes(
         f"what `it` held when it was taken back was not kept: cannot use the folder of snapshots {folder}: File exists"
     )
     assert problems == (said,) * 20
+
+
+def test_where_no_thread_can_begin_it_is_written_all_the_same(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with staged(alone(engine.from_text(GUEST), retry=Retry(1)), engine) as stage:
+        monkeypatch.setattr(stage.linked._program.threads, "start", _raising(RuntimeError("can't start new thread")))
+        assert reverts(stage.run(n=666)) == [("the instance ended: Trapped", True)] * 2
 
 
 def test_a_state_of_which_there_is_no_copy_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
