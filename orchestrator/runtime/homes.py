@@ -242,7 +242,9 @@ class Home:
         """
         from orchestrator.engine import saved
 
-        about = {"node": self.node.name, "component": self.linker.component.name, "name": name}
+        about: dict[str, Any] = {"node": self.node.name, "component": self.linker.component.name, "name": name}
+        if self.memory is not None:
+            about["labels"] = self.memory.told()
         saved.save(self._kept_states().state(name), path, about)
 
     def load(self, path: Path, name: str) -> None:
@@ -255,7 +257,10 @@ class Home:
         from orchestrator.engine import saved
 
         clean = self._kept_states()
-        clean.take_up(name, saved.load(path, self.linker.component, most=self._settings().memory))
+        state = saved.load(path, self.linker.component, most=self._settings().memory)
+        if self.memory is not None:  # before it can be gone back to
+            self.memory.take_in(self.node.name, saved.read(path).about.get("labels"))
+        clean.take_up(name, state)
 
     def _kept_states(self) -> Clean:
         name = self.node.name

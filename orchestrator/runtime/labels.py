@@ -11,13 +11,14 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.diagnostics import Diagnostic
+from orchestrator.diagnostics import Diagnostic, printable
 from orchestrator.errors import InvalidPipeline
 from orchestrator.graph.flow import ORIGINS, Held, Seed, spread
 from orchestrator.link.flow import diagnostic, meetings, of_node
 from orchestrator.link.folders import places
+from orchestrator.manifest.model import PRIVATE, UNTRUSTED
 
 if TYPE_CHECKING:
     from orchestrator.link.model import Flow, LinkedGraph
@@ -30,6 +31,8 @@ _Kept = tuple[str, str, str]
 """A node, a label and its origin."""
 _NONE: Given = frozenset()
 _MOST_SEEN = 64
+_MOST_TOLD, _LONGEST = 256, 500
+"""Labels that a file of a state may bring, and characters of what it says of each."""
 _admitting = threading.Lock()
 """Held while a run is let in: what two of them add to one memory is seen by the later one."""
 
@@ -66,6 +69,24 @@ class Memory:
         if more:
             self._kept |= more
             self.version += 1
+
+    def told(self) -> list[dict[str, str]]:
+        """What it holds, as JSON has it: it goes with a state into a file."""
+        with _admitting:
+            kept = list(self._kept.values())
+        return [{"label": seed.label, "sort": sort, "origin": seed.origin, "why": seed.why} for seed, sort in kept]
+
+    def take_in(self, node: str, told: Any) -> None:
+        """Takes in what was told with a state that a node takes up; whatever has another form is none."""
+        more: dict[_Kept, tuple[Seed, Sort]] = {}
+        for one in told[:_MOST_TOLD] if isinstance(told, list) else ():
+            if isinstance(one, dict) and all(isinstance(one.get(key), str) for key in ("label", "origin", "why")):
+                label, origin, why = (printable(one[key][:_LONGEST]) for key in ("label", "origin", "why"))
+                sort = one.get("sort")
+                if sort in (UNTRUSTED, PRIVATE):
+                    more[node, label, origin] = Seed(node, label, origin, f"`{node}` has it from a file: {why}"), sort
+        with _admitting:
+            self.grow({key: found for key, found in more.items() if key not in self._kept})
 
 
 class Labels:

@@ -21,6 +21,7 @@ from orchestrator import (
 from orchestrator.audit import Recorder
 from orchestrator.engine import Component
 from tests.support.audit_events import Collected
+from tests.support.keeping import rewritten
 from tests.support.parts import NUM, NUMBERS, relay
 
 DOUBLE, COUNT, GO = f"{NUM}.double", f"{NUM}.count", "own:own/own.go"
@@ -243,3 +244,52 @@ def test_two_programs_of_one_session_know_of_the_same_after_a_revert(engine: Eng
         old.node("keeper").revert()
         with pytest.raises(InvalidPipeline):
             old.relink(program("untrusted"))
+
+
+def test_a_state_takes_its_labels_into_another_program(engine: Engine, numbers: Component, tmp_path: Path) -> None:
+    def program(name: str) -> Pipeline:
+        return (
+            Pipeline(name)
+            .input("n", "u32")
+            .node("keeper", numbers, run=COUNT, lifetime="session", snapshot=Snapshots())
+            .node("send", numbers, run=DOUBLE, labels=["outbound"])
+            .data("inputs.n", "keeper.n")
+            .data("keeper", "send.n")
+            .output("sent", "send")
+        )
+
+    file = tmp_path / "state"
+    with program("first").link(engine) as linked:
+        linked.run(n=40, labels={"n": ["private"]})
+        linked.node("keeper").snapshot("dirty")
+        linked.node("keeper").save("dirty", file)
+    with program("second").link(engine) as linked:
+        assert linked.run(n=1, labels={"n": ["untrusted"]})["sent"] == 2
+        node = linked.node("keeper")
+        node.load(file, "dirty")
+        node.revert("dirty")
+        with pytest.raises(InvalidPipeline) as caught:
+            linked.run(n=1)
+        assert "`keeper` has it from a file: `keeper` has kept it in its memory since an earlier run" in str(
+            caught.value
+        )
+
+
+@pytest.mark.parametrize(
+    "said", [None, "private", [1], [{}], [{"label": "private", "sort": "x", "origin": "", "why": ""}]]
+)
+def test_what_a_file_says_of_labels_in_another_form_is_nothing(
+    engine: Engine, numbers: Component, tmp_path: Path, said: object
+) -> None:
+    pipeline = (
+        Pipeline("p").input("n", "u32").node("keeper", numbers, run=COUNT, lifetime="session", snapshot=Snapshots())
+    )
+    pipeline.data("inputs.n", "keeper.n").output("n", "keeper")
+    with pipeline.link(engine) as linked:
+        linked.run(n=1)
+        node = linked.node("keeper")
+        node.save("after-init", tmp_path / "state")
+        rewritten(tmp_path / "state", lambda header: header["about"].update(labels=said))
+        node.load(tmp_path / "state", "again")
+        node.revert("again")
+        assert linked.run(n=1)["n"] == 1
