@@ -7,6 +7,7 @@
     _source        the component that is meant, checked as a pipeline's only node is, and linked
     _guests        its instances: made ready, run, taken back
     _pool          who gets which instance when
+    _work          something to do with one: its place asked for, used, given back
     _carrier       on which thread a snippet runs, and how it is waited for
     _call, _stay   a snippet that somebody asks for, and its time
     _tools, _forms functions of the program that snippets may call

@@ -1,4 +1,4 @@
-"""Which thread a snippet runs on, and who waits for it how.
+"""On which thread a snippet runs, and how whoever asked for it waits for its end.
 
 A guest that can only compute runs on the caller's own thread where that has stack enough: its deadline and ctrl-C end
 it at its next look. One that may be blocked in the host, by a tool or by what it prints to a terminal, runs on another
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 from orchestrator.engine.stack import has_frames, needed_stack, stack_left
@@ -18,13 +18,14 @@ from orchestrator.errors import Cancelled, RunError
 from orchestrator.runtime.interrupts import Interrupts, on_main_thread, only_interrupts
 from orchestrator.runtime.threads import Threads
 from orchestrator.sandbox._stay import Stay
+from orchestrator.sandbox._work import News, Work
 
 T = TypeVar("T")
 
 GRACE = 0.5
 """Seconds that a snippet whose time is up is waited for."""
 _LOOK = 0.1
-"""Seconds between two looks of who waits at whether the snippet should go on."""
+"""Seconds after which whoever waits looks whether the snippet should go on."""
 _DEPTH = 1
 
 
@@ -70,41 +71,32 @@ class Carrier:
         self._blocks = blocks
         self._stack = needed_stack(_DEPTH, [stack])
         self.threads = Threads(self._stack)
-        self._stays: set[Stay] = set()
 
-    def run(self, stay: Stay, work: Callable[[], T], give_up: Callable[[], None]) -> T:
-        """What `work` gives.
-
-        Arguments:
-            give_up: called when the work does not return though its time is up.
+    def run(self, work: Work[T]) -> T:
+        """What the work gives.
 
         Raises:
             RunError: the stay's problem, or the work's.
             KeyboardInterrupt: ctrl-C; the guest was stopped.
         """
-        with Interrupts(stay.interrupt):
-            self._stays.add(stay)
+        with Interrupts(work.stay.interrupt):
             try:
-                return work() if self._here() else self._waited(stay, self._started(work), give_up)
+                work.wait()
+                return work() if self._here() else self._waited(work)
             finally:
-                self._stays.discard(stay)
+                work.leave()
 
-    async def arun(self, stay: Stay, work: Callable[[], T], give_up: Callable[[], None]) -> T:
+    async def arun(self, work: Work[T]) -> T:
         """The same, awaited; cancelling the task ends the snippet."""
-        loop, ended = asyncio.get_running_loop(), asyncio.Event()
-        self._stays.add(stay)
+        ended = News()
         try:
-            task = self._started(work, lambda: _told(loop, ended))
-            try:
-                await ended.wait()
-            except asyncio.CancelledError:
-                stay.stop.set(Cancelled("the snippet was cancelled"))
-                if not await _within(ended, GRACE):
-                    give_up()
-                raise
+            await work.awaited()
+            task = self._started(work, ended.tell)
+            if not await _awaited(ended, work.stay):
+                raise _problem(work.stay)
             return task.result()
         finally:
-            self._stays.discard(stay)
+            work.leave()
 
     def _here(self) -> bool:
         """Whether guests may run on the calling thread."""
@@ -112,48 +104,55 @@ class Carrier:
             return False
         return not on_main_thread() or only_interrupts()
 
-    def _started(self, work: Callable[[], T], told: Callable[[], Any] | None = None) -> _Task[T]:
-        task = _Task(work)
-        task.told = told or task.told
-        self.threads.start(task)
-        return task
-
-    @staticmethod
-    def _waited(stay: Stay, task: _Task[T], give_up: Callable[[], None]) -> T:
-        while not task.ended.wait(max(0.0, min(_LOOK, stay.remaining()))):
-            problem = stay.problem()
-            if problem is not None:
-                if task.ended.wait(GRACE):
-                    break
-                give_up()
-                raise problem
+    def _waited(self, work: Work[T]) -> T:
+        """What it gives on another thread, which is left behind with it where it does not end in time."""
+        task = self._started(work)
+        if not any(map(task.ended.wait, _patience(work.stay))):
+            raise _problem(work.stay)
         return task.result()
 
-    def close(self, reason: RunError) -> None:
-        """Ends what runs, and waits a little for it; idle threads end."""
-        for stay in list(self._stays):
-            stay.stop.set(reason)
-        until = time.monotonic() + 2 * GRACE
-        while self._stays and time.monotonic() < until:
-            time.sleep(0.001)
-        self.threads.close()
-
-
-async def _within(ended: asyncio.Event, seconds: float) -> bool:
-    """Whether it was set within that time, however often the waiting task is cancelled meanwhile."""
-    until = asyncio.get_running_loop().time() + seconds
-    while not ended.is_set():
+    def _started(self, work: Work[T], told: Callable[[], Any] | None = None) -> _Task[T]:
+        task = _Task(work)
+        task.told = told or task.told
         try:
-            await asyncio.wait_for(ended.wait(), until - asyncio.get_running_loop().time())
-        except TimeoutError:
-            break
-        except asyncio.CancelledError:
-            continue
-    return ended.is_set()
+            self.threads.start(task)
+        except RuntimeError as problem:
+            raise RunError(f"there is no thread that the snippet could run on: {problem}") from None
+        return task
 
 
-def _told(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+def _patience(stay: Stay) -> Iterator[float]:
+    """Seconds to wait for the end of what runs, time after time, until nobody waits any longer."""
+    while stay.problem() is None:
+        yield max(0.0, min(_LOOK, stay.remaining()))
+    until = time.monotonic() + GRACE
+    while (left := until - time.monotonic()) > 0:
+        yield left
+
+
+async def _awaited(ended: News, stay: Stay) -> bool:
+    """Whether what runs ends before the patience does.
+
+    Raises:
+        CancelledError: the task was cancelled; that is raised when it ended, or the patience did.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    for seconds in _patience(stay):
+        try:
+            if await ended.within(seconds):
+                break
+        except asyncio.CancelledError as problem:
+            cancelled = problem
+            stay.stop.set(Cancelled("the snippet was cancelled"))
     try:
-        loop.call_soon_threadsafe(ended.set)
-    except RuntimeError:
-        return  # the loop was closed: nobody waits any more
+        if cancelled is not None:
+            raise cancelled
+    finally:
+        del cancelled  # its traceback holds this frame
+    return ended.told
+
+
+def _problem(stay: Stay) -> RunError:
+    problem = stay.problem()
+    assert problem is not None  # it ended the patience
+    return problem

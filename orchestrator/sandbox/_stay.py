@@ -8,18 +8,27 @@ import time
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as NotYet
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.frame import Stop
 from orchestrator.errors import Cancelled
 from orchestrator.runtime.trail import RUN_SPAN, Traced, Trail, forget
+
+if TYPE_CHECKING:
+    from orchestrator.sandbox._pool import Place
 
 NODE = "sandbox"
 """What an instance is called in messages and events: as if it were the only node of a pipeline."""
 SILENT = Trail("", forget)
 """What nobody is told of."""
 _LOOK = 0.02
-"""Seconds between two looks of a tool that is awaited at whether the snippet should go on."""
+"""While a tool is awaited, seconds between two looks at whether the snippet should go on."""
+
+
+@lru_cache(64)  # writing it for each snippet anew would take longer than all else that a stay is made of
+def _limit(seconds: float | None) -> str:
+    return "" if seconds is None else f"the snippet took longer than {seconds:g} s"
 
 
 class Stay(Traced):
@@ -31,7 +40,7 @@ class Stay(Traced):
         loop: where what is awaited runs; None for a loop of its own.
     """
 
-    __slots__ = ("calls", "loop", "seconds")
+    __slots__ = ("calls", "loop", "place", "seconds")
 
     def __init__(
         self, seconds: float | None, trail: Trail = SILENT, loop: asyncio.AbstractEventLoop | None = None
@@ -39,10 +48,12 @@ class Stay(Traced):
         self.stop, self.instance, self.fresh = Stop(), None, False
         self.run, self.node, self.span, self.parent, self.start = trail, NODE, RUN_SPAN, 0, trail.start
         self.seconds, self.loop, self.zero = seconds, loop, time.time_ns()
+        self.place: Place | None = None
+        """The place that it has in a pool; None where it needs none."""
         self.calls = 0
         """How often a tool was called."""
         self.deadline = math.inf if seconds is None else time.monotonic() + seconds
-        self.limit = "" if seconds is None else f"the snippet took longer than {seconds:g} s"
+        self.limit = _limit(seconds)
 
     def interrupt(self) -> None:
         """Ends it: ctrl-C came."""
@@ -56,7 +67,11 @@ class Stay(Traced):
         """
         if self.loop is None:
             return asyncio.run(self._watched(work))
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        except RuntimeError:  # the loop was closed
+            work.close()
+            raise
         while True:
             try:
                 return future.result(_LOOK)

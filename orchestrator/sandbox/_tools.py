@@ -22,6 +22,7 @@ from orchestrator.interface.values import Variant
 from orchestrator.link.annotations import NoType
 from orchestrator.link.answers import TOOLS
 from orchestrator.sandbox._forms import ANYTHING, Shape, shape_of
+from orchestrator.sandbox._pool import inside
 from orchestrator.sandbox._stay import Stay
 from orchestrator.wording import suggest
 
@@ -179,6 +180,7 @@ class Toolbox:
                 positional, named = found.arguments(text)
         except ValueMismatch as problem:
             return _error("invalid-arguments", _plain(str(problem)))
+        mark = inside.set(stay.place)
         try:
             result = found.function(*positional, **named)
             if found.is_async:
@@ -189,6 +191,8 @@ class Toolbox:
         except Exception as problem:
             caller.check()  # what stopped the snippet stops it here, and is no error of the tool
             return _error("failed", json.dumps(_said(problem), ensure_ascii=False))
+        finally:
+            inside.reset(mark)
 
 
 def _error(case: str, message: str) -> Answer:

@@ -8,24 +8,25 @@ with Sandbox("python", tools={"search": search}) as sandbox:
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import Component
-from orchestrator.errors import Cancelled, ClosedError
+from orchestrator.errors import ClosedError
 from orchestrator.manifest.model import Grants
 from orchestrator.pipeline import arguments
 from orchestrator.pipeline.base import Base
 from orchestrator.pipeline.operating import operator
 from orchestrator.sandbox._call import Call, Log
-from orchestrator.sandbox._carrier import Carrier
+from orchestrator.sandbox._carrier import GRACE, Carrier
 from orchestrator.sandbox._limits import MEMORY, OUTPUT, TIMEOUT, asked, kept_output, within
 from orchestrator.sandbox._limits import size as instances
-from orchestrator.sandbox._pool import CLOSED, Place, Pool, late
+from orchestrator.sandbox._pool import CLOSED, Place, Pool
 from orchestrator.sandbox._source import guests_of
 from orchestrator.sandbox._tools import Toolbox
+from orchestrator.sandbox._work import Work
 from orchestrator.sandbox.outcome import Outcome
 from orchestrator.sandbox.session import SandboxSession
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from orchestrator.audit import Recorder
     from orchestrator.engine import Engine
     from orchestrator.pipeline.operating import Given
-    from orchestrator.sandbox._guests import Guest
 
 
 class Sandbox:
@@ -98,6 +98,7 @@ class Sandbox:
         except BaseException:
             self._base.close()
             raise
+        self._most = kept_output(self._limits)
         component = self._guests.linker.component
         self._log = Log(component, self._base.recorder)
         self._carrier = Carrier(component.stack, blocks=bool(len(box)) or granted.stdio == "inherit")
@@ -113,7 +114,7 @@ class Sandbox:
     def __del__(self) -> None:
         """Ends the instances of a sandbox that nobody closed."""
         if not self._closed:
-            self._pool.close()
+            self._pool.close(CLOSED)
             self._guests.linker.close()
 
     # Running
@@ -134,13 +135,15 @@ class Sandbox:
         """Runs a snippet from the clean state.
 
         Arguments:
+            source: the snippet, in the component's language: at most 16 Mi characters.
             inputs: its variables, by name: what JSON has a form for.
             timeout: seconds, if less than the sandbox's own.
             traceparent: the W3C header of the caller, whose trace the snippet then belongs to.
 
         Raises:
             SnippetFailed: it raised an error, or what a subclass says.
-            TimedOut, LimitExceeded, Trapped, Cancelled: it was ended that way.
+            TimedOut, LimitExceeded, Trapped, Cancelled: it was ended that way; or no instance was free in its time.
+            RunError: no instance could be made, or no thread started; or a tool runs it that would wait for itself.
             ValueMismatch: an input has no form in JSON.
             ClosedError: the sandbox or its engine was closed.
             TypeError, ValueError: an argument is of another type or out of its range.
@@ -148,9 +151,7 @@ class Sandbox:
         """
         call = Call(self._log, source, inputs, self._within(timeout), traceparent)
         with call:
-            place = self._pool.ask()
-            work = _Work(self, call, place)
-            return self._carrier.run(call.stay, work.waited, work.give_up)
+            return self._carrier.run(Work(self._pool, call.stay, self._outcome, call))
 
     async def arun(
         self,
@@ -160,29 +161,19 @@ class Sandbox:
         timeout: float | None = None,
         traceparent: str = "",
     ) -> Outcome:
-        """`run`, awaited; cancelling the task ends the snippet. What waits for an instance takes no thread."""
-        loop, ready = asyncio.get_running_loop(), asyncio.Event()
+        """`run`, awaited; cancelling the task ends the snippet. What waits for an instance takes no thread.
+
+        Arguments and errors are those of `run`. Neither waits for a tool that does not return: half a second after the
+        time is up, or the task was cancelled, the instance is given up with the tool in it.
+        """
+        loop = asyncio.get_running_loop()
         call = Call(self._log, source, inputs, self._within(timeout), traceparent, loop)
         with call:
-            place = self._pool.ask(lambda: loop.call_soon_threadsafe(ready.set))
-            work = _Work(self, call, place)
-            if not place.ready:
-                await self._awaited(call, place, ready)
-            return await self._carrier.arun(call.stay, work.here, work.give_up)
+            return await self._carrier.arun(Work(self._pool, call.stay, self._outcome, call))
 
-    async def _awaited(self, call: Call, place: Place, ready: asyncio.Event) -> None:
-        """Waits for an instance."""
-        within = None if call.stay.seconds is None else max(0.0, call.stay.remaining())
-        try:
-            await asyncio.wait_for(ready.wait(), within)
-        except TimeoutError:
-            self._pool.withdraw(place)
-            problem = late(call.stay)
-            assert problem is not None
-            raise problem from None
-        except BaseException:
-            self._pool.withdraw(place)
-            raise
+    def _outcome(self, call: Call, place: Place) -> Outcome:
+        guest = place.guest or self._pool.made(place, self._guests.make(call.stay))
+        return call.carried_out(guest, self._most, keep=False)
 
     def session(self) -> SandboxSession:
         """A session: what a snippet defines is there for the next. It has an instance of its own, beside `size`.
@@ -192,8 +183,10 @@ class Sandbox:
             ClosedError: the sandbox or its engine was closed.
         """
         self._check()
-        found = SandboxSession(self._guests, self._carrier, self._limits, self._log, self._sessions.discard)
-        self._sessions.add(found)
+        found = SandboxSession(self._guests, self._carrier, self._limits, self._log, self._sessions)
+        if self._closed:  # meanwhile, so that it may not have seen this one
+            found.close()
+        self._check()
         return found
 
     def _within(self, timeout: float | None) -> float | None:
@@ -217,53 +210,15 @@ class Sandbox:
         if self._closed:
             return ()
         self._closed = True
-        self._pool.close()
-        self._carrier.close(Cancelled(CLOSED))
-        for session in list(self._sessions):
-            session.close()
+        sessions = list(self._sessions)
+        pools = [self._pool, *(each._pool for each in sessions)]
+        for pool in pools:
+            pool.close(CLOSED)
+        until = time.monotonic() + 2 * GRACE
+        for pool in pools:
+            pool.emptied(until)
+        self._carrier.threads.close()
+        for each in sessions:
+            each.close()
         self._guests.linker.close()
         return self._base.close()
-
-
-class _Work:
-    """A snippet's way through an instance of the pool."""
-
-    __slots__ = ("_call", "_guest", "_place", "_sandbox")
-
-    def __init__(self, sandbox: Sandbox, call: Call, place: Place) -> None:
-        self._sandbox, self._call, self._place = sandbox, call, place
-        self._guest: Guest | None = None
-
-    def waited(self) -> Outcome:
-        """Waits for the instance, and carries the snippet out in it."""
-        if not self._place.ready:
-            try:
-                self._place.wait(self._call.stay)
-            except BaseException:
-                self._sandbox._pool.withdraw(self._place)
-                raise
-        return self.here()
-
-    def here(self) -> Outcome:
-        """Carries the snippet out."""
-        sandbox, place = self._sandbox, self._place
-        if not place.ready:
-            raise ClosedError(CLOSED)
-        pool, most = sandbox._pool, kept_output(sandbox._limits)
-        guest = place.guest
-        try:
-            if guest is None:
-                guest = sandbox._guests.make(self._call.stay)
-                pool.made(guest)
-            self._guest = guest
-            guest.holder = get_ident()
-            return self._call.carried_out(guest, most, keep=False)
-        finally:
-            if guest is not None:
-                guest.holder = 0
-            pool.give(guest)
-
-    def give_up(self) -> None:
-        """The snippet does not return: its instance is lost, and another may be made in its place."""
-        if self._guest is not None:
-            self._sandbox._pool.give(self._guest)

@@ -132,7 +132,7 @@ def test_a_session_that_was_closed_runs_nothing(make: Make) -> None:
     session.close()
     sandbox.close()
     for each in (session, other):
-        for call in (lambda: each.run("n"), lambda: each.snapshot("a"), each.reset):  # noqa: B023 - called at once
+        for call in (lambda: each.run("n"), lambda: each.snapshot("a"), lambda: each.revert("a"), each.reset):  # noqa: B023 - called at once
             with pytest.raises(ClosedError) as caught:
                 call()
             assert str(caught.value) == "the session was closed"
