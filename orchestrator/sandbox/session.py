@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.engine import CannotKeep
 from orchestrator.errors import RunError, Trapped
 from orchestrator.pipeline import arguments
+from orchestrator.runtime.clean import MOST_NAMED
 from orchestrator.sandbox._call import Call, Log
 from orchestrator.sandbox._limits import kept_output, within
 from orchestrator.sandbox._pool import Pool
@@ -125,6 +126,8 @@ class SandboxSession:
 
     def _keep(self, name: str, stay: Stay, place: Place) -> None:
         guest = _living(place)
+        if name not in self._states and len(self._states) >= MOST_NAMED:
+            raise RunError(f"{MOST_NAMED} states of the session are kept, as many as may be: `forget` one")
         try:
             state = guest.keep(stay, self._latest)
         except CannotKeep as problem:
@@ -168,6 +171,14 @@ class SandboxSession:
             known = ", ".join(f"`{each}`" for each in self._states) or "none"
             raise ValueError(f"the session kept no state `{name:.60}`; it kept {known}")
         return self._states[name]
+
+    def forget(self, name: str) -> None:
+        """Gives a state up; harmless where there is none.
+
+        Arguments:
+            name: of the state.
+        """
+        self._states.pop(arguments.text(name, "the name of a state"), None)
 
     def reset(self) -> None:
         """Goes back to the state before the first snippet; what was kept by name stays.

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator import ClosedError, Engine, RunError, TimedOut, Trapped
+from orchestrator.runtime.clean import MOST_NAMED
 from tests.behaviour.conftest import MakeSandbox as Make
 
 
@@ -69,6 +70,28 @@ def test_where_no_state_can_be_kept_that_is_said_and_a_reset_works(make: Make) -
         assert str(caught.value) == "the state cannot be kept: letters: it changes a table"
         session.reset()
         assert session.run("n").value == 11
+
+
+def test_so_many_states_are_kept_and_no_more(make: Make) -> None:
+    with make().session() as session:
+        for number in range(MOST_NAMED):
+            session.snapshot(str(number))
+        with pytest.raises(RunError) as caught:
+            session.snapshot("more")
+        assert str(caught.value) == "128 states of the session are kept, as many as may be: `forget` one"
+        session.run("n")
+        session.snapshot("7")  # in place of the one that was there
+        session.forget("8")
+        session.forget("8")
+        session.snapshot("more")
+        assert len(session.snapshots) == MOST_NAMED
+        session.revert("7")
+        assert session.run("n").value == 22
+        with pytest.raises(ValueError) as unknown:
+            session.revert("8")
+        assert str(unknown.value).startswith("the session kept no state `8`; it kept `0`, `1`, ")
+        with pytest.raises(TypeError):
+            session.forget(8)  # type: ignore[arg-type]
 
 
 def test_a_name_that_is_not_known_is_refused(make: Make) -> None:
