@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import Component
+from orchestrator.engine.component import Way
 from orchestrator.errors import ClosedError
 from orchestrator.manifest.model import Grants
 from orchestrator.pipeline import arguments
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from orchestrator.audit import Recorder
     from orchestrator.engine import Engine
     from orchestrator.pipeline.operating import Given
+
+UNSEEDED = "`random: secure` is granted, and it exports no `agent:code/reseed`: its random numbers would come again"
+"""Why an instance is not taken back though that could be."""
 
 
 class Sandbox:
@@ -118,6 +122,15 @@ class Sandbox:
             self._guests.linker.close()
 
     # Running
+
+    @property
+    def way(self) -> Way:
+        """How an instance is taken back after a snippet; `fresh` where each snippet gets a new one, with the reason.
+
+        A new instance is as clean, and takes many times as long to make as another takes to be taken back.
+        """
+        component = self._guests.linker.component
+        return component.way if component.variant.kept else Way("fresh", component.way.reason or UNSEEDED)
 
     @property
     def recorder(self) -> Recorder:

@@ -24,6 +24,7 @@ from orchestrator import (
     ValueMismatch,
 )
 from orchestrator.engine._live import LIVE
+from orchestrator.engine.component import Way
 from tests.behaviour.conftest import MakeSandbox as Make
 from tests.support.parts import NUMBERS
 
@@ -156,6 +157,16 @@ def test_random_numbers_begin_anew_only_where_they_are_granted(make: Make) -> No
     unable = make(grants=Grants(random="secure"), size=1)
     assert [unable.run("n").value for _ in range(2)] == [11, 11]
     assert unable._guests.ready.latest is None
+
+
+def test_a_sandbox_says_how_its_instances_are_taken_back(make: Make) -> None:
+    assert make().way == Way("instrumented")
+    assert make(fresh=True).way == Way("fresh", "it changes a table")
+    assert make(reseed=True, grants=Grants(random="secure")).way == Way("instrumented")
+    assert make(grants=Grants(random="secure")).way == Way(
+        "fresh",
+        "`random: secure` is granted, and it exports no `agent:code/reseed`: its random numbers would come again",
+    )
 
 
 # Tools
