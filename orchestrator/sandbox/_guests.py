@@ -73,12 +73,10 @@ class Guests:
 class Guest:
     """An instance, entered for one snippet after the other."""
 
-    __slots__ = ("_guests", "_instance", "fresh", "holder")
+    __slots__ = ("_guests", "_instance", "fresh")
 
     def __init__(self, guests: Guests, instance: Instance) -> None:
         self._guests, self._instance = guests, instance
-        self.holder = 0
-        """The thread that is in it."""
         self.fresh = True
         """Whether it can serve a snippet that knows nothing of others."""
 

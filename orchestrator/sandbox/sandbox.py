@@ -72,6 +72,8 @@ class Sandbox:
         TypeError, ValueError: an argument is of another type or out of its range, or a function cannot be a tool.
     """
 
+    _closed = True  # until it is made
+
     def __init__(
         self,
         what: str | Path | Component = "python",
@@ -89,7 +91,6 @@ class Sandbox:
         addresses: Any = (),
         ceiling: Given | Any | None = None,
     ) -> None:
-        self._closed = True
         arguments.component(what)
         box = Toolbox(arguments.mapping(tools or {}, "`tools`"))
         limits = asked(memory, timeout, fuel, output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,15 @@ def test_a_result_without_a_form_in_json_is_the_tools_mistake(make: Make) -> Non
 
 
 # What a sandbox is made of
+
+
+def test_one_that_is_not_made_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    unraisable = list[Any]()
+    monkeypatch.setattr("sys.unraisablehook", unraisable.append)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'sise'"):
+        Sandbox(sise=1)  # type: ignore[call-arg]
+    gc.collect()
+    assert unraisable == []
 
 
 def test_a_component_that_runs_no_snippets_is_refused(engine: Engine) -> None:
