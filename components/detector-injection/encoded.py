@@ -1,9 +1,12 @@
-"""What a text says in an encoding: base64, hexadecimal, escapes, entities, rot13, backwards."""
+"""What a text says in an encoding: base64, hexadecimal, escapes, entities, percent signs, rot13, backwards.
+
+No codecs by name: those that Python loads when they are asked for are not in the component.
+"""
 
 import base64
 import binascii
-import codecs
 import re
+from string import ascii_lowercase, ascii_uppercase
 
 SHORTEST = 20
 """Characters of an encoding that can say something."""
@@ -11,42 +14,73 @@ SHORTEST = 20
 _BASE64 = re.compile(rf"[A-Za-z0-9+/_-]{{{SHORTEST},}}={{0,2}}")
 _WRAPPED = re.compile(r"[A-Za-z0-9+/=\s]+")
 _HEX = re.compile(rf"(?:[0-9A-Fa-f]{{2}}[ :,]?){{{SHORTEST},}}")
-_SLASHED = re.compile(r"(?:\\x[0-9A-Fa-f]{2}){4,}")
-_ESCAPED = re.compile(r"(?:\\u\{?[0-9A-Fa-f]{4}\}?){4,}")
-_ENTITIES = re.compile(r"(?:&#(?:\d{1,7}|[xX][0-9A-Fa-f]{1,6});){4,}")
-_ENTITY = re.compile(r"&#(\d{1,7}|[xX][0-9A-Fa-f]{1,6});")
 _WORDS = re.compile(r"[^\W\d_]+|[ \n]")
-_BYTE = re.compile(r"%([0-9A-Fa-f]{2})")
+_ESCAPE = re.compile(
+    r"(?P<percents>(?:%[0-9A-Fa-f]{2})+)|(?P<slashes>(?:\\x[0-9A-Fa-f]{2})+)"
+    r"|\\+u(?P<code>[0-9A-Fa-f]{4}|\{[0-9A-Fa-f]{1,6}\})|\\U(?P<long>[0-9A-Fa-f]{8})"
+    r"|&#(?:0{0,20}(?P<decimal>[1-9]\d{0,6})|[xX]0{0,20}(?P<hexadecimal>[1-9A-Fa-f][0-9A-Fa-f]{0,5}));?"
+    r"|&(?P<name>nbsp|shy|zwnj|zwj|ZeroWidthSpace|NoBreak|Tab|NewLine);"
+)
+_ENCODINGS = {"percents": "percent signs", "slashes": "escapes", "code": "escapes", "long": "escapes"}
+_ENTITIES = "entities"
+_BLANKS = ("nbsp", "Tab", "NewLine")
+_AROUND = 200
+"""Characters around an escaped one that are read with it."""
+_APART = " | | | | "
+"""Stands between parts that were not together; no phrase goes across it."""
+_LETTERS = ascii_lowercase + ascii_uppercase
+_ROTATED = str.maketrans(
+    _LETTERS, ascii_lowercase[13:] + ascii_lowercase[:13] + ascii_uppercase[13:] + ascii_uppercase[:13]
+)
 _ROT13 = ("vtaber", "qvfertneq", "sbetrg", "erirny", "vafgehpgvbaf", "flfgrz cebzcg")
 _BACKWARDS = ("erongi", "dragersid", "tegrof", "laever", "snoitcurtsni", "tpmorp metsys")
 """Words that begin what somebody may want to say, as they stand in these."""
 
 
 def parts(text):
-    """What parts of the text say in the encoding that they are in, as (the encoding, the text)."""
-    for found in _BASE64.findall(text):
-        yield "base64", _of_base64(found)
+    """What parts of the text say in the encoding that they are in, as (the encoding, the texts of all such parts)."""
+    yield "base64", _APART.join(filter(None, map(_of_base64, _BASE64.findall(text))))
     if "\n" in text and _WRAPPED.fullmatch(text):
         yield "base64", _of_base64("".join(text.split()))
-    for found in _HEX.findall(text):
-        yield "hexadecimal", _of_hex(re.sub(r"[ :,]", "", found))
-    for found in _SLASHED.findall(text) if "\\x" in text else ():
-        yield "escapes", _of_hex(found.replace("\\x", ""))
-    for found in _ESCAPED.findall(text) if "\\u" in text else ():
-        yield "escapes", "".join(chr(int(code, 16)) for code in re.findall(r"[0-9A-Fa-f]{4}", found))
-    for found in _ENTITIES.findall(text) if "&#" in text else ():
-        yield "entities", _ENTITY.sub(_character, found)
+    yield "hexadecimal", _APART.join(filter(None, map(_of_hex, _HEX.findall(text))))
+    read = {}
+    for encoding, start, end in _escaped(text):
+        read.setdefault(encoding, []).append(_ESCAPE.sub(_character, text[start:end]))
+    yield from ((encoding, _APART.join(found)) for encoding, found in read.items())
 
 
 def wholes(text):
     """What the whole text says if it is in one of the encodings that leave nothing of it as it is."""
-    if text.count("%") >= SHORTEST // 2:
-        yield "percent signs", _of_percent(text)
     lower = text.lower()
     if any(word in lower for word in _ROT13):
-        yield "rot13", codecs.decode(text, "rot13")
+        yield "rot13", text.translate(_ROTATED)
     if any(word in lower for word in _BACKWARDS):
         yield "backwards", text[::-1]
+
+
+def _escaped(text):
+    """Where characters are escaped, and what is around them, as (the encoding of the first, start, end)."""
+    encoding, start, end = "", 0, -1
+    for found in _ESCAPE.finditer(text):
+        if end >= 0 and found.start() - end > 2 * _AROUND:
+            yield encoding, max(0, start - _AROUND), end + _AROUND
+            end = -1
+        if end < 0:
+            encoding, start = _ENCODINGS.get(found.lastgroup, _ENTITIES), found.start()
+        end = found.end()
+    if end >= 0:
+        yield encoding, max(0, start - _AROUND), end + _AROUND
+
+
+def _character(found):
+    """What is escaped: bytes of UTF-8, or a character by its number or name."""
+    kind, value = found.lastgroup, found[found.lastgroup]
+    if kind in ("percents", "slashes"):
+        return bytes.fromhex(re.sub(r"%|\\x", "", value)).decode("utf-8", "replace")
+    if kind == "name":
+        return " " if value in _BLANKS else ""
+    number = int(value.strip("{}"), 10 if kind == "decimal" else 16)
+    return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else " "
 
 
 def _of_base64(text):
@@ -58,18 +92,9 @@ def _of_base64(text):
         return ""
 
 
-def _of_hex(digits):
+def _of_hex(text):
+    digits = re.sub(r"[ :,]", "", text)
     return _text(bytes.fromhex(digits[: len(digits) & ~1]))
-
-
-def _of_percent(text):
-    return _text(_BYTE.sub(lambda found: chr(int(found[1], 16)), text.replace("+", " ")).encode("latin-1", "replace"))
-
-
-def _character(found):
-    code = found[1]
-    number = int(code[1:], 16) if code[0] in "xX" else int(code)
-    return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else " "
 
 
 def _text(data):

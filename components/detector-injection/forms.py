@@ -7,7 +7,7 @@ proportion to the text, and room for one piece of it at a time.
 import re
 import unicodedata
 
-from hidden import UNSEEN
+from hidden import UNSEEN, shown
 
 PIECE, OVERLAP = 1 << 16, 1 << 11
 """Characters that are looked at together, and how many of them again with the next ones."""
@@ -35,23 +35,34 @@ _SPELT = re.compile(r"(?<!\w)(?:\w[ .*_-]){4,}\w(?!\w)")
 _BLANKS = re.compile(r"[^\S\n]+")
 _SPACE = re.compile(r"\s+")
 _MARKS = re.compile(f"[{_STROKES}]+")
+_ARABIC_MARKS = re.compile("[\u0640\u064b-\u0655\u0670]+")
+"""Vowels and strokes that may be written, or not."""
 
 
 class Forms:
     """A piece of text in each form.
 
     Arguments:
+        cased: as it is, but for what is not seen.
         lines: in lower case, with its lines.
         plain: the same on one line.
-        latin: the same in Latin letters, as far as others look like them.
+        written: the same with its lines, in Latin letters, as far as others look like them.
+        latin: that on one line.
     """
 
     def __init__(self, text):
-        seen = text if text.isascii() else UNSEEN.sub("", unicodedata.normalize("NFKC", UNSEEN.sub("", text)))
-        self.lines = _BLANKS.sub(" ", _together(seen).casefold())
+        seen = shown(text)
+        if not seen.isascii():
+            seen = UNSEEN.sub("", unicodedata.normalize("NFKC", UNSEEN.sub("", seen)))
+        self.cased = _together(seen)
+        self.lines = _BLANKS.sub(" ", self.cased.casefold())
         self.plain = _SPACE.sub(" ", self.lines)
-        latin = self.plain if text.isascii() else _MARKS.sub("", self.plain.translate(_ALIKE))
-        self.latin = _MIXED.sub(lambda found: found[0].translate(_DIGITS), latin)
+        written = self.lines
+        if not seen.isascii():
+            self.plain = _ARABIC_MARKS.sub("", self.plain)
+            written = _MARKS.sub("", written.translate(_ALIKE))
+        self.written = _MIXED.sub(lambda found: found[0].translate(_DIGITS), written)
+        self.latin = _SPACE.sub(" ", self.written)
 
 
 def _together(text):

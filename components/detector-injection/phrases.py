@@ -1,123 +1,18 @@
-"""What is said in a text that wants to instruct a model, as patterns by check and language.
+"""What is said in a text that wants to instruct a model, as phrases and patterns by check and language.
 
-A phrase is a row: words to begin with, then in turn a number of words that may be in between, and words to go on with.
-It is looked for only where one of its first words stands, and all its gaps are bounded, so what it costs at a place
-does not depend on the text. Phrases are held against the forms of `forms`: on one line, in lower case, in Latin
-letters without marks; those of other scripts against the letters as they are.
+They are held against the forms of `forms`: on one line, in lower case, in Latin letters without marks; those of other
+scripts against the letters as they are. What takes back earlier instructions is in `override`.
 """
 
 import re
 
-GAP = r"(?:\W{{1,4}}\w{{1,24}}){{0,{}}}?\W{{1,4}}"
-ENDING = r"\w{0,4}"
-_CLOSE = r"[^。．！？!?.\n]{{0,{}}}"
-"""A gap within a sentence, in characters, for scripts that put no blanks between words."""
-
-
-class Phrase:
-    """A phrase, as a pattern and the words that it begins with.
-
-    Arguments:
-        first: plain words, each of which may have an ending; as one text with `|` between them, or as several.
-        rest: gaps, and patterns without groups.
-        gap: the pattern of a gap.
-        ending: what may follow the first words.
-        unless: it is none where one of these stands in front.
-    """
-
-    def __init__(self, first, *rest, gap=GAP, ending=ENDING, unless=()):
-        self.first, self.unless = first.split("|") if isinstance(first, str) else first, unless
-        parts = (gap.format(part) if isinstance(part, int) else f"(?:{part})" for part in rest)
-        self._goes_on = re.compile(ending + "".join(parts)).match
-
-    def is_in(self, text):
-        """Whether the text has it."""
-        return any(self._begins(word, text) for word in self.first)
-
-    def _begins(self, word, text):
-        at = text.find(word)
-        while at >= 0:
-            end = at + len(word)
-            if self._goes_on(text, end) and not (self.unless and text.endswith(self.unless, max(0, at - 8), at)):
-                return True
-            at = text.find(word, end)
-        return False
-
-
-def _unspaced(first, *rest):
-    return Phrase(first, *rest, gap=_CLOSE, ending="")
-
-
-_IGNORE = "ignor|disregard|forget|neglect|pay no attention to|do not follow|dont follow|don't follow|stop following"
-_IGNORE += "|do not obey|don't obey|stop obeying|do not comply with"
-_BEFORE = r"previous|prior|above|earlier|preceding|foregoing|former|past"
-_TOLD = r"(?:instruction|prompt|directive|guideline|system message)s?\b"
-_RULES = r"(?:directions?|rules|commands?|orders|constraints|restrictions|programming|training)\b"
-_TOLD_OR_RULES = f"{_TOLD}|{_RULES}"
-_SO_FAR = r"(?:above|before this|so far|previously|you (?:were|have been|ve been|got|received))\b"
-
-OVERRIDE = (
-    Phrase(_IGNORE, 3, _BEFORE, 2, _TOLD_OR_RULES),
-    Phrase(_IGNORE, 3, _TOLD_OR_RULES, 3, _SO_FAR),
-    Phrase(_IGNORE, 1, r"(?:all|any|every|your|these|those)\b", 2, r"(?:instructions|prompts?|directives)\b"),
-    Phrase(_IGNORE, 1, r"your\b", 2, _TOLD_OR_RULES),
-    Phrase("overrid|overrul|bypass|discard|circumvent|cancel|delet|eras", 2, f"{_BEFORE}|your", 1, _TOLD),
-    Phrase("forget", 1, r"(?:everything|all|anything|what)\b", 4, r"(?:told|said|learn(?:ed|t)|instructed|above)\b"),
-    Phrase("previous|prior|above|earlier|original|initial", 1, _TOLD, 4, r"(?:void|obsolete|revoked|cancell?ed)\b"),
-    Phrase("your new |your real |your actual |your true |your updated ",
-           r"(?:instruction|task|goal|objective|order)s? (?:is|are)\b"),
-    Phrase("new instructions |updated instructions |real instructions ", r"(?:from|by) (?:the |your )?"
-           r"(?:system|developer|admin|openai|anthropic|google|user)"),
-    # German
-    Phrase("ignorier|missacht|vergiss|vergesst|vergessen sie|beachte nicht|ubergeh", 3,
-           r"(?:(?:vorherig|bisherig|obig|fru?e?her|vorangegangen|vorangehend|vorig)\w{0,2}|alle|deine|eure)\b", 3,
-           r"(?:anweisung|instruktion|vorgabe|befehl|regel|systemprompt|prompt)\w{0,2}\b"),
-    # French
-    Phrase("ignor|oubli|neglig|ne tiens pas compte|ne tenez pas compte|ne tiens aucun compte|ne tenez aucun compte", 3,
-           r"(?:instruction|consigne|directive|regle|ordre|prompt)s?\b", 2,
-           r"(?:precedente?s?|anterieure?s?|ci.dessus|d.avant|initiale?s?|recues?)\b"),
-    Phrase("ignore|oublie", 1, r"(?:tes|vos|toutes (?:les|tes|vos))\b", 1, r"(?:instructions|consignes|directives)\b"),
-    # Spanish
-    Phrase("ignor|olvid|omit|haz caso omiso|no hagas caso", 3,
-           r"(?:instruccion(?:es)?|indicacion(?:es)?|ordenes|reglas|directrices|prompts?)\b", 2,
-           r"(?:anterior(?:es)?|previas?|precedentes?|de arriba|iniciales)\b"),
-    Phrase("ignora|olvida", 1, r"(?:tus|sus|todas (?:las|tus|sus))\b", 1, r"instrucciones\b"),
-    # Italian
-    Phrase("ignor|dimentic|trascur|non considerare", 3,
-           r"(?:istruzioni|indicazioni|direttive|regole|ordini|prompt)\b", 2,
-           r"(?:precedenti|anteriori|sopra|iniziali|ricevut[ei])\b"),
-    Phrase("ignora|dimentica", 1, r"(?:le tue|tutte le)\b", 1, r"istruzioni\b"),
-    # Portuguese
-    Phrase("ignor|esque|desconsider|descart", 3,
-           r"(?:instrucoes|orientacoes|ordens|regras|diretrizes|comandos|prompts?)\b", 2,
-           r"(?:anterior(?:es)?|previas|acima|iniciais)\b"),
-    Phrase("ignore|esqueca|desconsidere", 1, r"(?:as suas|suas|todas as)\b", 1, r"instrucoes\b"),
-    # Dutch
-    Phrase("negeer|vergeet|veronachtzaam", 2, r"(?:vorige|eerdere|bovenstaande|voorgaande|alle|jouw|uw)\b", 2,
-           r"(?:instructies|aanwijzingen|opdrachten|regels|richtlijnen|prompts?)\b"),
-    # Polish
-    Phrase("ignoruj|zapomnij|pomin", 3, r"(?:poprzedni|wczesniejsz|powyzsz|wszystki)\w{0,3}", 2,
-           r"(?:instrukcj|polece|zasad|wytyczn|prompt)\w{0,4}"),
-)  # fmt: skip
-OVERRIDE_PLAIN = (
-    # Russian
-    Phrase("игнориру|забудь|не обращай|отбрось", 4,
-           r"(?:предыдущ|прежни|прошл|вышеуказанн|вышеизложенн|все[хй]?\b|всю\b|свои)\w{0,3}", 2,
-           r"(?:инструкци|указани|правил|команд|промпт|распоряжени)\w{0,3}"),
-    # Chinese
-    _unspaced("忽略|无视|忽视|忘记|忘掉|不要理会|不要遵守|無視|忽視|忘記|不要理會", 12,
-              "之前|以上|前面|上面|先前|此前|所有|上述|你的|原来|原來", 8,
-              "指令|指示|提示|命令|规则|規則|要求|设定|設定"),
-    # Japanese
-    _unspaced("以前|これまで|上記|今まで|すべて|全て|先ほど|前の", 12, "指示|命令|プロンプト|ルール|指令|制約", 6,
-              "無視|忘れ|破棄|従わな"),
-    # Korean
-    _unspaced("이전|앞의|앞선|위의|지금까지|모든|기존", 8, "지시|명령|지침|프롬프트|규칙", 6, "무시|잊"),
-)  # fmt: skip
+from override import DENIED, OVERRIDE, OVERRIDE_LINES, OVERRIDE_PLAIN
+from phrase import Phrase, any_in, unspaced
 
 _MODEL = r"(?:ai|llm|large language model|language model|chatbot|ai (?:assistant|agent|model|system|bot))"
 _LOOSE = "unrestricted|unfiltered|uncensored|jailbroken"
 _BOUNDS = r"(?:restrictions|filters?|limitations|guidelines|rules|safety|ethic\w{0,4}|censorship|moral\w{0,4})\b"
+_LIMITS = rf"(?:limits\b|bounds\b|constraints\b|{_BOUNDS})"
 
 ROLE = (
     Phrase("you are now ", rf"(?:dan|{_LOOSE}|an? (?:{_LOOSE}|evil|different)|free (?:of|from)"
@@ -125,6 +20,12 @@ ROLE = (
     Phrase("do anything now|jailbreak mode|god mode enabled|dan mode"),
     Phrase("act|behave|respond|answer|pretend|roleplay|role play|operate", 6,
            r"(?:without|with no|free (?:of|from)|(?:not|no longer) bound by|unbound by)\b", 2, _BOUNDS),
+    Phrase("pretend|imagine|act as if|act as though|behave as if|assume|suppose", r" (?:that )?(?:you (?:have|had|are under)"
+           rf"|you've|there (?:are|were)) (?:no|not any) (?:\w{{1,12}} )?{_LIMITS}"),
+    Phrase("as an |you are an |you are a |as a ",
+           rf"(?:(?:{_LOOSE}) )?{_MODEL} (?:with no|without|free (?:of|from)) (?:\w{{1,12}} )?{_LIMITS}", ending=""),
+    Phrase("<!--", rf"\W{{0,4}}(?:\w{{1,12}} (?:to|for) )?(?:all )?(?:{_MODEL}s?|assistants?|agents?|chatgpt|claude|gemini"
+           r"|copilot)\W{0,3}:", ending=""),
     Phrase("from now on", r",? (?:you (?:are (?:an?|no longer|not|my|free|to)\b|must|shall|have (?:to|no)"
            r"|will (?:act|respond|answer|behave|obey|ignore|be|only))|act as|respond (?:only|as)|ignore|obey)\b"),
     Phrase("if you are |if you're |since you are |because you are ",
@@ -142,22 +43,49 @@ ROLE = (
 )  # fmt: skip
 ROLE_PLAIN = (
     Phrase("с этого момента|отныне|теперь", " ты (?:теперь )?(?:не |являешься|должен|будешь|dan)"),
-    _unspaced("从现在开始|从现在起|現在起|從現在開始", "[，, ]?你(?:是|必须|必須|将|將|要)"),
-    _unspaced("これから|今から", "(?:あなた|君|お前)は"),
-    _unspaced("지금부터|이제부터", " ?(?:너는|당신은|넌)"),
+    unspaced("从现在开始|从现在起|現在起|從現在開始", "[，, ]?你(?:是|必须|必須|将|將|要)"),
+    unspaced("これから|今から", "(?:あなた|君|お前)は"),
+    unspaced("지금부터|이제부터", " ?(?:너는|당신은|넌)"),
 )
+_TOLD_TO = (
+    r"(?:you must (?:now |always |only )?(?:obey|answer|respond|ignore|follow|do|act|say|reply|comply|reveal|output|print"
+    r"|send|never)\b|you are (?:an? |no longer |now an? |to )|your (?:new |only |real )?(?:task|instructions?|role|goal"
+    r"|purpose|orders?) (?:is|are)\b|ignore |disregard |forget |obey |from now on|new instructions?\b|reveal )"
+)
+_OPENING = (
+    r"\s{0,4}(?:(?:important|attention|note|please|now|new|updated|the)\W{1,3}){0,2}(?:you(?:'re|r)?\b|ignore|disregard"
+    r"|forget|instructions?\b|from now|obey|act as|pretend|reveal|never |always |do not |don't |as an ai)"
+)
+_ANCHORS = "error|context|instructions|inner_monologue|additional_instructions"
 ROLE_LINES = (
     Phrase(("<|",), r"(?:im_start|im_end|im_sep|system|user|assistant|endoftext|eot_id|eom_id|start_header_id"
            r"|end_header_id|begin_of_text|start_of_turn|end_of_turn|channel|start|message|end)\|>", ending=""),
-    Phrase("[inst]|[/inst]|<<sys>>|<</sys>>|<start_of_turn>|<end_of_turn>", ending=""),
+    Phrase("[inst]", r"(?![(\[:])", ending=""),
+    Phrase("[/inst]|<<sys>>|<</sys>>|<start_of_turn>|<end_of_turn>", ending=""),
+    Phrase("[system](#", rf"(?:assistant|{_ANCHORS})\)", ending=""),
+    Phrase("[assistant](#|[user](#", rf"(?:system|{_ANCHORS})\)", ending=""),
+    Phrase("<system>|<assistant>|<developer>", _OPENING, ending=""),
     Phrase("<system|<assistant|<developer|</system|</assistant|</developer",
-           r"(?:[ _-]?(?:prompt|message|instructions?|reminder))?>", ending=""),
+           r"[ _-]?(?:prompt|message|instructions?|reminder)>", ending=""),
     Phrase("begin|start|end", r" (?:of )?system (?:prompt|message|instruction)", ending=""),
     Phrase("\"role\"|'role'", r" ?: ?[\"'](?:system|developer)[\"']", ending=""),
 )  # fmt: skip
+ROLE_CASED = (
+    Phrase("you are |You are |YOU ARE |You're |you're |act as |Act as |become |Become |as ", r"(?:now |called |named )?DAN\b",
+           ending=""),
+)
+"""DAN is another one than Dan."""
+ROLE_WRITTEN = (
+    Phrase("enter|switch to|go into|you are in|you are now in", r" (?:the )?(?:developer|jailbreak|god|dan|debug"
+           r"|unrestricted|admin) mode(?= ?(?:$|[.!;:,)\]\"'*\n]|and\b|now\b))", ending="",
+           after=re.compile(r"(?:[\n:;!?>\"'*#(\[-]|(?<!\d)\.)[^\w\n]{0,4}(?:(?:please|now|and|then) ){0,2}$")),
+)  # fmt: skip
 _HEADS = re.compile(
     r"^[#*\s>\[(-]{0,6}(?:system|developer|admin|administrator) (?:prompt|message|override|instructions?)"
-    r"\W{0,3}(?::|\]|$)|^#{1,6} ?system ?:",
+    r"\W{0,3}(?::|\]|$)|^#{1,6} ?system ?:"
+    r"|^ {0,3}(?:#{1,6}|\*{1,3}|={2,9}|-{2,9}|>{1,3}|\[|<{1,3}) {0,2}(?:new|updated|real|actual|revised|hidden|secret"
+    r"|overriding) (?:system )?(?:instructions?|directives?|prompt|orders)[^\w\n]{0,3}[:\]>=-]"
+    rf"|^[^\w\n]{{0,6}}(?:system|admin|administrator|developer|root) ?: ?{_TOLD_TO}",
     re.MULTILINE,
 )
 _TURNS = re.compile(r"^\W{0,4}(human|assistant|instruction|response)\W{0,3}:", re.MULTILINE)
@@ -165,9 +93,9 @@ _SIDES = ({"human", "assistant"}, {"instruction", "response"})
 
 _TELL = "reveal|show|print|output|display|repeat|disclos|leak|expos|dump|recit|send|share|paste|echo|return|list|tell"
 _TELL += "|give|write"
-_DENIED = ("never ", "not ", "n't ")
 _KIND = r"(?:system|initial|original|hidden|secret|internal|developer|first|full|exact|entire|complete)"
-_PROMPT = rf"{_KIND} (?:system )?(?:prompt|message|instruction)s?\b"
+_PROMPT = rf"(?:{_KIND} (?:system )?(?:prompt|message|instruction)s?"
+_PROMPT += r"|(?:system|hidden|secret|internal|initial) (?:rules|guidelines|directives|configuration))\b"
 _VERBATIM = r"(?:verbatim|word for word|in full|exactly|above|to me|back)\b"
 _SECRETS = (
     r"(?:api[ _-]?keys?|passwords?|credentials?|secrets?|access tokens?|(?:private|ssh) keys?|session \w{1,6}"
@@ -175,16 +103,21 @@ _SECRETS = (
 )
 
 REVEAL = (
-    Phrase(_TELL, 3, r"your\b", 2, _PROMPT, unless=_DENIED),
+    Phrase(_TELL, 3, r"your\b", 2, _PROMPT, unless=DENIED),
     Phrase(_TELL, 3, r"your\b", 1, r"(?:instructions|prompt|guidelines|system message)\b", 2, _VERBATIM,
-           unless=_DENIED),
+           unless=DENIED),
     Phrase("reveal|repeat|disclos|leak|dump|recit", r" (?:\w{1,12} ){0,2}(?:the|this) (?:entire |full |whole )?"
            r"(?:system (?:prompt|message|instructions)|initial prompt)\b"),
     Phrase("what is|what are|what was|what were", 1, r"your\b", 1, _PROMPT),
     Phrase("repeat ", r"(?:everything|all|the (?:text|words?|content|sentences?)) (?:\w{1,12} ){0,3}"
            r"(?:above|before th)"),
     Phrase("reveal|print|output|disclos|leak|dump|send me|give me|tell me|show me", 2,
-           r"(?:your|the (?:user|owner|admin).?s|users.?)", 2, _SECRETS, unless=_DENIED),
+           r"(?:your|the (?:user|owner|admin).?s|users.?)", 2, _SECRETS, unless=DENIED),
+    Phrase("print|output|show|list|reveal|dump|leak|send|return", 1, r"(?:the|all|any|every)\b", 1, _SECRETS, 1,
+           r"(?:in|from|of) your (?:environment|memory|context|config\w{0,8}|system)\b", unless=DENIED),
+    Phrase("print|output|repeat|display|show|copy|echo|return|write", r" (?:me |out |back )?(?:all |every)?(?:of )?(?:the )?"
+           r"(?:text|words?|content|sentences?|message|conversation|thing) (?:\w{1,12} ){0,2}above (?:this|that) "
+           r"(?:line|message|point|sentence|prompt)\b", ending=""),
     Phrase("exfiltrat|steal|harvest", 3, _SECRETS),
     # German, French, Spanish, Italian, Portuguese
     Phrase("zeig|gib|nenn|verrat|wiederhol", 3, r"dein\w{0,2}", 1,
@@ -198,21 +131,31 @@ REVEAL = (
     Phrase("revel|mostr|exib|imprim|repit|diga", 3, r"(?:seu|sua|suas|seus)\b", 1,
            r"(?:prompt|instrucoes (?:iniciais|do sistema|secretas)|senhas?)\b"),
 )  # fmt: skip
+REVEAL_LINES = (
+    Phrase("what is |what are |what was |what were ", r"your (?:instructions|prompt|system message|directives)"
+           r"(?= ?(?:$|[?.!\"'\n]))", ending=""),
+)
+"""What asks for instructions, but for none of something."""
 REVEAL_PLAIN = (
     Phrase("покажи|раскрой|выведи|повтори|сообщи|назови|напечатай", 3, r"(?:системн|сво)\w{1,3}", 1,
            "промпт|инструкци|подсказк|парол|ключ"),
-    _unspaced("显示|输出|告诉我|重复|泄露|打印|透露|顯示|輸出|告訴我|洩露", 8,
+    unspaced("显示|输出|告诉我|重复|泄露|打印|透露|顯示|輸出|告訴我|洩露", 8,
               "系统提示|系统指令|系统消息|初始指令|系統提示|提示词|密码|密鑰|密钥"),
-    _unspaced("システムプロンプト|初期指示|初期プロンプト|パスワード", 8,
+    unspaced("システムプロンプト|初期指示|初期プロンプト|パスワード", 8,
               "表示して|出力して|教えて|開示|公開して|見せて"),
-    _unspaced("시스템 프롬프트|시스템프롬프트|초기 지시|비밀번호", 8, "출력|보여|알려|공개"),
+    unspaced("시스템 프롬프트|시스템프롬프트|초기 지시|비밀번호", 8, "출력|보여|알려|공개"),
 )  # fmt: skip
 
 _HELD = (
     r"(?:(?:this|the|our|entire|whole|full|chat|previous) (?:\w{1,12} ){0,2}(?:conversation|chat history|dialogue)"
     r"|system prompt|your (?:instructions|context|memory|prompt|notes|data)|everything you know"
-    r"|(?:the |all )?user.?s? (?:\w{1,12} )?(?:data|files|emails?|messages|passwords?|secrets?|details)"
-    r"|all (?:\w{1,12} ){0,2}(?:secrets|credentials|passwords|api keys|tokens|emails))\b"
+    r"|(?:the |all )?user.?s? (?:\w{1,12} )?(?:data|files|emails?|messages|passwords?|secrets?|details|contacts|address book"
+    r"|api keys?|access tokens?|credentials|calendar)"
+    r"|all (?:\w{1,12} ){0,2}(?:secrets|credentials|passwords|api keys|tokens|emails|contacts))\b"
+)
+_FILES = (
+    r"[\w~/.$-]{0,40}?(?:\bid_(?:rsa|ed25519|ecdsa|dsa)\b(?!\.pub)|/etc/(?:passwd|shadow)\b|\.aws/credentials\b"
+    r"|\.kube/config\b|(?<![\w.])\.env\b(?!\.)|\.netrc\b|\.git-credentials\b|\bmcp\.json\b|\bwallet\.dat\b)"
 )
 _AWAY = r"(?:https?://|www\.|\w[\w.+-]{0,63}@\w|(?:url|link|image|query|request|webhook|server|endpoint)\b)"
 
@@ -220,21 +163,37 @@ EXFILTRATION = (
     Phrase("send|post|upload|forward|transmit|exfiltrat|email|e-mail|submit|leak|append|encod|embed|copy|include", 3,
            _HELD, 8, _AWAY),
     Phrase("replac|substitut|fill in", 6, r"(?:with|by)\b", 2, _HELD),
+    Phrase("send|post|upload|forward|transmit|exfiltrat|email|e-mail|leak", r"(?: \w{1,12}){0,4} " + _FILES, 6,
+           r"(?:https?://|\w[\w.+-]{0,63}@\w|webhook\b)", unless=DENIED),
+    Phrase("read|open|load|cat|access|fetch", r"(?: \w{1,12}){0,4} " + _FILES, 6,
+           r"(?:pass|send|post|includ|provid|attach|append|forward|return)\w{0,4}\b", 1,
+           r"(?:it|its|the|them|their|that|this|as|to)\b", unless=DENIED),
 )  # fmt: skip
 _LINKS = (
-    ("![", re.compile(r"!\[[^\]\n]{0,200}\]\( ?<?(https?://[^)\s>]{1,2000})")),
-    ("<img", re.compile(r"<img\b[^<>\n]{0,200}?\bsrc ?= ?[\"']?(https?://[^\"'\s>]{1,2000})")),
+    ("![", re.compile(r"!\[[^\]\n]{0,200}\]\( ?<?(https?://[^)\n]{1,2000})")),
+    ("<img", re.compile(r"<img\b[^<>\n]{0,200}?\bsrc ?= ?(?:[\"'](https?://[^\"'\n]{1,2000})|(https?://[^\"'\s>]{1,2000}))")),
 )
+_WORDS = (
+    r"(?:conversation|chat|history|dialog|summar|secret|password|credential|token|api.?key|context|system|prompt"
+    r"|instruction|memory|data|private|personal|sensitive|insert|answer|response|everything|session|cookie|email|user)"
+)
+_INNER = rf"[\w .-]{{0,40}}?{_WORDS}[\w .-]{{0,40}}"
 _BLANK = re.compile(
-    r"[=/](?:\$?\{{1,2}[\w .-]{1,60}\}|\[[\w .-]{3,60}\]|<[\w .-]{3,60}|%7b[\w%.-]{1,60}%7d"
+    rf"[=/](?:\$?\{{{{1,2}}{_INNER}\}}|\[{_INNER}\]|<{_INNER}>|%7b[\w%.-]{{0,40}}?{_WORDS}[\w%.-]{{0,40}}%7d"
     r"|(?:your|the|insert|put|user)[_+-](?:data|secret|summary|answer|conversation|prompt|key|text))"
 )
-"""A part of an address that somebody is to fill in."""
+"""A part of an address that somebody is to fill in with what only the reader has."""
 
 _MARK = r"\b[^<>\n]{0,100}>"
+_NAMES = r"(?:calls?|use|results?|response|output)"
+_CALLED = (
+    r"(?:\s{0,4}(?:[{\[<]|\"\w|[\w.-]{1,60}(?:\(|\s{0,3}\{))"
+    r"|(?!\W{0,3}(?:and|or|to|through|until)?\W{0,3}<)[^<`]{1,300}</(?:tool|function)_)"
+)
+"""What is called or said within such a mark; it may only be spoken of."""
 TOOLS = (
-    Phrase("<tool_|</tool_", rf"(?:calls?|use|results?|response){_MARK}", ending=""),
-    Phrase("<function_|</function_", rf"(?:calls?|results?){_MARK}", ending=""),
+    Phrase("<tool_|<function_", _NAMES + _MARK + _CALLED, ending=""),
+    Phrase("</tool_|</function_", _NAMES + _MARK + r" {0,4}(?:\n|$|<)", ending=""),
     Phrase("<invoke|<parameter|:invoke|:parameter", " name ?=", ending=""),
     Phrase(":function_calls>|:function_results>", ending=""),
     Phrase("\"tool_calls\"|'tool_calls'", r" ?: ?\[", ending=""),
@@ -259,18 +218,20 @@ def spoken(forms, checks):
     return next((name for name in SAID if name in checks and _FOUND[name](forms)), None)
 
 
-def _any(phrases, text):
-    return any(phrase.is_in(text) for phrase in phrases)
-
-
 def _override(forms):
-    return _any(OVERRIDE, forms.latin) or _any(OVERRIDE_PLAIN, forms.plain)
+    return (
+        any_in(OVERRIDE, forms.latin.replace("_", " "))
+        or any_in(OVERRIDE_LINES, forms.written)
+        or any_in(OVERRIDE_PLAIN, forms.plain)
+    )
 
 
 def _role(forms):
-    if _any(ROLE, forms.latin) or _any(ROLE_PLAIN, forms.plain) or _any(ROLE_LINES, forms.lines):
+    if any_in(ROLE, forms.latin) or any_in(ROLE_WRITTEN, forms.written) or any_in(ROLE_CASED, forms.cased):
         return True
-    return _HEADS.search(forms.lines) is not None or _has_turns(forms.lines)
+    if any_in(ROLE_PLAIN, forms.plain) or any_in(ROLE_LINES, forms.lines) or _HEADS.search(forms.lines):
+        return True
+    return _has_turns(forms.lines) or any(_ends_unbegun(name, forms.lines) for name in ("system", "assistant", "developer"))
 
 
 def _has_turns(lines):
@@ -279,23 +240,29 @@ def _has_turns(lines):
     return any(sides <= names for sides in _SIDES)
 
 
+def _ends_unbegun(name, lines):
+    """Whether the mark of a part of a prompt ends that did not begin: a text that wants to be out of its part."""
+    at = lines.find(f"</{name}>")
+    return at >= 0 and lines.find(f"<{name}>", 0, at) < 0
+
+
 def _reveal(forms):
-    return _any(REVEAL, forms.latin) or _any(REVEAL_PLAIN, forms.plain)
+    return any_in(REVEAL, forms.latin) or any_in(REVEAL_LINES, forms.written) or any_in(REVEAL_PLAIN, forms.plain)
 
 
 def _exfiltration(forms):
-    return _any(EXFILTRATION, forms.latin) or any(map(_BLANK.search, _links(forms.lines)))
+    return any_in(EXFILTRATION, forms.latin) or any(map(_BLANK.search, _links(forms.lines)))
 
 
 def _links(lines):
     """The addresses of images."""
     for mark, pattern in _LINKS:
         if mark in lines:
-            yield from pattern.findall(lines)
+            yield from (found[found.lastindex] for found in pattern.finditer(lines))
 
 
 def _tools(forms):
-    return _any(TOOLS, forms.lines)
+    return any_in(TOOLS, forms.lines)
 
 
 _FOUND = {
