@@ -10,6 +10,8 @@ from string import ascii_lowercase, ascii_uppercase
 
 SHORTEST = 20
 """Characters of an encoding that can say something."""
+FEWEST = 5
+"""Characters that can say something, in a script with few of them."""
 
 _BASE64 = re.compile(rf"[A-Za-z0-9+/_-]{{{SHORTEST},}}={{0,2}}")
 _WRAPPED = re.compile(r"[A-Za-z0-9+/=\s]+")

@@ -1,6 +1,6 @@
 """Which checks find something in texts, and what is said of that: which check, and where; never the text."""
 
-from encoded import SHORTEST, parts, wholes
+from encoded import FEWEST, parts, wholes
 from forms import Forms, pieces
 from hidden import hidden
 from phrases import SAID, spoken
@@ -53,7 +53,7 @@ def _within(text, checks, depth):
     checks -= {"hidden"}
     for found, left in ((parts(text), depth - 1), (wholes(text), 0)):
         for encoding, inner in found:
-            what = _finding(inner, checks, left) if len(inner) >= SHORTEST // 2 else None
+            what = _finding(inner, checks, left) if len(inner) >= FEWEST else None
             if what is not None:
                 name = what.partition(":")[0]
                 return what if name == "encoded" else f"encoded: in {encoding} is what the check `{name}` finds"

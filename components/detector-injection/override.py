@@ -18,11 +18,12 @@ _TOLD = r"(?:instruction|prompt|directive|guideline|system message)s?\b|guidance
 _RULES = r"(?:directions?|rules|commands?|constraints|restrictions|programming|training)\b"
 _TOLD_OR_RULES = f"{_TOLD}|{_RULES}"
 _ORDERS = rf"{_TOLD_OR_RULES}|orders\b"
-_SO_FAR = r"(?:above|before this|from before|from earlier|so far|previously|you (?:were|have been|ve been|got|received))\b"
+_SO_FAR = r"(?:above|before this|from before|from earlier|so far|previously"
+_SO_FAR += r"|you (?:were|have been|ve been|got|received))\b"
 _SYSTEM = r"\W{1,4}(?:(?:the|this|that|any|all|its|every|your|previous)\W){0,2}system "
 _SYSTEM += r"(?:prompts?|messages?|instructions?|rules|guidelines)\b"
-_SAFETY = r"(?:(?:safety|ethic\w{0,4}|moral\w{0,4}) (?:\w{1,12} )?|content )(?:rules|guidelines|training|protocols|polic\w+"
-_SAFETY += r"|restrictions|checks)\b"
+_SAFETY = r"(?:(?:safety|ethic\w{0,4}|moral\w{0,4}) (?:\w{1,12} )?|content )"
+_SAFETY += r"(?:rules|guidelines|training|protocols|polic\w{1,3}|restrictions)\b"
 _VOID = r"(?:void|obsolete|revoked|cancell?ed|no longer (?:apply|valid|relevant|in (?:force|effect)|count)"
 _VOID += r"(?! (?:to|if|when|where|for|in)\b)|(?:to|should|must|can|will|shall) be (?:ignored|disregarded|forgotten))\b"
 
@@ -39,8 +40,8 @@ OVERRIDE = (
            ending=_NOT_PAST, unless=DENIED),
     Phrase("forget", 1, r"(?:everything|all|anything|what)\b", 4, r"(?:told|said|learn(?:ed|t)|instructed|above)\b",
            unless=DENIED),
-    Phrase("previous|prior|above|earlier|original|initial", 1, r"(?:instruction|prompt|directive|system message)s?\b", 4,
-           _VOID),
+    Phrase("previous|prior|above|earlier|original|initial", 1,
+           r"(?:instruction|prompt|directive|system message)s?\b", 4, _VOID),
     Phrase("your new |your real |your actual |your true |your updated ",
            r"(?:instruction|task|goal|objective|order)s? (?:is|are)\b"),
     Phrase("new instructions |updated instructions |real instructions ", r"(?:from|by) (?:the |your )?"
@@ -111,7 +112,7 @@ OVERRIDE_PLAIN = (
            unless=("ت", "عدم ")),
     # Hindi
     unspaced("पिछल|पहले|पूर्व|ऊपर|उपरोक्त|सभी|सारे|अपने", 20, "निर्देश|आदेश|नियम|प्रॉम्प्ट|हिदायत", 12,
-             "(?:अनदेखा|अनदेखी|नज़र ?अंदाज़?|नज़र ?अंदाज|नजर ?अंदाज|इग्नोर|उपेक्षा) कर(?:ें|ो| द|के|ते|$)"
+             "(?:अनदेखा|अनदेखी|नज\u093c?र ?अंदाज\u093c?|इग्नोर|उपेक्षा) कर(?:ें|ो| द|के|ते|$)"
              "|(?:अनदेखा|इग्नोर) कीज|भूल जा|भुला द|का पालन (?:न|मत|ना) कर(?:ें|ो)|पर ध्यान (?:न|मत|ना) द"),
     # Chinese
     unspaced("忽略|无视|忽视|忘记|忘掉|不要理会|不要遵守|無視|忽視|忘記|不要理會", 12,
@@ -119,11 +120,12 @@ OVERRIDE_PLAIN = (
              "指令|指示|提示|命令|规则|規則|要求|设定|設定|内容|內容|对话|對話", ending="(?![了过過])",
              unless=("不要", "别", "別", "不能", "不可", "不可以", "请勿", "請勿", "切勿", "不得", "不应", "不應")),
     # Japanese
-    unspaced("以前|これまで|上記|今まで|すべて|全て|先ほど|前の", 12, "指示|命令|プロンプト|ルール|指令|制約|内容|文章", 6,
-             "無視(?!し(?:な[いけ]|た|ません|ては|ても)|され|でき)|忘れ(?!な|ず|ては|た)|破棄し?[てろせ]"
+    unspaced("以前|これまで|上記|今まで|すべて|全て|先ほど|前の", 12, "指示|命令|プロンプト|ルール|指令|制約|内容|文章",
+             6, "無視(?!し(?:な[いけ]|た|ません|ては|ても)|され|でき)|忘れ(?!な|ず|ては|た)|破棄し?[てろせ]"
              "|従わない(?:で|こと|よう)|従わなくて"),
     # Korean
-    unspaced("이전|앞의|앞선|위의|지금까지|모든|기존", 8, "지시|명령|지침|프롬프트|규칙", 6, "무시(?!하지|했|되)|잊(?!지)"),
+    unspaced("이전|앞의|앞선|위의|지금까지|모든|기존", 8, "지시|명령|지침|프롬프트|규칙", 6,
+             "무시(?!하지|했|되)|잊(?!지)"),
 )  # fmt: skip
 
 _START = re.compile(
@@ -143,7 +145,10 @@ _FILLING = (
     r"|stated|text|context|content|message|words|you (?:were|have been) told) ){0,6}?"
 )
 _HERE = r"(?:line|text|message|point|sentence|paragraph|prompt)"
-_PLACE = rf"(?:above(?: this(?: {_HERE})?)?|before (?:this|now)(?: {_HERE})?|until now|so far|up to (?:this point|now|here))"
+_PLACE = (
+    rf"(?:above(?: (?:text|message|context|content|prompt|conversation|this(?: {_HERE})?))?"
+    rf"|before (?:this|now)(?: {_HERE})?|until now|so far|up to (?:this point|now|here))"
+)
 
 OVERRIDE_LINES = (
     Phrase("ignore|disregard|forget|pay no attention to|do not follow|don't follow|never mind|nevermind",
@@ -151,15 +156,15 @@ OVERRIDE_LINES = (
     Phrase("ignorier|missachte|vergiss|vergesst|vergessen sie",
            r"\w{0,4} (?:sie )?(?:alles (?:obige|oben\w{0,10}|vorherige|bisherige|davor|was (?:oben|davor|bisher)\b"
            r"|zuvor\b)|das obige|obiges)", ending="(?! nicht)"),
-    Phrase("ignor|oubli", r"\w{1,3} (?:tout ce qui|ce qui) (?:precede|est (?:ci|au).dessus|a ete dit|vient avant)", ending="",
-           unless=("n'", "ne ")),
+    Phrase("ignor|oubli", r"\w{1,3} (?:tout ce qui|ce qui) (?:precede|est (?:ci|au).dessus|a ete dit|vient avant)",
+           ending="", unless=("n'", "ne ")),
     Phrase("ignor|olvid", r"\w{1,3} todo lo (?:anterior|previo|de arriba|dicho)" + _FINISH, ending="",
            unless=("no ", "no te ", "no se ")),
-    Phrase("ignor|dimentic", r"\w{1,4} tutto (?:cio che precede|quanto sopra|quello che precede|quanto detto)", ending="",
-           unless=("non ",)),
+    Phrase("ignor|dimentic", r"\w{1,4} tutto (?:cio che precede|quanto sopra|quello che precede|quanto detto)",
+           ending="", unless=("non ",)),
     Phrase("ignor|esque|desconsider", r"\w{1,4} tudo (?:acima|anterior|o que (?:foi dito|esta acima|veio antes))",
            ending="", unless=("nao ", "nao se ")),
-    Phrase("negeer|vergeet", r" al(?:les|het) (?:hierboven|bovenstaande|voorgaande|daarvoor)", ending=""),
+    Phrase("negeer|vergeet", r" al(?:les| het) (?:hierboven|bovenstaande|voorgaande|daarvoor)", ending=""),
     Phrase("ignoruj|zapomnij", r" (?:o )?(?:wszystk\w{1,3}|to) (?:powyzej|co (?:powyzej|bylo))", ending="",
            unless=("nie ",)),
 )  # fmt: skip

@@ -20,12 +20,13 @@ ROLE = (
     Phrase("do anything now|jailbreak mode|god mode enabled|dan mode"),
     Phrase("act|behave|respond|answer|pretend|roleplay|role play|operate", 6,
            r"(?:without|with no|free (?:of|from)|(?:not|no longer) bound by|unbound by)\b", 2, _BOUNDS),
-    Phrase("pretend|imagine|act as if|act as though|behave as if|assume|suppose", r" (?:that )?(?:you (?:have|had|are under)"
+    Phrase("pretend|imagine|act as if|act as though|behave as if|assume|suppose",
+           r" (?:that )?(?:you (?:have|had|are under)"
            rf"|you've|there (?:are|were)) (?:no|not any) (?:\w{{1,12}} )?{_LIMITS}"),
     Phrase("as an |you are an |you are a |as a ",
            rf"(?:(?:{_LOOSE}) )?{_MODEL} (?:with no|without|free (?:of|from)) (?:\w{{1,12}} )?{_LIMITS}", ending=""),
-    Phrase("<!--", rf"\W{{0,4}}(?:\w{{1,12}} (?:to|for) )?(?:all )?(?:{_MODEL}s?|assistants?|agents?|chatgpt|claude|gemini"
-           r"|copilot)\W{0,3}:", ending=""),
+    Phrase("<!--", rf"\W{{0,4}}(?:\w{{1,12}} (?:to|for) )?(?:all )?(?:{_MODEL}s?|assistants?|agents?|chatgpt|claude"
+           r"|gemini|copilot)\W{0,3}:", ending=""),
     Phrase("from now on", r",? (?:you (?:are (?:an?|no longer|not|my|free|to)\b|must|shall|have (?:to|no)"
            r"|will (?:act|respond|answer|behave|obey|ignore|be|only))|act as|respond (?:only|as)|ignore|obey)\b"),
     Phrase("if you are |if you're |since you are |because you are ",
@@ -48,9 +49,10 @@ ROLE_PLAIN = (
     unspaced("지금부터|이제부터", " ?(?:너는|당신은|넌)"),
 )
 _TOLD_TO = (
-    r"(?:you must (?:now |always |only )?(?:obey|answer|respond|ignore|follow|do|act|say|reply|comply|reveal|output|print"
-    r"|send|never)\b|you are (?:an? |no longer |now an? |to )|your (?:new |only |real )?(?:task|instructions?|role|goal"
-    r"|purpose|orders?) (?:is|are)\b|ignore |disregard |forget |obey |from now on|new instructions?\b|reveal )"
+    r"(?:you must (?:now |always |only )?(?:obey|answer|respond|ignore|follow|do|act|say|reply|comply|reveal|output"
+    r"|print|send|never)\b|you are (?:an? |no longer |now an? |to )|your (?:new |only |real )?(?:task|instructions?"
+    r"|role|goal|purpose|orders?) (?:is|are)\b|ignore |disregard |forget |obey |reveal |from now on"
+    r"|new instructions?\b)"
 )
 _OPENING = (
     r"\s{0,4}(?:(?:important|attention|note|please|now|new|updated|the)\W{1,3}){0,2}(?:you(?:'re|r)?\b|ignore|disregard"
@@ -71,8 +73,11 @@ ROLE_LINES = (
     Phrase("\"role\"|'role'", r" ?: ?[\"'](?:system|developer)[\"']", ending=""),
 )  # fmt: skip
 ROLE_CASED = (
-    Phrase("you are |You are |YOU ARE |You're |you're |act as |Act as |become |Become |as ", r"(?:now |called |named )?DAN\b",
-           ending=""),
+    Phrase(
+        "you are |You are |YOU ARE |You're |you're |act as |Act as |become |Become |as ",
+        r"(?:now |called |named )?DAN\b",
+        ending="",
+    ),
 )
 """DAN is another one than Dan."""
 ROLE_WRITTEN = (
@@ -89,6 +94,7 @@ _HEADS = re.compile(
     re.MULTILINE,
 )
 _TURNS = re.compile(r"^\W{0,4}(human|assistant|instruction|response)\W{0,3}:", re.MULTILINE)
+_PARTS = ("system", "assistant", "developer")
 _SIDES = ({"human", "assistant"}, {"instruction", "response"})
 
 _TELL = "reveal|show|print|output|display|repeat|disclos|leak|expos|dump|recit|send|share|paste|echo|return|list|tell"
@@ -115,7 +121,8 @@ REVEAL = (
            r"(?:your|the (?:user|owner|admin).?s|users.?)", 2, _SECRETS, unless=DENIED),
     Phrase("print|output|show|list|reveal|dump|leak|send|return", 1, r"(?:the|all|any|every)\b", 1, _SECRETS, 1,
            r"(?:in|from|of) your (?:environment|memory|context|config\w{0,8}|system)\b", unless=DENIED),
-    Phrase("print|output|repeat|display|show|copy|echo|return|write", r" (?:me |out |back )?(?:all |every)?(?:of )?(?:the )?"
+    Phrase("print|output|repeat|display|show|copy|echo|return|write",
+           r" (?:me |out |back )?(?:all |every)?(?:of )?(?:the )?"
            r"(?:text|words?|content|sentences?|message|conversation|thing) (?:\w{1,12} ){0,2}above (?:this|that) "
            r"(?:line|message|point|sentence|prompt)\b", ending=""),
     Phrase("exfiltrat|steal|harvest", 3, _SECRETS),
@@ -132,8 +139,12 @@ REVEAL = (
            r"(?:prompt|instrucoes (?:iniciais|do sistema|secretas)|senhas?)\b"),
 )  # fmt: skip
 REVEAL_LINES = (
-    Phrase("what is |what are |what was |what were ", r"your (?:instructions|prompt|system message|directives)"
-           r"(?= ?(?:$|[?.!\"'\n]))", ending=""),
+    Phrase(
+        "what is |what are |what was |what were ",
+        r"your (?:instructions|prompt|system message|directives)"
+        r"(?= ?(?:$|[?.!\"'\n]))",
+        ending="",
+    ),
 )
 """What asks for instructions, but for none of something."""
 REVEAL_PLAIN = (
@@ -149,8 +160,8 @@ REVEAL_PLAIN = (
 _HELD = (
     r"(?:(?:this|the|our|entire|whole|full|chat|previous) (?:\w{1,12} ){0,2}(?:conversation|chat history|dialogue)"
     r"|system prompt|your (?:instructions|context|memory|prompt|notes|data)|everything you know"
-    r"|(?:the |all )?user.?s? (?:\w{1,12} )?(?:data|files|emails?|messages|passwords?|secrets?|details|contacts|address book"
-    r"|api keys?|access tokens?|credentials|calendar)"
+    r"|(?:the |all )?user.?s? (?:\w{1,12} )?(?:data|files|emails?|messages|passwords?|secrets?|details|contacts"
+    r"|address book|api keys?|access tokens?|credentials|calendar)"
     r"|all (?:\w{1,12} ){0,2}(?:secrets|credentials|passwords|api keys|tokens|emails|contacts))\b"
 )
 _FILES = (
@@ -166,18 +177,22 @@ EXFILTRATION = (
     Phrase("send|post|upload|forward|transmit|exfiltrat|email|e-mail|leak", r"(?: \w{1,12}){0,4} " + _FILES, 6,
            r"(?:https?://|\w[\w.+-]{0,63}@\w|webhook\b)", unless=DENIED),
     Phrase("read|open|load|cat|access|fetch", r"(?: \w{1,12}){0,4} " + _FILES, 6,
-           r"(?:pass|send|post|includ|provid|attach|append|forward|return)\w{0,4}\b", 1,
-           r"(?:it|its|the|them|their|that|this|as|to)\b", unless=DENIED),
+           r"(?:(?:send|post|forward|email)\w{0,3} (?:it|them|that|this|its|the|their)"
+           r"|(?:pass|includ|provid|attach|append|return)\w{0,4} (?:its|the|their|all) (?:\w{1,12} )?contents?)\b",
+           unless=DENIED),
 )  # fmt: skip
 _LINKS = (
     ("![", re.compile(r"!\[[^\]\n]{0,200}\]\( ?<?(https?://[^)\n]{1,2000})")),
-    ("<img", re.compile(r"<img\b[^<>\n]{0,200}?\bsrc ?= ?(?:[\"'](https?://[^\"'\n]{1,2000})|(https?://[^\"'\s>]{1,2000}))")),
+    (
+        "<img",
+        re.compile(r"<img\b[^<>\n]{0,200}?\bsrc ?= ?(?:[\"'](https?://[^\"'\n]{1,2000})|(https?://[^\"'\s>]{1,2000}))"),
+    ),
 )
 _WORDS = (
     r"(?:conversation|chat|history|dialog|summar|secret|password|credential|token|api.?key|context|system|prompt"
     r"|instruction|memory|data|private|personal|sensitive|insert|answer|response|everything|session|cookie|email|user)"
 )
-_INNER = rf"[\w .-]{{0,40}}?{_WORDS}[\w .-]{{0,40}}"
+_INNER = rf"[\w .'-]{{0,40}}?{_WORDS}[\w .'-]{{0,40}}"
 _BLANK = re.compile(
     rf"[=/](?:\$?\{{{{1,2}}{_INNER}\}}|\[{_INNER}\]|<{_INNER}>|%7b[\w%.-]{{0,40}}?{_WORDS}[\w%.-]{{0,40}}%7d"
     r"|(?:your|the|insert|put|user)[_+-](?:data|secret|summary|answer|conversation|prompt|key|text))"
@@ -231,7 +246,7 @@ def _role(forms):
         return True
     if any_in(ROLE_PLAIN, forms.plain) or any_in(ROLE_LINES, forms.lines) or _HEADS.search(forms.lines):
         return True
-    return _has_turns(forms.lines) or any(_ends_unbegun(name, forms.lines) for name in ("system", "assistant", "developer"))
+    return _has_turns(forms.lines) or any(_ends_unbegun(name, forms.lines) for name in _PARTS)
 
 
 def _has_turns(lines):
