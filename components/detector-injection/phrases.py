@@ -62,7 +62,6 @@ _ANCHORS = "error|context|instructions|inner_monologue|additional_instructions"
 ROLE_LINES = (
     Phrase(("<|",), r"(?:im_start|im_end|im_sep|system|user|assistant|endoftext|eot_id|eom_id|start_header_id"
            r"|end_header_id|begin_of_text|start_of_turn|end_of_turn|channel|start|message|end)\|>", ending=""),
-    Phrase("[inst]", r"(?![(\[:])", ending=""),
     Phrase("[/inst]|<<sys>>|<</sys>>|<start_of_turn>|<end_of_turn>", ending=""),
     Phrase("[system](#", rf"(?:assistant|{_ANCHORS})\)", ending=""),
     Phrase("[assistant](#|[user](#", rf"(?:system|{_ANCHORS})\)", ending=""),
@@ -78,8 +77,9 @@ ROLE_CASED = (
         r"(?:now |called |named )?DAN\b",
         ending="",
     ),
+    Phrase("[INST]", r"(?![(\[:])", ending=""),
 )
-"""DAN is another one than Dan."""
+"""DAN is another one than Dan, and the mark of a template than the type of an array."""
 ROLE_WRITTEN = (
     Phrase("enter|switch to|go into|you are in|you are now in", r" (?:the )?(?:developer|jailbreak|god|dan|debug"
            r"|unrestricted|admin) mode(?= ?(?:$|[.!;:,)\]\"'*\n]|and\b|now\b))", ending="",
@@ -118,7 +118,8 @@ REVEAL = (
     Phrase("repeat ", r"(?:everything|all|the (?:text|words?|content|sentences?)) (?:\w{1,12} ){0,3}"
            r"(?:above|before th)"),
     Phrase("reveal|print|output|disclos|leak|dump|send me|give me|tell me|show me", 2,
-           r"(?:your|the (?:user|owner|admin).?s|users.?)", 2, _SECRETS, unless=DENIED),
+           r"(?:your|the (?:user|owner|admin).?s|users.?)", 2, _SECRETS, ending=r"(?!ln\b|f\b)\w{0,4}",
+           unless=DENIED),
     Phrase("print|output|show|list|reveal|dump|leak|send|return", 1, r"(?:the|all|any|every)\b", 1, _SECRETS, 1,
            r"(?:in|from|of) your (?:environment|memory|context|config\w{0,8}|system)\b", unless=DENIED),
     Phrase("print|output|repeat|display|show|copy|echo|return|write",

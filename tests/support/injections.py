@@ -304,6 +304,8 @@ BENIGN: list[str] = [
     "<system>Linux</system>",
     "[INST]: https://example.com",
     "[System](#system)",
+    "fn run(code: &[Inst], state: u32) -> u32",
+    'println!("Fine! Your password contains a letter");',
     "\x1b[1;32mok\x1b[0m \x1b[38;5;196merror\x1b[39m \x1b[Kdone\x1b(B",
     "N\x08NA\x08AM\x08ME\x08E _\x08f_\x08i",
     "\u202bטקסט בעברית\u202c ok",
