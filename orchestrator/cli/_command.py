@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from orchestrator.cli import COMMANDS, EXIT_INTERRUPTED, EXIT_OK
+from orchestrator.cli import COMMANDS, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from orchestrator.cli import _failures as failures
 from orchestrator.cli import _terminal as terminal
 from orchestrator.errors import OrchestratorError
@@ -45,6 +45,11 @@ def define(
         def guarded(*, as_json: bool, **arguments: Any) -> int:
             try:
                 return body(as_json=as_json, **arguments) or EXIT_OK
+            except click.UsageError as error:
+                if not as_json:
+                    raise
+                terminal.put_json({"error": {"type": "UsageError", "message": error.format_message()}})
+                return EXIT_USAGE
             except OrchestratorError as error:
                 return failures.tell(error, as_json=as_json)
             except KeyboardInterrupt:

@@ -150,7 +150,7 @@ def _reverts(node: Item) -> Iterator[_Line]:
     if not found:
         return
     after = {"never": [], "call": ["after each call"], "run": ["after each run"]}[found["after"]]
-    counts = [f"at {found[key]} {key}" for key in ("violations", "denials") if found[key] is not None]
+    counts = [f"at {counted(found[key], key[:-1])}" for key in ("violations", "denials") if found[key] is not None]
     kept = [
         f"{found[key]} {what} kept" for key, what in (("steps", "steps"), ("quarantine", "dirty states")) if found[key]
     ]

@@ -196,3 +196,21 @@ def test_a_trace_that_cannot_be_written_is_told(command: Command, letters: Path)
     assert done.code == 2
     assert "--trace" in done.err
     assert "No such file or directory" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the code is one of CODE, `-` for standard input, and --file FILE"),
+        (["v 1", "--input", "x=@/no/such"], "/no/such"),
+        (["v 1", "--memory", "much"], "`--memory much` is no size; write it like 64MiB or 1GiB"),
+    ],
+)
+def test_a_wrong_use_is_json_where_that_is_asked_for(
+    command: Command, letters: Path, arguments: list[str], message: str
+) -> None:
+    done = command("exec", "-l", letters, *arguments, "--json")
+    assert (done.code, done.err) == (2, "")
+    error = done.json["error"]
+    assert error["type"] == "UsageError"
+    assert message in error["message"]
