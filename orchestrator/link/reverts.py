@@ -61,7 +61,7 @@ def _takes_nothing_back(work: Work, edge: Edge, name: str) -> None:
     what = f"the node `{name}` is a Python function" if name else "the value is an input of the pipeline"
     message = f"`on-violation: revert` on the edge `{edge}` takes nothing back: {what}"
     where, place = edge.where.at("contract", "on-violation"), place_of_edge(edge)
-    work.report.error("not-enforced", message, where, place, help=("use `on-violation: deny`",))
+    work.report.error("contract-rule", message, where, place, help=("use `on-violation: deny`",))
 
 
 def _whom(edge: Edge) -> str:

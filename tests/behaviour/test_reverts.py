@@ -278,7 +278,7 @@ def test_an_edge_that_could_take_nothing_back_is_refused(engine: Engine, keeper:
     )  # fmt: skip
     with pytest.raises(InvalidPipeline) as caught:
         pipeline.link(engine)
-    said = [problem.message for problem in caught.value.diagnostics if problem.code == "not-enforced"]
+    said = [problem.message for problem in caught.value.diagnostics if problem.code == "contract-rule"]
     nothing = "`on-violation: revert` on the edge `{}` takes nothing back: {}"
     assert said == [
         nothing.format("inputs.n -> one", "the value is an input of the pipeline"),

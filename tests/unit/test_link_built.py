@@ -94,7 +94,6 @@ def test_every_code_is_explained_and_shown() -> None:
     elsewhere = {
         "ceiling",
         "claim",
-        "conflicting-keys",
         "duplicate-name",
         "no-component",
         "python-not-allowed",
