@@ -17,7 +17,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "conflicting-keys": "Two keys of which only one may be there.",
         "contract-function": "A name in `functions` of a contract that the edge has no function of.",
         "contract-path": "A path of `reject` or `redact` leads nowhere.",
-        "contract-rule": "A rule that this kind of edge has not, that needs JSON of what has none, or that does nothing.",
+        "contract-rule": "A rule that this kind of edge has not, that needs JSON where none is, or that does nothing.",
         "cycle": "Nodes wait for each other: data edges, implied order and fallbacks lead in a circle.",
         "data-type": "The value at the end of a path does not fit the parameter.",
         "declassified": "Warning: an edge takes labels off what crosses it, for the reason that it states.",
