@@ -29,7 +29,7 @@ NODE = 20
 """The first major version of Node that the builder runs on."""
 TIMEOUT = 600.0
 _SHIPPED = Path(__file__).with_name("javascript")
-_FILES = ("package.json", "package-lock.json", "componentize.mjs", "glue.mjs")
+_FILES = ("package.json", "package-lock.json", "componentize.mjs", "files.mjs", "glue.mjs")
 _SCRIPT, _MARK = "componentize.mjs", "node_modules/@bytecodealliance/componentize-js/package.json"
 _UNUSED = 86400.0
 """Seconds after which another version's packages belong to no build that still runs."""

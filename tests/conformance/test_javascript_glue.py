@@ -25,6 +25,7 @@ world guest {
   export thenable: func(given: u32) -> u32;
   export plain: func(given: u32) -> u32;
   export late: func(given: string) -> result<string, string>;
+  export imported: func(given: string) -> result<string, string>;
 }
 """
 APP = """
@@ -34,6 +35,7 @@ export const pairs = (given) => given.reverse();
 export const promised = async (given) => { await null; return given; };
 export const thenable = (given) => ({ then: (done) => done(given + 1) });
 export const plain = (given) => given + 1;
+export const imported = async (given) => { try { await import(given); return ""; } catch (e) { throw e.message; } };
 export const late = async (given) => { await null; throw given; };
 """
 
@@ -79,3 +81,9 @@ def test_what_is_promised_is_waited_for(call: Any, given: str) -> None:
 
 def test_a_value_at_once_or_by_anything_with_then(call: Any) -> None:
     assert (call("plain", 1), call("thenable", 1)) == (2, 2)
+
+
+@pytest.mark.parametrize("given", ["x", "./x.js", "/x/y.js", "node:fs", ""])
+def test_a_module_that_is_asked_for_at_run_time_is_not_found(call: Any, given: str) -> None:
+    assert call("imported", given)["err"].startswith(f'Error loading module "{given}" (resolved path "')
+    assert call("plain", 1) == 2

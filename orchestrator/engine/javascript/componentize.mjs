@@ -5,6 +5,7 @@ import { componentize } from "@bytecodealliance/componentize-js";
 import { parseSync } from "oxc-parser";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { findNoFiles } from "./files.mjs";
 import { hasten } from "./glue.mjs";
 
 const ENTRY = "entry-of-the-component.js";
@@ -42,6 +43,7 @@ async function build([app, module, wit, world, features, out]) {
   if (found.length) return found.join("\n");
   const on = features.split(" ");
   hasten();
+  findNoFiles();
   try {
     const { component } = await componentize({
       sourcePath: entry(module),
