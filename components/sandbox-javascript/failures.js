@@ -2,6 +2,10 @@
 
 const MOST_FRAMES = 20;
 const MOST_CAUSES = 8;
+const AROUND = 60;
+const LINES = /\r\n|[\n\r\u2028\u2029]/;
+const NO_MODULE = "Error loading module ";
+const MODULES = "this sandbox has JavaScript's own library, and no modules that could be imported";
 const FRAME = /^(?:[^@]*\*)?([^@]*)@(<snippet[^>]*>):(\d+):(\d+)$/;
 
 /** Its kind and what it says. What is thrown may be anything. */
@@ -17,7 +21,9 @@ export function message(error) {
 
 /** An error with where it was raised and what caused it. */
 export function told(error, causes = MOST_CAUSES) {
-  const lines = [message(error), ...frames(error)];
+  const said = message(error);
+  const lines = [said, ...frames(error)];
+  if (said.startsWith(`ReferenceError: ${NO_MODULE}`)) lines.push(MODULES);
   try {
     if (causes > 0 && error instanceof AggregateError) {
       lines.push(...error.errors.slice(0, MOST_CAUSES).map((one) => `[errors]: ${told(one, causes - 1)}`));
@@ -27,6 +33,23 @@ export function told(error, causes = MOST_CAUSES) {
     // what it says of others cannot be read
   }
   return lines.join("\n");
+}
+
+/** What is wrong with a source, with the line of it; an error at what stands after the source is one at its end. */
+export function placed(error, source, name) {
+  const lines = source.trimEnd().split(LINES);
+  const isWithin = error.lineNumber <= lines.length;
+  const line = isWithin ? error.lineNumber : lines.length;
+  const text = lines[line - 1] ?? "";
+  const column = isWithin ? error.columnNumber : text.length + 1;
+  return `${shown(text, column)}\n${message(error)} (${name}:${line}:${column})`;
+}
+
+/** What stands around a column of a line, and a mark under it. */
+function shown(line, column) {
+  const start = Math.max(0, column - 1 - AROUND);
+  const before = line.slice(start, column - 1);
+  return `    ${before}${line.slice(column - 1, column - 1 + AROUND)}\n    ${before.replace(/[^\t]/g, " ")}^`;
 }
 
 /** Whether an error comes from within a snippet, and not from reading it. */

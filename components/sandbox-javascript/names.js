@@ -15,10 +15,20 @@ const KEYWORDS = new Set(
     "return static super switch this throw true try typeof undefined var void while with yield NaN Infinity").split(" "),
 );
 
-/** The snippet with what hands out its names, where it may have any. */
+/**
+ * What hands out a snippet's names, to stand after it; empty where it has none.
+ *
+ * A declaration with `const` goes before, since the function alone would complete a snippet that breaks off, such as one
+ * that ends with `x =` or `if (x)`.
+ */
 export function withNames(source) {
-  if (!source.includes("let") && !source.includes("const") && !source.includes("class")) return source;
-  return `${source}\nfunction ${FUNCTION}(code) { return eval(code); }`;
+  if (!source.includes("let") && !source.includes("const") && !source.includes("class")) return "";
+  return `\nconst ${FUNCTION}End = 0; function ${FUNCTION}(code) { return eval(code); }`;
+}
+
+/** Whether a snippet with this after it began to run: it was read to its end without an error. */
+export function began() {
+  return typeof globalThis[FUNCTION] === "function";
 }
 
 /** What gives the values of names of the snippet that just ran, by `ask`; undefined where it has none. */

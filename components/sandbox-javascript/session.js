@@ -3,8 +3,8 @@
 // A snippet may replace whatever it reaches, of this component too, and so break the session for the next one; only a
 // revert or a fresh instance is a clean state.
 
-import { isRaised, message, told } from "./failures.js";
-import { keepNames, takeNames, withNames } from "./names.js";
+import { isRaised, message, placed, told } from "./failures.js";
+import { began, keepNames, takeNames, withNames } from "./names.js";
 import { consoleFor, Printed } from "./printed.js";
 import { bounded, Refused } from "./refusal.js";
 import { Timers } from "./timers.js";
@@ -44,7 +44,6 @@ export class Session {
     if (inputs.length) for (const [name, value] of variables(inputs)) give(name, value);
     const started = { calls: this.box.calls, before: globalThis.result, source };
     const value = this.evaluated(source);
-    this.names = takeNames(source);
     if (isPromise(value) || this.timers.waiting.length) return this.settled(value, started);
     return this.done(value, started);
   }
@@ -77,10 +76,24 @@ export class Session {
   evaluated(source) {
     const name = this.runs < 2 ? "<snippet>" : `<snippet-${this.runs}>`;
     try {
-      return evaluate(`${withNames(source)}\n//# sourceURL=${name}`);
+      return evaluate(`${source}${more}\n//# sourceURL=${name}`);
+    const more = withNames(source);
     } catch (error) {
-      if (error instanceof SyntaxError && !isRaised(error)) throw new Refused("invalid-source", atLine(error, name));
-      throw this.raised(error);
+      if (!(error instanceof SyntaxError) || isRaised(error) || (more && began())) throw this.raised(error);
+      if (more) return this.alone(source, name); // what is wrong may be told of what was added
+      throw new Refused("invalid-source", bounded(placed(error, source, name), MOST_SAID));
+    } finally {
+      this.names = takeNames(source);
+    }
+  }
+
+  /** The value of a snippet to which nothing is added. */
+  alone(source, name) {
+    try {
+      return evaluate(`${source}\n//# sourceURL=${name}`);
+    } catch (error) {
+      if (!(error instanceof SyntaxError) || isRaised(error)) throw this.raised(error);
+      throw new Refused("invalid-source", bounded(placed(error, source, name), MOST_SAID));
     }
   }
 
@@ -161,10 +174,6 @@ function whyUnfit(error) {
   if (error instanceof Unfit) return error.message;
   if (error === "out of memory") return "there is no memory to write the value as JSON"; // so this engine throws it
   return `the value cannot be read: ${message(error)}`;
-}
-
-function atLine(error, name) {
-  return bounded(`${message(error)} (${name}:${error.lineNumber}:${error.columnNumber})`, MOST_SAID);
 }
 
 function variables(inputs) {
