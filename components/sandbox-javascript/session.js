@@ -9,7 +9,7 @@ import { consoleFor, Printed } from "./printed.js";
 import { bounded, Refused } from "./refusal.js";
 import { Timers } from "./timers.js";
 import { ToolError } from "./toolbox.js";
-import { Unfit, written } from "./values.js";
+import { read, Unfit, written } from "./values.js";
 
 const MOST_SAID = 16 << 10;
 const TURNS = 1 << 10;
@@ -17,7 +17,7 @@ const MOST_TURNS = 1 << 20;
 const NAME = /^[\w$\u0080-\uffff]+$/;
 const SETS_RESULT = /\bresult\s*=(?!=)/;
 const evaluate = globalThis.eval;
-const { parse } = JSON;
+const { rawJSON } = JSON;
 const { defineProperty } = Object;
 
 /** What needs the host, which is not asked, or would be the same in every instance. */
@@ -26,6 +26,7 @@ const ABSENT = [
   ...["Performance", "location", "WorkerLocation", "addEventListener", "removeEventListener", "dispatchEvent"],
 ];
 for (const name of ABSENT) delete globalThis[name];
+give("toJSON", toJson, false, BigInt.prototype);
 const OWN = new Set(["tools", "ToolError", "console", "print", ...Object.getOwnPropertyNames(globalThis)]);
 
 /** A place where snippets run, with the tools that they have. */
@@ -154,8 +155,13 @@ export class Session {
   }
 }
 
-function give(name, value, enumerable = true) {
-  defineProperty(globalThis, name, { value, enumerable, writable: true, configurable: true });
+function give(name, value, enumerable = true, place = globalThis) {
+  defineProperty(place, name, { value, enumerable, writable: true, configurable: true });
+}
+
+/** Has `JSON.stringify` write a bigint, as inputs and what tools give may hold some. */
+function toJson() {
+  return rawJSON(this.toString());
 }
 
 function isPromise(value) {
@@ -201,7 +207,7 @@ function isKeyword(name) {
 
 function fromJson(name, text) {
   try {
-    return parse(text);
+    return read(text);
   } catch (error) {
     throw invalid(`\`${name}\` is not JSON: ${error.message}`);
   }

@@ -1,6 +1,9 @@
 // Tools as JavaScript functions.
 
-import { Unfit, written } from "./values.js";
+import { read, Unfit, written } from "./values.js";
+
+const NAME = /^[A-Za-z_$][\w$]*$/;
+const ABSENT = /^TypeError: tools(?:\.[\w$]+|\[.+\]) is not a function$/;
 
 /** A tool gave no result: `kind` is `denied`, `not-found`, `invalid-arguments` or `failed`; `detail` says why. */
 export class ToolError extends Error {
@@ -26,7 +29,7 @@ export class Toolbox {
     const tool = (...values) => {
       const given = asJson(name, named(identifier(name), members, byName, values));
       this.calls++;
-      return JSON.parse(this.call(name, given));
+      return read(this.call(name, given));
     };
     Object.defineProperty(tool, "name", { value: identifier(name) });
     return Object.assign(tool, { description, schema });
