@@ -4,7 +4,7 @@ import { call, list } from "agent:core/tools@0.1.0";
 import { message } from "./failures.js";
 import { Refused } from "./refusal.js";
 import { Session } from "./session.js";
-import { Toolbox, ToolError } from "./toolbox.js";
+import { detailOf, Toolbox, ToolError } from "./toolbox.js";
 
 let session;
 
@@ -26,7 +26,7 @@ function callTool(name, json) {
   } catch (error) {
     const { tag, val } = error?.payload ?? error;
     if (tag === undefined) throw error;
-    throw new ToolError(name, tag, val);
+    throw new ToolError(name, tag, tag === "failed" ? detailOf(val) : val);
   }
 }
 

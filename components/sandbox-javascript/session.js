@@ -37,6 +37,7 @@ export class Session {
     this.timers = new Timers();
     this.runs = 0;
     this.given = this.toGive();
+    give("timeout", (wait) => this.timers.aborting(wait), true, AbortSignal); // the engine's own asks the host
   }
 
   /** What a snippet comes to, or a promise of that; throws `Refused`. `inputs`: name and value as JSON of each. */
@@ -76,9 +77,9 @@ export class Session {
 
   evaluated(source) {
     const name = this.runs < 2 ? "<snippet>" : `<snippet-${this.runs}>`;
+    const more = withNames(source);
     try {
       return evaluate(`${source}${more}\n//# sourceURL=${name}`);
-    const more = withNames(source);
     } catch (error) {
       if (!(error instanceof SyntaxError) || isRaised(error) || (more && began())) throw this.raised(error);
       if (more) return this.alone(source, name); // what is wrong may be told of what was added
@@ -129,8 +130,10 @@ export class Session {
     if (error instanceof ToolError && error.kind === "denied") {
       return new Refused("denied", bounded(message(error).replace("ToolError: ", ""), MOST_SAID));
     }
-    const [said, trace] = [message(error), told(error)].map((text) => bounded(text, MOST_SAID));
-    return new Refused("raised", { message: said, traceback: trace, printed: this.printed.text() });
+    const found = message(error);
+    const said = found + this.box.missing(found);
+    const trace = bounded(said + told(error).slice(found.length), MOST_SAID);
+    return new Refused("raised", { message: bounded(said, MOST_SAID), traceback: trace, printed: this.printed.text() });
   }
 
   done(value, { calls, before, source }) {
@@ -209,6 +212,7 @@ function fromJson(name, text) {
   try {
     return read(text);
   } catch (error) {
+    if (error instanceof Unfit) throw invalid(`\`${name}\` cannot be had: ${error.message}`);
     throw invalid(`\`${name}\` is not JSON: ${error.message}`);
   }
 }

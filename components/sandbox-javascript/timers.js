@@ -23,6 +23,13 @@ export class Timers {
     return timer.id;
   }
 
+  /** `AbortSignal.timeout`. */
+  aborting(wait) {
+    const controller = new AbortController();
+    this.add(() => controller.abort(new DOMException("the time is up", "TimeoutError")), wait, []);
+    return controller.signal;
+  }
+
   put(timer) {
     const at = this.waiting.findIndex((other) => other.due > timer.due);
     this.waiting.splice(at < 0 ? this.waiting.length : at, 0, timer);

@@ -14,6 +14,16 @@ export class ToolError extends Error {
   }
 }
 
+/** What is said of a failure: a tool's own error is JSON, that of a text is the text. */
+export function detailOf(text) {
+  try {
+    const found = text.startsWith('"') ? JSON.parse(text) : text;
+    return typeof found === "string" ? found : text;
+  } catch {
+    return text;
+  }
+}
+
 /** The tools that there are, each a function that takes an object of its parameters, or those in their order. */
 export class Toolbox {
   /** `tools`: name, description and schema as JSON of each; `call(name, arguments as JSON)` gives JSON. */
@@ -21,11 +31,22 @@ export class Toolbox {
     this.calls = 0;
     this.call = call;
     this.functions = Object.fromEntries(tools.map((tool) => [identifier(tool.name), this.function(tool)]));
+    this.names = Object.keys(this.functions).map((name) => `tools.${name}`);
+    for (const [name, tool] of spelledOtherwise(tools)) {
+      Object.defineProperty(this.functions, name, { value: this.functions[tool], writable: true, configurable: true });
+    }
+  }
+
+  /** Which tools there are, after an error that says that a snippet called another. */
+  missing(message) {
+    if (!ABSENT.test(message)) return "";
+    return this.names.length ? `; there is ${this.names.join(", ")}` : "; there are no tools";
   }
 
   function({ name, description, schema }) {
     const members = Object.keys(JSON.parse(schema || "{}").properties ?? {});
     const byName = new Map(members.flatMap((member) => spellings(member).map((spelling) => [spelling, member])));
+    for (const member of members) byName.set(member, member);
     const tool = (...values) => {
       const given = asJson(name, named(identifier(name), members, byName, values));
       this.calls++;
@@ -61,8 +82,22 @@ function isPlain(value) {
   return value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-function spellings(member) {
-  return [member, identifier(member), member.replaceAll("-", "_")];
+/** Names that a tool or a parameter goes by: that of WIT, and as JavaScript and as Python write it. */
+function spellings(name) {
+  const snake = name.replaceAll("-", "_");
+  const camel = snake.replace(/(?<=[A-Za-z0-9])_+([A-Za-z0-9])/g, (_, following) => following.toUpperCase());
+  return [name, identifier(name), snake, camel];
+}
+
+/** Further names of tools beside their own, and whose each is; none that another tool has, too. */
+function spelledOtherwise(tools) {
+  const names = tools.map(({ name }) => identifier(name));
+  const found = new Map();
+  for (const [number, { name }] of tools.entries()) {
+    for (const other of new Set(spellings(name).slice(2))) found.set(other, found.has(other) ? "" : names[number]);
+  }
+  for (const name of names) found.delete(name);
+  return [...found].filter(([other, name]) => name && NAME.test(other));
 }
 
 /** A name of WIT as JavaScript writes it: `read-all` is `readAll`. */
