@@ -19,7 +19,7 @@ from printed import Printed
 from refusal import Refused, bounded
 from source import compiled
 from toolbox import ToolError
-from values import as_json, from_json
+from values import Unfit, as_json, from_json
 
 _MOST_SAID = 16 << 10
 _KEPT = 64
@@ -133,6 +133,8 @@ def _value(name, text):
         raise Refused("invalid-input", bounded(f"`{name}` is not JSON: {error}", 1024)) from None
 
 
+    except Unfit as unfit:
+        raise Refused("invalid-input", bounded(f"`{name}` cannot be had: {unfit}", 1024)) from None
 def _set(value, before, codes):
     """The variable `result` if this run set it, which it may have to what it was before."""
     return value if value is not before or any(_stores_result(code) for code in codes) else None

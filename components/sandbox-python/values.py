@@ -18,6 +18,7 @@ import json
 import math
 import pathlib
 import re
+import sys
 import types
 import uuid
 import zoneinfo
@@ -26,13 +27,20 @@ from refusal import Refused, bounded
 
 MOST = 16 << 20
 DEEPEST = 200
+DIGITS = 4300
+"""Of a whole number, at most: more than these Python does not read by itself, and so neither does the host."""
 _PIECE = 1024
 _STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _BRACKETS = re.compile(r"[\[\]{}]")
 _make_encoder, _quoted = json.encoder.c_make_encoder, json.encoder.encode_basestring
 _decode = json.JSONDecoder(parse_constant=lambda name: _no_json(name)).decode
+_BELOW, _ABOVE = -(10**DIGITS), 10**DIGITS
+_digits_allowed = sys.get_int_max_str_digits
+_TEXTS = frozenset((str,))
+_NUMBERS = frozenset((int, bool, type(None)))
 _SCALARS = frozenset((type(None), bool, int, float, str))
 _AS_TEXT = (
+    datetime.timezone,
     decimal.Decimal,
     fractions.Fraction,
     ipaddress._IPAddressBase,
@@ -40,7 +48,7 @@ _AS_TEXT = (
     uuid.UUID,
     zoneinfo.ZoneInfo,
 )
-_AS_LIST = (list, tuple, range, collections.deque, collections.UserList, array.array, collections.abc.MappingView)
+_AS_LIST = (list, tuple, collections.deque, collections.UserList, array.array, collections.abc.MappingView)
 
 
 class Unfit(Exception):
@@ -54,7 +62,7 @@ def as_json(value):
         Refused: it has no form in JSON, or one of more than 16 MiB.
     """
     kind = type(value)
-    if kind is int:
+    if kind is int and _BELOW < value < _ABOVE and _digits_allowed() >= DIGITS:
         return int.__repr__(value)
     if kind is str and value.isascii() and len(value) < MOST // 8:
         return _quoted(value)
@@ -74,10 +82,16 @@ def from_json(text):
 
     Raises:
         ValueError: it is not JSON; the message says where.
+        Unfit: it has a number that is too long.
     """
     if text.count("[") + text.count("{") > DEEPEST and _nests_deep(_STRINGS.sub("", text)):
         raise ValueError(f"it nests deeper than {DEEPEST} levels")
-    return _decode(text)
+    try:
+        return _decode(text)
+    except ValueError as error:
+        if "integer string conversion" in str(error):
+            raise Unfit(f"it has {_too_long()}") from None
+        raise
 
 
 def _nests_deep(text):
@@ -118,7 +132,7 @@ def _unknown(value):
 
 def written(value):
     """The JSON of a value, however large, by the quick way if that gives it; raises `Unfit`."""
-    if type(value) in _SCALARS or _is_shallow(value):
+    if _digits_allowed() == DIGITS and (type(value) in _SCALARS or _is_shallow(value)):
         try:
             text = _encode(value)
             if text.isascii() or _is_text(text):
@@ -129,7 +143,7 @@ def written(value):
 
 
 def _is_shallow(value):
-    """Whether a value can be written without running out of stack, which would end the instance.
+    """Whether a value can be written without losing a key or running out of stack, which would end the instance.
 
     A level at a time, of which those that hold scalars alone are passed over without a loop of Python's. What stands
     in several places is looked at once and counted as often: a few lists may take more room than there is.
@@ -138,7 +152,11 @@ def _is_shallow(value):
     for _ in range(DEEPEST):
         below = {}
         for each, times in level.values():
-            parts = each.values() if isinstance(each, dict) else each if isinstance(each, (list, tuple)) else ()
+            parts = each if isinstance(each, (list, tuple)) else ()
+            if isinstance(each, dict):
+                parts = each.values()
+                if not _TEXTS.issuperset(map(type, each)) and not _NUMBERS.issuperset(map(type, each)):
+                    return False
             if not _SCALARS.issuperset(map(type, parts)):
                 _add(below, parts, times)
         if sum(times for _, times in below.values()) > MOST // 4:  # each takes four bytes or more, such as `[], `
@@ -169,7 +187,7 @@ class _Plain:
 
     def __init__(self):
         self._around = set()
-        self._room = MOST // 2
+        self._room = MOST // 2  # parts, each of which takes two bytes or more
 
     def form(self, value, where, depth):
         """The value with every part in its form. `where`: its place, such as `.a[0]`."""
@@ -196,7 +214,7 @@ class _Plain:
         if isinstance(value, str):
             return _checked(str.__str__(value), where)
         if isinstance(value, int):
-            return int(value)
+            return _whole(int(value), _place(where))
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else _not_finite(value)
         if isinstance(value, (bytes, bytearray, memoryview)):
@@ -221,12 +239,23 @@ class _Plain:
             return self._elements(_in_order(value), where, depth)
         if isinstance(value, complex):
             return self._members((("real", value.real), ("imag", value.imag)), where, depth)
+        if isinstance(value, range):
+            return self._numbers(value)
         if isinstance(value, _AS_LIST):
             return self._elements(value, where, depth)
         raise Unfit(_no_form(value, where))
 
     def _elements(self, values, where, depth):
+        if 3 * len(values) > 2 * self._room:  # bytes, as each takes three or more, such as `1, `
+            raise Unfit(_too_large())
         return [self.form(value, f"{where}[{number}]", depth + 1) for number, value in enumerate(values)]
+
+    def _numbers(self, values):
+        """The numbers of a range, which may have more than anyone could count."""
+        if values[self._room // 3 :]:  # so many different ones take six bytes each, and more
+            raise Unfit(_too_large())
+        self._room -= len(values)
+        return list(values)
 
     def _members(self, members, where, depth):
         found = {}
@@ -241,7 +270,8 @@ class _Plain:
 
     def _name(self, key, where):
         """A key as JSON has it: text, or what JSON writes of a number and the like."""
-        form = self._scalar(key.value if isinstance(key, enum.Enum) else key, where)
+        key = key.value if isinstance(key, enum.Enum) else key
+        form = _whole(key, f"a key of {_place(where)}") if type(key) is int else self._scalar(key, where)
         if form is self:
             raise Unfit(f"a key of {_place(where)} is {_a(type(key).__name__)}, {_short(key)}; make it a text")
         return form if isinstance(form, str) else _encode(form)
@@ -253,6 +283,16 @@ def _checked(text, where):
     except UnicodeEncodeError as error:
         raise Unfit(f"{_place(where)} is no text of Unicode: it has half of a pair at {error.start}") from None
     return text
+
+
+def _whole(value, what):
+    if _BELOW < value < _ABOVE:
+        return value
+    raise Unfit(f"{what} is {_too_long()}; make it a text")
+
+
+def _too_long():
+    return f"a whole number of more than {DIGITS} digits"
 
 
 def _not_finite(value):

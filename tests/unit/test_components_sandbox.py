@@ -125,8 +125,12 @@ class Where(collections.UserDict[str, int]):
         ({"a": [1, 2.5, None, True]}, {"a": [1, 2.5, None, True]}),
         ({1: "a", 2.5: "b", None: "c"}, {"1": "a", "2.5": "b", "null": "c"}),
         ((1, (2,)), [1, [2]]),
+        ([{1: "a", False: "b", None: "c"}, {"1": 1, 2: 2}], [{"1": "a", "false": "b", "null": "c"}, {"1": 1, "2": 2}]),
         (10**30, 10**30),
         ([float("nan"), float("inf"), float("-inf")], ["nan", "inf", "-inf"]),
+        ([10**4300 - 1, 1 - 10**4300], [10**4300 - 1, 1 - 10**4300]),
+        ([datetime.UTC, datetime.timezone(datetime.timedelta(hours=2))], ["UTC", "UTC+02:00"]),
+        ([range(2, 9, 3), range(10**30, 0, -(10**30)), range(0)], [[2, 5, 8], [10**30], []]),
         ({3, 1, 2}, [1, 2, 3]),
         (frozenset([1]), [1]),
         ([b"ab", bytearray(b"c"), memoryview(b"d")], ["YWI=", "Yw==", "ZA=="]),
@@ -168,6 +172,7 @@ for _ in range(60):
     WIDE = [WIDE, WIDE]
 NO_FORM = "which has no form in JSON"
 
+TOO_LONG = "a whole number of more than 4300 digits; make it a text"
 
 @pytest.mark.parametrize(
     ("value", "why"),
@@ -179,6 +184,15 @@ NO_FORM = "which has no form in JSON"
         ({(1, 2): 3}, "a key of the value is a `tuple`, (1, 2); make it a text"),
         ({1: {2}, "1": 3}, 'the value has two keys that JSON writes as "1"'),
         (LOOP, "the value's `[0].a` holds itself"),
+        ({1: "a", "1": "b"}, 'the value has two keys that JSON writes as "1"'),
+        ([{"a": {None: 1, "null": 2}}], 'the value\'s `[0].a` has two keys that JSON writes as "null"'),
+        (({True: 1, "true": 2},), 'the value\'s `[0]` has two keys that JSON writes as "true"'),
+        ({float("nan"): 1, float("nan"): 2}, 'the value has two keys that JSON writes as "nan"'),
+        ({"a": [-(10**4300)]}, f"the value's `.a[0]` is {TOO_LONG}"),
+        ({10**4300: 1}, f"a key of the value is {TOO_LONG}"),
+        (range(10**20), "the value takes more than 16 MiB as JSON"),
+        ([range(3_000_000)], "the value takes more than 16 MiB as JSON"),
+        (array.array("b", bytes(6_000_000)), "the value takes more than 16 MiB as JSON"),
         (["\ud800"], "the value's `[0]` is no text of Unicode: it has half of a pair at 0"),
         ("x" * (16 << 20), "the value takes more than 16 MiB as JSON"),
         ("ä" * (9 << 20), "the value takes more than 16 MiB as JSON"),
@@ -192,6 +206,17 @@ def test_a_value_without_a_form(value: Any, why: str) -> None:
 
 
 def test_a_value_that_nests_too_deep() -> None:
+def test_the_digits_of_a_number_have_a_bound_that_no_snippet_moves(session: Any) -> None:
+    before = sys.get_int_max_str_digits()
+    try:
+        for source in ("10**4300", "[10**4300]", "{10**4300: 1}"):
+            found = refused(session, f"import sys\nsys.set_int_max_str_digits(0)\n{source}")
+            assert (found.kind, found.detail.endswith(TOO_LONG)) == ("invalid-result", True)
+        assert session.run("10**4299", [])[0] == str(10**4299)
+    finally:
+        sys.set_int_max_str_digits(before)
+
+
     with pytest.raises(module.Refused) as caught:
         module.as_json(DEEP)
     assert caught.value.detail == f"the value's `{'[0]' * 200}` nests deeper than 200 levels"
@@ -218,6 +243,7 @@ def test_a_value_whose_own_methods_raise(session: Any) -> None:
         ("x", "NaN", "`x` is not JSON: NaN is no number of JSON"),
         ("x", "[" * 100_000, "`x` is not JSON: it nests deeper than 200 levels"),
         ("x", '["]",' * 201 + "1", "`x` is not JSON: it nests deeper than 200 levels"),
+        ("x", "[1" + "0" * 4300 + "]", "`x` cannot be had: it has a whole number of more than 4300 digits"),
     ],
 )
 def test_an_input_that_cannot_be_a_variable(session: Any, name: str, text: str, why: str) -> None:
