@@ -55,6 +55,8 @@ class Session:
         Raises:
             Refused: it comes to nothing.
         """
+        if source.startswith("\ufeff"):  # a file may begin so, and Python skips it where it reads one itself
+            source = source[1:]
         scope, calls = self._begin(), self._box.calls
         if inputs:
             scope.update(_variables(inputs))
@@ -131,10 +133,10 @@ def _value(name, text):
         return from_json(text)
     except ValueError as error:
         raise Refused("invalid-input", bounded(f"`{name}` is not JSON: {error}", 1024)) from None
-
-
     except Unfit as unfit:
         raise Refused("invalid-input", bounded(f"`{name}` cannot be had: {unfit}", 1024)) from None
+
+
 def _set(value, before, codes):
     """The variable `result` if this run set it, which it may have to what it was before."""
     return value if value is not before or any(_stores_result(code) for code in codes) else None

@@ -87,6 +87,7 @@ def refused(session: Any, source: str, inputs: list[tuple[str, str]] | None = No
         ("x = 1\nx == 1  # so it is", True),
         ("x = 1\r\nx\r\n", 1),
         ("x = 1\rx", 1),
+        ("\ufeffx = 1\nx", 1),
         ("try:\n    1/0\nexcept ZeroDivisionError:\n    x = 5\nfinally:\n    y = 6\nx + y", 11),
         ("@str\ndef f(): pass\nf[:9]", "<function"),
         ("from __future__ import annotations\ndef f(x: no): pass\nf.__annotations__", {"x": "no"}),
@@ -408,6 +409,11 @@ def test_the_hosts_own_builtins_stay(run: Run) -> None:
     run("import builtins\nbuiltins.len = None\nbuiltins.added = 1")
     assert len([1]) == 1
     assert not hasattr(sys.modules["json"].__builtins__, "added")
+
+
+def test_a_source_that_begins_with_a_mark_of_its_order_has_its_lines(session: Any) -> None:
+    found = refused(session, "\ufeff1 / 0")
+    assert '  File "<snippet>", line 1, in <module>\n    1 / 0\n' in found.traceback
 
 
 SCHEMA = '{"properties": {"query": {}, "max-bytes": {}}}'
