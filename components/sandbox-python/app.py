@@ -21,7 +21,7 @@ from wit_world.imports import tools
 from failures import message
 from refusal import Refused
 from session import Session
-from toolbox import Toolbox, ToolError
+from toolbox import Toolbox, ToolError, detail_of
 
 _CASES = {
     "denied": CodeError_Denied,
@@ -60,7 +60,8 @@ def _call(name, arguments):
         return tools.call(name, arguments)
     except Err as error:
         case = type(error.value).__name__.partition("_")[2]
-        raise ToolError(name, _KINDS.get(case, case.lower()), error.value.value) from None
+        detail = detail_of(error.value.value) if case == "Failed" else error.value.value
+        raise ToolError(name, _KINDS.get(case, case.lower()), detail) from None
 
 
 def _error(refused):

@@ -19,6 +19,24 @@ class ToolError(Exception):
 ToolError.__module__ = "__main__"  # a snippet knows it by its bare name, and so its traceback says it
 
 
+def detail_of(text):
+    """What is said of a failure: a tool's own error is JSON, that of a text is the text."""
+    try:
+        found = json.loads(text) if text.startswith('"') else text
+    except ValueError:
+        return text
+    return found if isinstance(found, str) else text
+
+
+class Tools(SimpleNamespace):
+    """The functions; whoever asks for another is told which there are."""
+
+    def __getattr__(self, name):
+        there = ", ".join(f"tools.{each}" for each in vars(self))
+        said = f"there is no tool `{name}`; there is {there}" if there else f"there is no tool `{name}`, nor any other"
+        raise AttributeError(said, name=name, obj=self)
+
+
 class Toolbox:
     """The tools that there are, each a function that takes the tool's parameters in their order or by keyword."""
 
@@ -26,7 +44,7 @@ class Toolbox:
         """`tools`: (name, description, schema as JSON) of each; `call(name, arguments as JSON)` gives JSON."""
         self.calls = 0
         self._call = call
-        self.functions = SimpleNamespace(**{identifier(name): self._function(name, *rest) for name, *rest in tools})
+        self.functions = Tools(**{identifier(name): self._function(name, *rest) for name, *rest in tools})
 
     def _function(self, name, description, schema):
         members = list(json.loads(schema or "{}").get("properties", {}))

@@ -125,13 +125,13 @@ class Where(collections.UserDict[str, int]):
     [
         ({"a": [1, 2.5, None, True]}, {"a": [1, 2.5, None, True]}),
         ({1: "a", 2.5: "b", None: "c"}, {"1": "a", "2.5": "b", "null": "c"}),
-        ((1, (2,)), [1, [2]]),
         ([{1: "a", False: "b", None: "c"}, {"1": 1, 2: 2}], [{"1": "a", "false": "b", "null": "c"}, {"1": 1, "2": 2}]),
+        ((1, (2,)), [1, [2]]),
         (10**30, 10**30),
-        ([float("nan"), float("inf"), float("-inf")], ["nan", "inf", "-inf"]),
         ([10**4300 - 1, 1 - 10**4300], [10**4300 - 1, 1 - 10**4300]),
         ([datetime.UTC, datetime.timezone(datetime.timedelta(hours=2))], ["UTC", "UTC+02:00"]),
         ([range(2, 9, 3), range(10**30, 0, -(10**30)), range(0)], [[2, 5, 8], [10**30], []]),
+        ([float("nan"), float("inf"), float("-inf")], ["nan", "inf", "-inf"]),
         ({3, 1, 2}, [1, 2, 3]),
         (frozenset([1]), [1]),
         ([b"ab", bytearray(b"c"), memoryview(b"d")], ["YWI=", "Yw==", "ZA=="]),
@@ -172,8 +172,8 @@ WIDE: Any = 1
 for _ in range(60):
     WIDE = [WIDE, WIDE]
 NO_FORM = "which has no form in JSON"
-
 TOO_LONG = "a whole number of more than 4300 digits; make it a text"
+
 
 @pytest.mark.parametrize(
     ("value", "why"),
@@ -184,7 +184,6 @@ TOO_LONG = "a whole number of more than 4300 digits; make it a text"
         ([iter([1])], "the value's `[0]` is a `list_iterator`, which has no form in JSON; make a list of it"),
         ({(1, 2): 3}, "a key of the value is a `tuple`, (1, 2); make it a text"),
         ({1: {2}, "1": 3}, 'the value has two keys that JSON writes as "1"'),
-        (LOOP, "the value's `[0].a` holds itself"),
         ({1: "a", "1": "b"}, 'the value has two keys that JSON writes as "1"'),
         ([{"a": {None: 1, "null": 2}}], 'the value\'s `[0].a` has two keys that JSON writes as "null"'),
         (({True: 1, "true": 2},), 'the value\'s `[0]` has two keys that JSON writes as "true"'),
@@ -194,6 +193,7 @@ TOO_LONG = "a whole number of more than 4300 digits; make it a text"
         (range(10**20), "the value takes more than 16 MiB as JSON"),
         ([range(3_000_000)], "the value takes more than 16 MiB as JSON"),
         (array.array("b", bytes(6_000_000)), "the value takes more than 16 MiB as JSON"),
+        (LOOP, "the value's `[0].a` holds itself"),
         (["\ud800"], "the value's `[0]` is no text of Unicode: it has half of a pair at 0"),
         ("x" * (16 << 20), "the value takes more than 16 MiB as JSON"),
         ("ä" * (9 << 20), "the value takes more than 16 MiB as JSON"),
@@ -206,7 +206,6 @@ def test_a_value_without_a_form(value: Any, why: str) -> None:
     assert (caught.value.kind, caught.value.detail) == ("invalid-result", why)
 
 
-def test_a_value_that_nests_too_deep() -> None:
 def test_the_digits_of_a_number_have_a_bound_that_no_snippet_moves(session: Any) -> None:
     before = sys.get_int_max_str_digits()
     try:
@@ -218,6 +217,7 @@ def test_the_digits_of_a_number_have_a_bound_that_no_snippet_moves(session: Any)
         sys.set_int_max_str_digits(before)
 
 
+def test_a_value_that_nests_too_deep() -> None:
     with pytest.raises(module.Refused) as caught:
         module.as_json(DEEP)
     assert caught.value.detail == f"the value's `{'[0]' * 200}` nests deeper than 200 levels"
@@ -243,8 +243,8 @@ def test_a_value_whose_own_methods_raise(session: Any) -> None:
         ("x", "{", "`x` is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
         ("x", "NaN", "`x` is not JSON: NaN is no number of JSON"),
         ("x", "[" * 100_000, "`x` is not JSON: it nests deeper than 200 levels"),
-        ("x", '["]",' * 201 + "1", "`x` is not JSON: it nests deeper than 200 levels"),
         ("x", "[1" + "0" * 4300 + "]", "`x` cannot be had: it has a whole number of more than 4300 digits"),
+        ("x", '["]",' * 201 + "1", "`x` is not JSON: it nests deeper than 200 levels"),
     ],
 )
 def test_an_input_that_cannot_be_a_variable(session: Any, name: str, text: str, why: str) -> None:
@@ -402,7 +402,7 @@ def test_what_is_missing_is_told(session: Any) -> None:
 )
 def test_what_a_snippet_replaces_does_not_break_the_session(run: Run, snippet: str) -> None:
     run(f"x = 1\n{snippet}")
-    assert run("import sys\n[{'a': 1.5}, repr(tools)[:9]]") == [{"a": 1.5}, "namespace"]
+    assert run("import sys\n[{'a': 1.5}, repr(tools)]") == [{"a": 1.5}, "Tools()"]
 
 
 def test_the_hosts_own_builtins_stay(run: Run) -> None:
@@ -445,6 +445,30 @@ def test_tools_are_functions(tools: Any, asked: list[tuple[str, Any]]) -> None:
     assert read.__doc__ == f"Reads.\n\nArguments as JSON Schema: {SCHEMA}"
     assert tools.calls == 4
     assert sorted(vars(tools.functions)) == ["class_", "read_all", "tool_1st"]
+
+
+def test_a_tool_that_is_not_there_is_told_with_those_that_are(tools: Any) -> None:
+    with pytest.raises(AttributeError) as caught:
+        tools.functions.reed_all()
+    there = "tools.read_all, tools.class_, tools.tool_1st"
+    assert str(caught.value) == f"there is no tool `reed_all`; there is {there}"
+    with pytest.raises(AttributeError, match=r"^there is no tool `x`, nor any other$"):
+        _ = toolbox.Toolbox([], None).functions.x
+    assert not hasattr(tools.functions, "__len__")
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        ('"ValueError: n\\u00f6"', "ValueError: nö"),
+        ('{"a": 1}', '{"a": 1}'),
+        ('"a', '"a'),
+        ("", ""),
+        ('"a" b', '"a" b'),
+    ],
+)
+def test_what_is_said_of_a_failure(text: str, detail: str) -> None:
+    assert toolbox.detail_of(text) == detail
 
 
 @pytest.mark.parametrize(
