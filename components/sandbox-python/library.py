@@ -11,8 +11,10 @@ import os
 import pkgutil
 import posix
 import sys
+import time
 import warnings
 
+import locks
 from loop import Policy
 from packing import pack
 
@@ -76,10 +78,20 @@ def _abort():
     raise SystemExit("aborted")
 
 
+def _times():
+    now = time.monotonic()
+    return os.times_result((now, 0.0, 0.0, 0.0, now))
+
+
 def end():
-    """Ends the search for modules, since there is no folder to look in later, and takes away what ends the instance."""
+    """Ends the search for modules, since there is no folder to look in later, and takes away what ends the instance.
+
+    The C library counts a process's time from when it began, which was by another clock: while this was built.
+    """
     for module in (os, posix):
-        module._exit, module.abort = _exit, _abort
+        module._exit, module.abort, module.times = _exit, _abort, _times
+    time.process_time, time.process_time_ns = time.monotonic, time.monotonic_ns
+    locks.put()
     asyncio.events._set_event_loop_policy(Policy())
     sys.path.clear()
     sys.path_importer_cache.clear()

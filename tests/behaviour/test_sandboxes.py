@@ -17,6 +17,8 @@ from tests.support.sandboxes import Sandbox
 pytestmark = pytest.mark.slow
 
 MIB = 1 << 20
+LARGE = {"id": 2**60 + 1, "all": [2**53, -(2**53), 2**53 - 1, 1e300, 1.5, "1152921504606846977"]}
+"""Numbers of which some are too large for one of JavaScript's."""
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +32,13 @@ def search(arguments: Any) -> Any:
         return Variant("denied", "max-calls: 1 was made")
     if arguments.get("query") == "broken":
         return Variant("failed", '{"not-found": "x"}')
+    if arguments.get("query") == "raising":
+        return Variant("failed", '"ValueError: nö"')
     return arguments
 
 
 def made(engine: Engine, language: str) -> Iterator[Sandbox]:
-    sandbox = Sandbox(engine, language, {"find-all": search})
+    sandbox = Sandbox(engine, language, {"find-all": search, "look_up": search, "give": lambda _: LARGE})
     yield sandbox
     sandbox.close()
 
@@ -149,6 +153,28 @@ def test_a_tool_is_called_in_any_way_that_is_usual_in_javascript(javascript: San
     assert json.loads(found["value"]) == [{"query": "a"}, {"query": [1]}, {"query": {"other": 1}}]
     assert found["calls"] == 3
     assert javascript.value("[tools.findAll.name, tools.findAll.description]") == ["findAll", "It is find-all."]
+    assert javascript.value("Object.keys(tools)") == ["findAll", "give", "look_up"]
+    for call in ("find_all", "lookUp", "look_up"):
+        assert javascript.value(f"tools.{call}('a')") == {"query": "a"}
+
+
+def test_a_tool_that_is_not_there_is_told_with_those_that_are(python: Sandbox, javascript: Sandbox) -> None:
+    assert python.error("tools.search('a')").value["message"] == (
+        "AttributeError: there is no tool `search`; there is tools.find_all, tools.give, tools.look_up"
+    )
+    assert python.value("hasattr(tools, 'search'), hasattr(tools, 'give')") == [False, True]
+    for call in ("tools.search", "tools[x]"):
+        found = javascript.error(f"var x = 'look'; {call}('a')").value
+        why = f"TypeError: {call} is not a function; there is tools.findAll, tools.give, tools.look_up"
+        assert (found["message"], found["traceback"].splitlines()[0]) == (why, why)
+    assert javascript.error("var x = {}; x.search()").value["message"] == "TypeError: x.search is not a function"
+
+
+def test_the_text_that_a_tool_raised_is_plain(python: Sandbox, javascript: Sandbox) -> None:
+    said = ["ValueError: nö", "find-all: failed: ValueError: nö"]
+    snippet = "try:\n    tools.find_all(q)\nexcept ToolError as e:\n    result = [e.detail, str(e)]"
+    assert python.value(snippet, q="raising") == said
+    assert javascript.value("try { tools.findAll(q) } catch (e) { [e.detail, e.message] }", q="raising") == said
 
 
 def test_a_tools_error_can_be_handled_or_ends_the_snippet(python: Sandbox) -> None:
@@ -179,6 +205,7 @@ def test_a_tools_error_can_be_handled_or_ends_the_snippet_in_javascript(javascri
     )
 
 
+WAITS = "this waits for what nothing will bring about, since there are no other threads"
 PYTHON_ERRORS = {
     "import sys\nsys.exit(3)": "SystemExit: 3",
     "import os\nos._exit(3)": "SystemExit: 3",
@@ -195,10 +222,22 @@ PYTHON_ERRORS = {
     "open('/x', 'w')": "FileNotFoundError",
     "import threading\nthreading.Thread(target=print).start()": "RuntimeError: can't start new thread",
     "import subprocess\nsubprocess.run(['ls'])": "OSError",
-    "import ssl": "ModuleNotFoundError: No module named 'ssl'",
-    "import ctypes": "ModuleNotFoundError: No module named 'ctypes'",
+    "import os\nos.popen('ls')": "OSError",
+    "import socket\nsocket.socket()": "PermissionError",
+    "import multiprocessing\nmultiprocessing.Process(target=print).start()": "ModuleNotFoundError",
+    "import multiprocessing\nmultiprocessing.Queue()": "ModuleNotFoundError",
+    "from concurrent.futures import ProcessPoolExecutor\nProcessPoolExecutor()": "NotImplementedError",
+    "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor().submit(print)": "RuntimeError",
+    "import zoneinfo\nzoneinfo.ZoneInfo('Europe/Berlin')": "ZoneInfoNotFoundError",
     "import numpy": "ModuleNotFoundError: No module named 'numpy'",
     "(" * 20: "SyntaxError",
+    "import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()": f"RuntimeError: {WAITS}",
+    "import threading\nthreading.Event().wait()": f"RuntimeError: {WAITS}",
+    "import threading\nthreading.Barrier(2).wait()": f"RuntimeError: {WAITS}",
+    "import queue\nqueue.Queue().get()": f"RuntimeError: {WAITS}",
+    "import queue\nqueue.Queue().get(timeout=60)": "Empty",
+    "import queue\nqueue.SimpleQueue().get()": f"RuntimeError: {WAITS}",
+    "from concurrent.futures import Future\nFuture().result()": f"RuntimeError: {WAITS}",
 }
 
 
@@ -262,6 +301,17 @@ USES = {
         1,
         0,
     ],
+    "import pydoc\npydoc.render_doc(int).splitlines()[0]": "Python Library Documentation: class int in module builtins",
+    "import multiprocessing\nmultiprocessing.cpu_count()": 1,
+    "import time, os\na = time.process_time_ns(), time.process_time(), os.times().user\ntime.sleep(1.5)\n"
+    "[a, time.process_time_ns(), time.process_time(), os.times().user]": [[0, 0.0, 0.0], 1_500_000_000, 1.5, 1.5],
+    "import threading, time\nlock = threading.Lock()\nwith lock: found = lock.acquire(timeout=2), lock.acquire(False)\n"
+    "found, lock.locked(), time.monotonic()": [[False, False], False, 2.0],
+    "import queue\nq = queue.Queue()\nq.put(1)\nq.get(), q.empty()": [1, True],
+    "import threading\nc = threading.Condition()\nwith c: found = c.wait(1)\nfound, threading.Semaphore(1).acquire()": [
+        False,
+        True,
+    ],
     "'ä'.encode('cp1252').hex() + 'bücher'.encode('idna').decode()": "e4xn--bcher-kva",
     "import typing, dataclasses\n@dataclasses.dataclass\nclass A:\n    x: typing.Optional[int] = 1\nA()": {"x": 1},
     "import pickle\nclass B:\n    x = 1\npickle.loads(pickle.dumps(B())).x": 1,
@@ -270,6 +320,38 @@ USES = {
         354224848179261915075
     ),
 }
+
+
+def listed(heading: str) -> list[list[str]]:
+    """The rows of the table that stands under a heading of the guide."""
+    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def test_what_the_guide_says_is_not_in_python_is_not(python: Sandbox) -> None:
+    row = next(first for first, then in listed("What Python has") if then == "`ModuleNotFoundError`" and "ssl" in first)
+    names = re.findall(r"`([\w.]+)`", row)
+    assert len(names) > 8
+    for name in names:
+        found = python.error(f"import {name}")
+        assert found.value["message"] == f"ModuleNotFoundError: No module named '{name}'"
+
+
+def test_what_the_guide_says_is_in_python_is(python: Sandbox) -> None:
+    section = PAGE.partition("\n## What Python has\n")[2].partition("\n| ")[0]
+    names = [name for name in re.findall(r"`([\w.]+)`", section) if name not in ("import", "asyncio.run")]
+    assert len(names) > 40
+    found = python.run(f"import importlib\nfor name in {names!r}: importlib.import_module(name)")
+    assert isinstance(found, dict), found
+
+
+def test_what_the_guide_says_is_not_in_javascript_is_not(javascript: Sandbox) -> None:
+    rows = [first for first, then in listed("What JavaScript has") if then.startswith("are not there")]
+    names = [name for row in rows for name in re.findall(r"`([\w.]+)`", row)]
+    assert {"fetch", "Intl"} < set(names)
+    for name in names:
+        assert javascript.value(f"typeof {name.replace('String.prototype', '``')}") == "undefined", name
 
 
 def test_the_library_of_python_is_there(python: Sandbox) -> None:
@@ -327,7 +409,11 @@ JAVASCRIPT_VALUES = {
     "`a${1}` // the end": "a1",
     "'use strict'; 5": 5,
     "var setTimeout = 5; setTimeout": 5,
-    "typeof fetch + typeof crypto + typeof performance": "undefined" * 3,
+    "[2 ** 60, 2 ** 53, -(2 ** 60), 1e21, 2 ** 53 - 1]": [2**60, 2**53, -(2**60), 1e21, 2**53 - 1],
+    "-(10n ** 4300n) + 1n": -(10**4300) + 1,
+    "JSON.stringify({a: [2n ** 60n]})": '{"a":[1152921504606846976]}',
+    "const s = AbortSignal.timeout(5);\n"
+    "new Promise(resolve => setTimeout(() => resolve([s.aborted, s.reason.name]), 6))": [True, "TimeoutError"],
 }
 
 
@@ -347,6 +433,9 @@ JAVASCRIPT_UNFIT = {
     "[1][Symbol.iterator]()": "the value is an iterator; make an array of it",
     "new Map([[{}, 1]])": "a key of the value is an Object; make it a text",
     "new Map([[1, 1], ['1', 2]])": 'the value has two keys that JSON writes as "1"',
+    "10n ** 4300n": "the value is a whole number of more than 4300 digits; make it a text",
+    "[-(10n ** 5000n)]": "the value's `[0]` is a whole number of more than 4300 digits; make it a text",
+    "new Map([[10n ** 4300n, 1]])": "a key of the value is a whole number of more than 4300 digits; make it a text",
     "'\\ud800'": "the value is no text of Unicode: it has half of a pair",
     "({get a() { throw new Error('no') }})": "the value cannot be read: Error: no",
     "let d = 1; for (let i = 0; i < 100000; i++) d = [d]; d": TOO_DEEP,
@@ -408,9 +497,79 @@ def test_a_recursion_without_end_in_javascript(javascript: Sandbox) -> None:
 
 def test_what_is_no_javascript_is_told_with_its_line(javascript: Sandbox) -> None:
     assert javascript.error("let a = 1;\nlet b = ;") == Variant(
-        "invalid-source", "SyntaxError: expected expression, got ';' (<snippet>:2:9)"
+        "invalid-source", "    let b = ;\n            ^\nSyntaxError: expected expression, got ';' (<snippet>:2:9)"
     )
     assert javascript.error("await 1").case == "invalid-source"
+    long = javascript.error(f"\t{'x' * 200} =; {'y' * 200}").value.splitlines()
+    assert long[:2] == [f"    {'x' * 58} =; {'y' * 58}", f"    {' ' * 60}^"]
+    assert long[2].endswith("(<snippet-3>:1:204)")
+
+
+BROKEN_OFF = {
+    "x =": "1:4",
+    "foo(": "1:5",
+    "if (": "1:5",
+    "1 +\n  // more\n\n": "2:10",
+    "/* c": "1:5",
+    "`a ${ b": "1:8",
+    "let x = 1;\r\nx =": "2:4",
+    "let x = 1; if (x)": "1:18",
+    "let x = new": "1:12",
+    "const x = 1; label:": "1:20",
+    "class A {": "1:10",
+}
+"""Snippets without their end, and where that is missing."""
+
+
+@pytest.mark.parametrize("source", BROKEN_OFF)
+def test_a_javascript_that_breaks_off_does_so_at_its_own_end(javascript: Sandbox, source: str) -> None:
+    found = javascript.error(source)
+    assert found.case == "invalid-source"
+    *shown, mark, said = found.value.splitlines()
+    assert said.endswith(f" (<snippet>:{BROKEN_OFF[source]})")
+    assert shown == [f"    {source.rstrip().splitlines()[-1]}"]
+    assert mark.index("^") == len(shown[0])
+
+
+def test_what_a_javascript_throws_is_no_invalid_source(javascript: Sandbox) -> None:
+    for source in (
+        "let x; JSON.parse('{')",
+        "let x; eval('x =')",
+        "const e = new SyntaxError('m'); e.stack = ''; throw e",
+    ):
+        assert javascript.error(source).case == "raised"
+    assert javascript.value("let __namesOfTheSnippet = 5; __namesOfTheSnippet") == 5
+
+
+IMPORTS = ["import('x')", "eval(\"import('x')\")", "new Function(\"return import('x')\")()"]
+
+
+@pytest.mark.parametrize("source", IMPORTS)
+def test_an_import_in_javascript_is_a_promise_that_is_rejected(javascript: Sandbox, source: str) -> None:
+    said = 'ReferenceError: Error loading module "x" (resolved path "x"): No such file or directory'
+    assert javascript.value(f"{source}.catch(String)") == said
+    found = javascript.error(f"(async () => await {source})()").value
+    assert found["message"] == said
+    assert found["traceback"].splitlines()[-1] == (
+        "this sandbox has JavaScript's own library, and no modules that could be imported"
+    )
+    assert javascript.error("import x from 'y'").case == "invalid-source"
+    assert javascript.value("/import('x')/.test(`import('x')`) + '// import(1)'") == "false// import(1)"
+
+
+def test_a_number_that_javascript_has_no_room_for_is_a_bigint(javascript: Sandbox) -> None:
+    assert javascript.value("tools.give()") == LARGE
+    assert javascript.value("x", x=LARGE) == LARGE
+    assert javascript.value("x.all.map(n => typeof n)", x=LARGE) == ["bigint", "bigint", "number", "number"] + [
+        "number",
+        "string",
+    ]
+    assert javascript.value("[typeof x, x + 1n]", x=2**53) == ["bigint", 2**53 + 1]
+    assert javascript.value("x", x=-(10**4300) + 1) == -(10**4300) + 1
+    assert javascript.value("tools.findAll(x + 1n)", x=10**30) == {"query": 10**30 + 1}
+    assert javascript.run_texts("1", [("x", "[1" + "0" * 4300 + "]")]) == Variant(
+        "invalid-input", "`x` cannot be had: it has a whole number of more than 4300 digits"
+    )
 
 
 def test_nothing_of_the_machine_that_built_it_is_in_javascript(javascript: Sandbox) -> None:
@@ -471,6 +630,10 @@ def test_names_of_javascript_stay_until_the_instance_is_another(javascript: Sand
         "undefinedobject"
     )
     assert javascript.value("typeof inner + typeof JSON") == "undefinedobject"
+    assert javascript.error("let kept = 5; null.x").case == "raised"
+    assert javascript.value("kept") == 5
+    assert javascript.error("let not = 1; kept =").case == "invalid-source"
+    assert javascript.value("[typeof not, kept]") == ["undefined", 5]
     javascript.fresh()
     assert javascript.error("n").value["message"] == "ReferenceError: n is not defined"
 
