@@ -55,7 +55,7 @@ class Session:
         Raises:
             Refused: it comes to nothing.
         """
-        if source.startswith("\ufeff"):  # a file may begin so, and Python skips it where it reads one itself
+        if source[:1] == "\ufeff":  # a file may begin so, and Python skips it where it reads one itself
             source = source[1:]
         scope, calls = self._begin(), self._box.calls
         if inputs:

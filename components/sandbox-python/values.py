@@ -62,7 +62,7 @@ def as_json(value):
         Refused: it has no form in JSON, or one of more than 16 MiB.
     """
     kind = type(value)
-    if kind is int and _BELOW < value < _ABOVE and _digits_allowed() >= DIGITS:
+    if kind is int and -(1 << 60) < value < 1 << 60:  # what is looked at by name would be one more page to revert
         return int.__repr__(value)
     if kind is str and value.isascii() and len(value) < MOST // 8:
         return _quoted(value)
