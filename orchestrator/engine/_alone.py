@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What a file system says that has no `flock`."""
 
 
 @contextlib.contextmanager
@@ -31,4 +35,11 @@ def alone(lock: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[No
         except BlockingIOError:
             waiting()
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        except OSError as problem:
+            if problem.errno not in _WITHOUT_LOCKS:
+                raise
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_UN)  # closing it is not enough where a process that was forked has it, too

@@ -216,16 +216,20 @@ class Instance:
 
     @contextmanager
     def at_nobodys_expense(self) -> Iterator[None]:
-        """What its store runs meanwhile uses no fuel and no calls of the host of the guest's."""
-        fuel, calls, self.host_left = self.fuel, self.host_left, math.inf
+        """What its store runs meanwhile uses no fuel and no calls of the host of the guest's, even where it ends."""
+        fuel, calls, purse = self.fuel, self.host_left, self.purse
+        # What is there meanwhile is nobody's: a purse that is paid back at the guest's end must not get it.
+        self.host_left, self.purse = math.inf, None
         if fuel is not None:
             _unfailing(c.context_set_fuel(self.context, _ENDLESS))
         try:
             yield
         finally:
-            self.host_left = calls
+            self.host_left, self.purse = calls, purse
             if fuel is not None:
                 _unfailing(c.context_set_fuel(self.context, fuel))
+            if self.ended and purse is not None:
+                purse.settle(self)
 
     def used(self) -> int:
         """How much fuel it used since this was asked the last time; it is entered."""

@@ -427,7 +427,12 @@ def load(path: Path, component: Component, *, most: int = MOST) -> Snapshot:
     Raises:
         SnapshotError: the file holds no such state, a larger one, or another component's.
     """
-    saved = read(path)
+    return restored(read(path), component, most=most)
+
+
+def restored(saved: Saved, component: Component, *, most: int = MOST) -> Snapshot:
+    """The same of a file that was read: it is refused where it has changed since."""
+    path = saved.path
     _refuse_foreign(saved, component)
     if saved.base:
         _refuse(path, f"{_APART}; `orchestrator snapshot export` writes all of it")

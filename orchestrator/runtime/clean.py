@@ -22,7 +22,7 @@ from orchestrator.audit import trace_id
 from orchestrator.diagnostics import printable
 from orchestrator.engine import CannotKeep, Frame, take
 from orchestrator.errors import OrchestratorError, RunError
-from orchestrator.runtime.ready import Ready, reseed_of
+from orchestrator.runtime.ready import FAILURES, Ready, reseed_of
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class Clean:
             with instance.entered(now):
                 now.deadline += self._seconds
                 pages = self.ready.back(instance)
-        except (CannotKeep, RunError, OSError):
+        except FAILURES:
             instance.close()
             return
         except BaseException:
@@ -248,6 +248,8 @@ class Clean:
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
+            self.named.clear()
+        self.ready.close()
         for _, instance in idle:
             instance.close()
 

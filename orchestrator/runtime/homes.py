@@ -21,7 +21,8 @@ from orchestrator.runtime.hosting import settings_of
 from orchestrator.runtime.labels import Memory
 from orchestrator.runtime.output import Printed
 from orchestrator.runtime.pool import Pool
-from orchestrator.runtime.reverting import FAILURES, dismissed, disown, ended, taint, take_back
+from orchestrator.runtime.ready import FAILURES
+from orchestrator.runtime.reverting import dismissed, disown, ended, taint, take_back
 from orchestrator.runtime.trail import RUN_SPAN
 from orchestrator.runtime.visit import Visit
 from orchestrator.wasi import Account, Session, is_served
@@ -257,9 +258,10 @@ class Home:
         from orchestrator.engine import saved
 
         clean = self._kept_states()
-        state = saved.load(path, self.linker.component, most=self._settings().memory)
+        found = saved.read(path)
+        state = saved.restored(found, self.linker.component, most=self._settings().memory)
         if self.memory is not None:  # before it can be gone back to
-            self.memory.take_in(self.node.name, saved.read(path).about.get("labels"))
+            self.memory.take_in(self.node.name, found.about.get("labels"))
         clean.take_up(name, state)
 
     def _kept_states(self) -> Clean:

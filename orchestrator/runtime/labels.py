@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics import Diagnostic, printable
-from orchestrator.errors import InvalidPipeline
+from orchestrator.errors import InvalidPipeline, OrchestratorError
 from orchestrator.graph.flow import ORIGINS, Held, Seed, spread
 from orchestrator.link.flow import diagnostic, meetings, of_node
 from orchestrator.link.folders import places
@@ -71,22 +71,42 @@ class Memory:
             self.version += 1
 
     def told(self) -> list[dict[str, str]]:
-        """What it holds, as JSON has it: it goes with a state into a file."""
+        """What it holds, as JSON has it: it goes with a state into a file. One of each label is enough."""
         with _admitting:
-            kept = list(self._kept.values())
-        return [{"label": seed.label, "sort": sort, "origin": seed.origin, "why": seed.why} for seed, sort in kept]
+            found = {(seed.label, sort): seed for seed, sort in reversed(self._kept.values())}
+        return [
+            {"label": label, "sort": sort, "origin": seed.origin, "why": seed.why}
+            for (label, sort), seed in found.items()
+        ]
 
     def take_in(self, node: str, told: Any) -> None:
-        """Takes in what was told with a state that a node takes up; whatever has another form is none."""
-        more: dict[_Kept, tuple[Seed, Sort]] = {}
-        for one in told[:_MOST_TOLD] if isinstance(told, list) else ():
+        """Takes in what was told with a state that a node takes up; whatever has another form is none.
+
+        Raises:
+            OrchestratorError: there are too many; or a run goes on that was let in without them.
+        """
+        found: dict[tuple[str, Sort], Seed] = {}
+        for one in told if isinstance(told, list) else ():
             if isinstance(one, dict) and all(isinstance(one.get(key), str) for key in ("label", "origin", "why")):
                 label, origin, why = (printable(one[key][:_LONGEST]) for key in ("label", "origin", "why"))
                 sort = one.get("sort")
                 if sort in (UNTRUSTED, PRIVATE):
-                    more[node, label, origin] = Seed(node, label, origin, f"`{node}` has it from a file: {why}"), sort
+                    found[label, sort] = Seed(node, label, origin, f"`{node}` has it from a file: {why}")
+        if len(found) > _MOST_TOLD:
+            raise OrchestratorError(f"the state brings {len(found)} labels; {_MOST_TOLD} are taken")
         with _admitting:
-            self.grow({key: found for key, found in more.items() if key not in self._kept})
+            there = {(seed.label, sort) for (whose, *_), (seed, sort) in self._kept.items() if whose == node}
+            more: dict[_Kept, tuple[Seed, Sort]] = {
+                (node, seed.label, f"{sort}, {seed.origin}"): (seed, sort)
+                for (label, sort), seed in found.items()
+                if (label, sort) not in there
+            }
+            if more and any(user.going_on() for user in self.users):
+                raise OrchestratorError(
+                    f"the state brings labels to node `{node}`, and a run goes on that was let in without them: "
+                    "load it when no run goes on"
+                )
+            self.grow(more)
 
 
 class Labels:

@@ -45,6 +45,7 @@ class Own:
         elsewhere = taint.times - before > (taint.instance is kept)
         if kept is None or kept.gone or elsewhere:
             if kept is not None:
+                self._instance = None  # it is another's from then on
                 rooms.replaced(kept, visit, taint.rule)
                 kept.dismiss(visit)
             kept = self._instance = rooms.fresh(visit)

@@ -1,8 +1,8 @@
 """Keeps what misbehaving nodes left in their memories, to be looked at later: see `orchestrator.snapshots`.
 
 As many states as a node asks for, in each run: a guest that misbehaves again and again fills no disk. A state is copied
-where its instance is taken back or ends, and written by another thread: nobody waits for a disk while he holds an
-instance. The event of the revert is recorded when it is known what became of the state, and before the run ends, which
+where its instance is taken back or ends, and written by another thread: nobody waits for a disk, until several states
+do. The event of the revert is recorded when it is known what became of the state, and before the run ends, which
 waits for that a little. What cannot be kept (a disk is full, the time is up) ends no run: the event says so, and the
 node is taken back all the same.
 """
@@ -77,6 +77,8 @@ class Quarantine:
         try:
             return capture(instance)
         except (ClosedError, OSError, MemoryError) as problem:
+            with self._changed:
+                self._left[node] += 1
             return str(problem) or "there was no memory for a copy of it"
 
     def keep(self, contents: Contents, about: About, frame: Frame, tell: Tell) -> None:

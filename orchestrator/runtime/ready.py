@@ -12,9 +12,11 @@ Not for when an instance is taken back: `clean` and the sandbox decide that.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import CannotKeep, put, take
+from orchestrator.errors import ClosedError, RunError
 from orchestrator.interface.types import Interface
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from orchestrator.engine import Component, Exported, Instance, Snapshot
     from orchestrator.interface.types import Function, Name
 
+FAILURES = (CannotKeep, RunError, ClosedError, OSError, MemoryError)
+"""Why an instance cannot be taken back: a fresh one takes its place then."""
 RESEED, _FUNCTION = "agent:code/reseed", "reseed"
 """What a component exports whose random numbers can begin anew."""
 _MOST_SHARED = 16
@@ -50,6 +54,8 @@ class Ready:
     def __init__(self, warm_up: Sequence[tuple[Exported, Sequence[Any]]], reseed: Exported | None) -> None:
         self._warm_up, self._reseed = warm_up, reseed
         self._shared: dict[Hashable, Snapshot] = {}
+        """By what their warm-ups could look at, the least lately used first."""
+        self._lock = threading.Lock()
         self.latest: Snapshot | None = None
         """The state of the instance that was made ready last; None as long as none was kept."""
 
@@ -72,12 +78,16 @@ class Ready:
 
     def _given(self, instance: Instance, reach: Hashable) -> bool:
         """Puts an instance into the state of others, if there is one and it can be."""
-        state = self._shared.get(reach)
-        if state is None:
-            return False
+        with self._lock:
+            state = self._shared.pop(reach, None)
+            if state is None:
+                return False
+            self._shared[reach] = state
         try:
             put(instance, state)
-        except (CannotKeep, OSError):
+        except (CannotKeep, OSError) as problem:
+            if instance.gone:
+                raise RunError(f"the instance cannot be put into the state in which it is ready: {problem}") from None
             return False
         instance.ready_state = state
         return True
@@ -90,10 +100,18 @@ class Ready:
             return
         if not found.portable:
             return
-        if self._shared.setdefault(reach, found) is not found:
+        with self._lock:
+            first = self._shared.setdefault(reach, found) is found
+            while len(self._shared) > _MOST_SHARED:
+                del self._shared[next(iter(self._shared))]
+        if not first:
             self._given(instance, reach)  # others kept one meanwhile: all share the first
-        while len(self._shared) > _MOST_SHARED:
-            self._shared.pop(next(iter(self._shared)), None)
+
+    def close(self) -> None:
+        """Gives the states up; what is made ready later has one of its own."""
+        with self._lock:
+            self._shared.clear()
+        self.latest = None
 
     def reseed(self, instance: Instance) -> None:
         """Has the random numbers of an entered instance begin anew, where that is asked for."""

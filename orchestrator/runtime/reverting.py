@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from orchestrator.engine import CannotKeep, Frame
-from orchestrator.errors import Cancelled, ClosedError, RunError
+from orchestrator.engine import Frame
+from orchestrator.errors import Cancelled
 from orchestrator.runtime.clean import told
+from orchestrator.runtime.ready import FAILURES
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
     from orchestrator.engine import Instance
     from orchestrator.runtime.clean import Clean
-
-FAILURES = (CannotKeep, RunError, ClosedError, OSError, MemoryError)
-"""Why an instance cannot be taken back: a fresh one takes its place then."""
 
 
 def take_back(instance: Instance, clean: Clean, node: str, rule: str, visit: Visit) -> None:

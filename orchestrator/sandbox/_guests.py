@@ -9,10 +9,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import CannotKeep, exported, python_of, take
-from orchestrator.errors import ClosedError, RunError
+from orchestrator.engine import exported, python_of, take
 from orchestrator.runtime.hosting import settings_of
-from orchestrator.runtime.ready import Ready
+from orchestrator.runtime.ready import FAILURES, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -129,7 +128,7 @@ class Guest:
             return -1
         try:
             pages = self._guests.ready.back(self._instance, state)
-        except (CannotKeep, OSError, RunError, ClosedError):
+        except FAILURES:
             return -1  # another instance does as well
         self.fresh = True
         return pages

@@ -191,6 +191,8 @@ class Store:
         except OSError as problem:
             raise self._failed(problem) from problem
         finally:
+            with contextlib.suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_UN)  # a process that was forked meanwhile has it open, too
             os.close(handle)
 
     def _refuse_others(self) -> None:

@@ -15,14 +15,18 @@ from orchestrator import (
     Engine,
     Grants,
     LimitExceeded,
+    Limits,
     Pipeline,
+    Retry,
     RunError,
     Snapshots,
     Storage,
     TimedOut,
+    Trapped,
     WarmUp,
 )
 from orchestrator.engine import CannotKeep, Instance, take
+from orchestrator.engine._base import Base
 from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.runtime.ready import Ready, reseed_of
 from tests.behaviour.conftest import MakeSandbox
@@ -250,3 +254,102 @@ def test_a_component_of_the_way_fresh_is_not_warmed_up_twice(make: MakeSandbox) 
     sandbox = make(fresh=True, size=1)
     assert [sandbox.run("n").value for _ in range(2)] == [11, 11]
     assert sandbox._guests.ready.latest is None
+
+
+# What is at nobody's expense
+
+
+_RANDOM = '(import "wasi:random/random@0.2.6" (instance $r (export "get-random-u64" (func (result u64)))))'
+TRAPS = f"""(component {_RANDOM}
+  (core func $rand (canon lower (func $r "get-random-u64")))
+  (core module $m
+    (import "in" "rand" (func $rand (result i64)))
+    (memory (export "memory") 1)
+    (func $maybe (if (i64.eqz (i64.and (call $rand) (i64.const 1))) (then unreachable)))
+    (func (export "warm") (call $maybe))
+    (func (export "reseed") (call $maybe))
+    (func (export "spin") (param i32) (result i32) (local $i i32)
+      (loop $on
+        (drop (call $rand)) (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br_if $on (i32.lt_u (local.get $i) (local.get 0))))
+      (local.get $i)))
+  (core instance $i (instantiate $m (with "in" (instance (export "rand" (func $rand))))))
+  (func $reseed (canon lift (core func $i "reseed")))
+  (instance $again (export "reseed" (func $reseed))) (export "agent:code/reseed@0.1.0" (instance $again))
+  (func (export "warm") (canon lift (core func $i "warm")))
+  (func (export "spin") (param "n" u32) (result u32) (canon lift (core func $i "spin"))))"""
+"""Its warm-up and its reseeding trap every other time; `spin` asks the host for so many numbers."""
+
+
+LIVES = {"run": {}, "session": {"lifetime": "session"}, "call": {"revert_after": "call"}}
+
+
+@pytest.mark.parametrize("life", LIVES.values(), ids=LIVES)
+@pytest.mark.parametrize("limits", [Limits(host_calls=5), Limits(fuel=2_000)], ids=["calls", "fuel"])
+def test_a_guest_that_ends_at_nobodys_expense_has_no_more_for_that(
+    engine: Engine, life: dict[str, Any], limits: Limits
+) -> None:
+    pipeline = (
+        Pipeline("p").input("n", "u32")
+        .node("it", engine.from_text(TRAPS, "traps"), run="spin", grants=SECURE, limits=limits, retry=Retry(6),
+              snapshot=Snapshots(WarmUp("warm", {})), **life)
+        .data("inputs.n", "it").output("n", "it")
+    )  # fmt: skip
+    ended = set[str]()
+    with pipeline.link(engine) as linked:
+        for _ in range(20):
+            with pytest.raises((Trapped, LimitExceeded)) as caught:
+                linked.run(n=1000)
+            ended.add(caught.type.__name__)
+    assert "LimitExceeded" in ended
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> list[OSError]:
+    """What is raised in place of mapping a state, once each."""
+    problems = list[OSError]()
+    give = Base.give
+
+    def given(self: Base, memories: Any) -> None:
+        if problems:
+            raise problems.pop()
+        give(self, memories)
+
+    monkeypatch.setattr(Base, "give", given)
+    return problems
+
+
+UNMAPPED = "cannot be put into the state in which it is ready: .*Cannot allocate memory"
+
+
+def test_a_state_that_cannot_be_mapped_now_fails_one_run(
+    engine: Engine, failing: list[OSError], nothing_left: None
+) -> None:
+    with running(engine.from_text(KEEPER, "keeper"), snapshot=Snapshots()).link(engine) as linked:
+        linked.run(n=1)
+        failing.append(OSError(12, "Cannot allocate memory"))
+        with pytest.raises(RunError, match=UNMAPPED):
+            linked.run(n=1)
+        assert linked.run(n=1).outputs == {"sum": 1001}
+
+
+def test_a_state_that_cannot_be_mapped_now_fails_one_session(make: MakeSandbox, failing: list[OSError]) -> None:
+    sandbox = make(size=1)
+    sandbox.run("n")
+    failing.append(OSError(12, "Cannot allocate memory"))
+    with pytest.raises(RunError, match=UNMAPPED):
+        sandbox.session()
+    with sandbox.session() as session:
+        assert session.run("n").value == 11
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not list descriptors")
+def test_a_pipeline_that_is_closed_keeps_no_states(engine: Engine) -> None:
+    gc.collect()
+    before = descriptors()
+    linked = running(engine.from_text(KEEPER, "keeper"), lifetime="session", snapshot=Snapshots()).link(engine)
+    linked.run(n=1)
+    linked.node("it").snapshot("one")
+    linked.close()
+    gc.collect()
+    assert descriptors() <= before + 1  # the kernel's own list of changed pages

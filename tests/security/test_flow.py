@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from orchestrator import (
     Grants,
     Http,
     InvalidPipeline,
+    OrchestratorError,
     Pipeline,
     Secret,
     Snapshots,
@@ -20,6 +22,7 @@ from orchestrator import (
 )
 from orchestrator.audit import Recorder
 from orchestrator.engine import Component
+from orchestrator.engine.saved import read
 from tests.support.audit_events import Collected
 from tests.support.keeping import rewritten
 from tests.support.parts import NUM, NUMBERS, relay
@@ -293,3 +296,70 @@ def test_what_a_file_says_of_labels_in_another_form_is_nothing(
         node.load(tmp_path / "state", "again")
         node.revert("again")
         assert linked.run(n=1)["n"] == 1
+
+
+def test_many_labels_of_a_file_push_none_out(engine: Engine, numbers: Component, tmp_path: Path) -> None:
+    def program(name: str) -> Pipeline:
+        pipeline = Pipeline(name).input("n", "u32")
+        pipeline.node("keeper", numbers, run=COUNT, lifetime="session", snapshot=Snapshots())
+        pipeline.node("send", numbers, run=DOUBLE, labels=["outbound"])
+        return pipeline.data("inputs.n", "keeper.n").data("keeper", "send.n").output("sent", "send")
+
+    def said(many: int) -> list[dict[str, str]]:
+        return [{"label": "private", "sort": "private", "origin": f"no {number}", "why": "x"} for number in range(many)]
+
+    file = tmp_path / "state"
+    with program("first").link(engine) as linked:
+        linked.run(n=1)
+        linked.node("keeper").save("after-init", file)
+    rewritten(file, lambda header: header["about"].update(labels=said(400)))
+    with program("second").link(engine) as linked:
+        linked.run(n=1, labels={"n": ["untrusted"]})
+        linked.node("keeper").load(file, "hostile")
+        with pytest.raises(InvalidPipeline):
+            linked.run(n=1)
+        linked.node("keeper").save("after-init", file)
+    labels = read(file).about["labels"]
+    assert sorted((one["label"], one["sort"]) for one in labels) == [("private", "private"), ("untrusted", "untrusted")]
+    many = [{**one, "label": f"l{number}"} for number, one in enumerate(said(300))]
+    rewritten(file, lambda header: header["about"].update(labels=many))
+    with program("third").link(engine) as linked:
+        linked.run(n=1)
+        with pytest.raises(OrchestratorError, match="the state brings 300 labels; 256 are taken"):
+            linked.node("keeper").load(file, "more")
+
+
+def test_labels_come_with_a_state_only_when_no_run_goes_on(engine: Engine, numbers: Component, tmp_path: Path) -> None:
+    inside, go = threading.Event(), threading.Event()
+
+    def hold(n: int) -> int:
+        inside.set()
+        assert go.wait(30)
+        return n
+
+    def program(hold: Callable[[int], int] | None) -> Pipeline:
+        pipeline = Pipeline("p").input("n", "u32")
+        pipeline.node("keeper", numbers, run=COUNT, lifetime="session", snapshot=Snapshots())
+        pipeline.node("send", numbers, run=DOUBLE, labels=["outbound"])
+        if hold is None:
+            pipeline.data("inputs.n", "keeper.n")
+        else:
+            pipeline.node("hold", python=hold, signature="func(n: u32) -> u32")
+            pipeline.data("inputs.n", "hold.n").data("hold", "keeper.n")
+        return pipeline.data("keeper", "send.n").output("sent", "send")
+
+    file = tmp_path / "state"
+    with program(None).link(engine) as linked:
+        linked.run(n=40, labels={"n": ["private"]})
+        linked.node("keeper").snapshot("dirty")
+        linked.node("keeper").save("dirty", file)
+    with program(hold).link(engine) as linked:
+        execution = linked.start(n=1, labels={"n": ["untrusted"]})
+        assert inside.wait(30)
+        with pytest.raises(OrchestratorError, match="and a run goes on that was let in without them"):
+            linked.node("keeper").load(file, "dirty")
+        go.set()
+        assert execution.result()["sent"] == 2
+        linked.node("keeper").load(file, "dirty")
+        with pytest.raises(InvalidPipeline):
+            linked.run(n=1, labels={"n": ["untrusted"]})
