@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import pytest
 
-from orchestrator import ComponentFailed, Contract, Engine, Pipeline, Repeat, Retry, RevertOn, Snapshots
+from orchestrator import ComponentFailed, Contract, Engine, Pipeline, Repeat, Retry, RevertOn, RunError, Snapshots
 from orchestrator.engine import Component
 from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.manifest.model import Each
+from orchestrator.runtime.homes import Taint
+from orchestrator.runtime.once import Own
 from orchestrator.snapshots import Store
 from tests.behaviour.stories import Went, play
 from tests.behaviour.test_reverts import KEEP, KEEPER, reverts
@@ -165,3 +168,40 @@ def test_an_element_s_instance_that_ended_is_told_of_and_kept(
     went = play(pipeline, engine, ns=[666])
     assert reverts(went) == [("it", "the instance ended: Trapped", "a fresh instance")] * 3
     assert [entry.about.reason for entry in Store().entries()[0]] == ["the instance ended: Trapped"] * 2
+
+
+def test_an_element_whose_fresh_instance_fails_has_none() -> None:
+    """The one before was given away by then, and may be another element's."""
+
+    class Given:
+        gone, heir = False, object()
+        times = 0
+
+        def dismiss(self, _visit: object) -> None:
+            self.times += 1
+
+    class Rooms:
+        taints: ClassVar[dict[str, Taint]] = {}
+        made: ClassVar[list[Given]] = []
+        fails = False
+
+        def fresh(self, _visit: object) -> Given:
+            if self.fails:
+                raise RunError("the warm-up failed")
+            self.made.append(Given())
+            return self.made[-1]
+
+        def enter(self, *_: object) -> None:
+            return None
+
+        replaced = enter
+
+    rooms, own, visit = cast(Any, Rooms()), Own(), cast(Any, SimpleNamespace(node="it", fresh=True, own=None))
+    first = own.entered(rooms, visit)
+    rooms.taints["it"], rooms.fails = Taint(1, None, "another's"), True
+    with pytest.raises(RunError):
+        own.entered(rooms, visit)
+    rooms.fails = False
+    assert own.entered(rooms, visit) is not first
+    own.close()
+    assert [one.times for one in rooms.made] == [1, 1]
