@@ -439,7 +439,7 @@ JAVASCRIPT_UNFIT = {
     "'\\ud800'": "the value is no text of Unicode: it has half of a pair",
     "({get a() { throw new Error('no') }})": "the value cannot be read: Error: no",
     "let d = 1; for (let i = 0; i < 100000; i++) d = [d]; d": TOO_DEEP,
-    "let d = 1; for (let i = 0; i < 60; i++) d = [d, d]; d": "the value takes more than 16 MiB as JSON",
+    "let d = 'x'.repeat(1000); for (let i = 0; i < 60; i++) d = [d, d]; d": "the value takes more than 16 MiB as JSON",
 }
 
 
