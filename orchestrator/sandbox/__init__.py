@@ -4,6 +4,7 @@
     session.py     SandboxSession: snippets that find what those before them defined
     outcome.py     Outcome: what a snippet came to
 
+    _snippets      what both have in common: `run` and `arun`
     _source        the component that is meant, checked as a pipeline's only node is, and linked
     _guests        its instances: made ready, run, taken back
     _pool          who gets which instance when

@@ -7,7 +7,6 @@ with Sandbox("python", tools={"search": search}) as sandbox:
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,25 +21,25 @@ from orchestrator.pipeline.base import Base
 from orchestrator.pipeline.operating import operator
 from orchestrator.sandbox._call import Call, Log
 from orchestrator.sandbox._carrier import GRACE, Carrier
-from orchestrator.sandbox._limits import MEMORY, OUTPUT, TIMEOUT, asked, kept_output, within
+from orchestrator.sandbox._limits import MEMORY, OUTPUT, TIMEOUT, asked, kept_output
 from orchestrator.sandbox._limits import size as instances
 from orchestrator.sandbox._pool import CLOSED, Place, Pool
+from orchestrator.sandbox._snippets import Snippets
 from orchestrator.sandbox._source import guests_of
 from orchestrator.sandbox._tools import Toolbox
-from orchestrator.sandbox._work import Work
-from orchestrator.sandbox.outcome import Outcome
 from orchestrator.sandbox.session import SandboxSession
 
 if TYPE_CHECKING:
     from orchestrator.audit import Recorder
     from orchestrator.engine import Engine
     from orchestrator.pipeline.operating import Given
+    from orchestrator.sandbox.outcome import Outcome
 
 UNSEEDED = "`random: secure` is granted, and it exports no `agent:code/reseed`: its random numbers would come again"
 """Why an instance is not taken back though that could be."""
 
 
-class Sandbox:
+class Sandbox(Snippets):
     """Runs snippets of code, each from the same clean state, any number of them at once.
 
     It keeps instances of the interpreter that are ready. Each is taken back to the state in which it became ready after
@@ -138,53 +137,6 @@ class Sandbox:
         """Takes what snippets do: add exporters to it, or subscribe."""
         return self._base.recorder
 
-    def run(
-        self,
-        source: str,
-        inputs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        traceparent: str = "",
-    ) -> Outcome:
-        """Runs a snippet from the clean state.
-
-        Arguments:
-            source: the snippet, in the component's language: at most 16 Mi characters.
-            inputs: its variables, by name: what JSON has a form for.
-            timeout: seconds, if less than the sandbox's own.
-            traceparent: the W3C header of the caller, whose trace the snippet then belongs to.
-
-        Raises:
-            SnippetFailed: it raised an error, or what a subclass says.
-            TimedOut, LimitExceeded, Trapped, Cancelled: it was ended that way; or no instance was free in its time.
-            RunError: no instance could be made, or no thread started; or a tool runs it that would wait for itself.
-            ValueMismatch: an input has no form in JSON.
-            ClosedError: the sandbox or its engine was closed.
-            TypeError, ValueError: an argument is of another type or out of its range.
-            KeyboardInterrupt: ctrl-C; the snippet was stopped.
-        """
-        call = Call(self._log, source, inputs, self._within(timeout), traceparent)
-        with call:
-            return self._carrier.run(Work(self._pool, call.stay, self._outcome, call))
-
-    async def arun(
-        self,
-        source: str,
-        inputs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        traceparent: str = "",
-    ) -> Outcome:
-        """`run`, awaited; cancelling the task ends the snippet. What waits for an instance takes no thread.
-
-        Arguments and errors are those of `run`. Neither waits for a tool that does not return: half a second after the
-        time is up, or the task was cancelled, the instance is given up with the tool in it.
-        """
-        loop = asyncio.get_running_loop()
-        call = Call(self._log, source, inputs, self._within(timeout), traceparent, loop)
-        with call:
-            return await self._carrier.arun(Work(self._pool, call.stay, self._outcome, call))
-
     def _outcome(self, call: Call, place: Place) -> Outcome:
         guest = place.guest or self._pool.made(place, self._guests.make(call.stay))
         return call.carried_out(guest, self._most, keep=False)
@@ -205,7 +157,7 @@ class Sandbox:
 
     def _within(self, timeout: float | None) -> float | None:
         self._check()
-        return within(timeout, self._limits)
+        return super()._within(timeout)
 
     def _check(self) -> None:
         if self._closed:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.engine import CannotKeep
 from orchestrator.errors import RunError, Trapped
 from orchestrator.pipeline import arguments
 from orchestrator.runtime.clean import MOST_NAMED
-from orchestrator.sandbox._call import Call, Log
-from orchestrator.sandbox._limits import kept_output, within
+from orchestrator.sandbox._limits import kept_output
 from orchestrator.sandbox._pool import Pool
+from orchestrator.sandbox._snippets import Snippets
 from orchestrator.sandbox._stay import Stay
 from orchestrator.sandbox._work import Work
 
 if TYPE_CHECKING:
     from orchestrator.engine import Snapshot
     from orchestrator.manifest.model import Limits
+    from orchestrator.sandbox._call import Call, Log
     from orchestrator.sandbox._carrier import Carrier
     from orchestrator.sandbox._guests import Guest, Guests
     from orchestrator.sandbox._pool import Place
@@ -39,7 +39,7 @@ class _Turns(Pool):
     keeps = True
 
 
-class SandboxSession:
+class SandboxSession(Snippets):
     """Snippets in one instance, one after the other, in the order of asking; made by `Sandbox.session`.
 
     An instance that ended, by a trap or because its time was up, runs nothing any more: `reset` and `revert` give the
@@ -67,39 +67,6 @@ class SandboxSession:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def run(
-        self,
-        source: str,
-        inputs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        traceparent: str = "",
-    ) -> Outcome:
-        """Runs a snippet; what it defines stays. Arguments and errors are those of `Sandbox.run`."""
-        call = Call(self._log, source, inputs, within(timeout, self._limits), traceparent)
-        with call:
-            return self._carrier.run(self._work(call))
-
-    async def arun(
-        self,
-        source: str,
-        inputs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        traceparent: str = "",
-    ) -> Outcome:
-        """`run`, awaited; cancelling the task ends the snippet, and with it the instance.
-
-        What waits for its turn takes no thread.
-        """
-        loop = asyncio.get_running_loop()
-        call = Call(self._log, source, inputs, within(timeout, self._limits), traceparent, loop)
-        with call:
-            return await self._carrier.arun(self._work(call))
-
-    def _work(self, call: Call) -> Work[Outcome]:
-        return Work(self._pool, call.stay, self._outcome, call)
 
     def _outcome(self, call: Call, place: Place) -> Outcome:
         return call.carried_out(_living(place), kept_output(self._limits), keep=True)
