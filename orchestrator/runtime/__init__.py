@@ -1,7 +1,9 @@
 """Carries out a linked pipeline: instances and their lifetimes, calls over edges, values along edges, control, limits.
 
     program.py     a linked pipeline, ready to run: a linker for each store, what outlives a run
-    run.py         one run: its time, spans, counters, instances
+    run.py         one run: its time, counters, instances
+    trail.py       what is told of a run, and of a stay in a guest
+    visit.py       a stay of a run in a node
     schedule.py    the order of nodes, independent ones at once
     steps.py       what is the same in every execution of a node
     node.py        one node: `each`, `retry`, `repeat`, `fallback`
@@ -11,9 +13,19 @@
     crossing.py    one call over an edge: rules, deadline, event
     gates.py       call edges between components, as the engine asks them
     tools.py       `agent:core/tools`
+    judging.py     detectors on edges
+    labels.py      labels that only a run brings
     stores.py      which nodes share a store, and what is called how there
-    homes.py       the instances of a store
+    homes.py       where the instances of a store come from
+    rooms.py       those that serve one run
     pool.py        fresh instances made ahead
+    ready.py       the state in which instances are ready
+    clean.py       instances that are taken back to it, and states by name
+    reverting.py   taking an instance back in a run, and what is told of one that ends
+    quarantine.py  dirty states, kept to be looked at
+    hosting.py     what the host gives to instances
+    desk.py        what the host decided, as events
+    output.py      what guests print
     paths.py       a path into a value
     threads.py     threads with stack enough
     interrupts.py  signals while guests run on the main thread

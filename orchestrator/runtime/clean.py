@@ -5,7 +5,7 @@ taken back to it, and serves the next call or run as a fresh one would, in a fra
 cannot be taken back (`Component.way`), or what an instance holds cannot for certain, it is ended, and a fresh one is
 made: nothing is lost but speed.
 
-Who is taken back when, `homes` and `crossing` decide.
+Who is taken back when, `rooms` and `crossing` decide.
 """
 
 from __future__ import annotations

@@ -14,13 +14,13 @@ from orchestrator.interface.plain import plain
 from orchestrator.interface.types import Result, Type
 from orchestrator.runtime.crossing import explained
 from orchestrator.runtime.gates import call_python
-from orchestrator.runtime.homes import Taint
+from orchestrator.runtime.rooms import Taint
 from orchestrator.runtime.states import Done, Erred
 from orchestrator.runtime.visit import Visit
 
 if TYPE_CHECKING:
     from orchestrator.engine import Frame, Instance
-    from orchestrator.runtime.homes import Rooms
+    from orchestrator.runtime.rooms import Rooms
     from orchestrator.runtime.run import Run
     from orchestrator.runtime.steps import Step
 

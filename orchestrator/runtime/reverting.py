@@ -2,7 +2,7 @@
 
 Wherever a dirty instance is taken back or ends, its memory is copied first, where the node asks for that. So what a
 guest did is there to be looked at whatever its lifetime: an instance that serves one call is dismissed only when the
-edge has judged what it gave. Not for whose instance it is: see `homes`.
+edge has judged what it gave. Not for whose instance it is: see `rooms`.
 """
 
 from __future__ import annotations

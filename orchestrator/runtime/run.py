@@ -17,8 +17,8 @@ from orchestrator.contract import Ledger
 from orchestrator.engine import python_of
 from orchestrator.engine.frame import Frame, Stop
 from orchestrator.errors import Cancelled, LimitExceeded, RunError, TimedOut
-from orchestrator.runtime.homes import Rooms
 from orchestrator.runtime.quarantine import Quarantine
+from orchestrator.runtime.rooms import Rooms
 from orchestrator.runtime.trail import RUN_SPAN, Trail, ending
 from orchestrator.runtime.visit import Visit
 

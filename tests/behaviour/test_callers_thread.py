@@ -13,7 +13,7 @@ import pytest
 from orchestrator import Engine, Pipeline, Trapped
 from orchestrator.engine import Component
 from orchestrator.engine.stack import has_frames
-from orchestrator.runtime import homes
+from orchestrator.runtime import rooms as serving
 from orchestrator.runtime.crossing import Crossing, denied_by
 from orchestrator.runtime.interrupts import only_interrupts
 from orchestrator.runtime.run import Run
@@ -133,13 +133,13 @@ def test_each_call_of_a_stay_has_the_deadline_that_its_caller_has_then(engine: E
 def test_an_interrupt_while_instances_are_freed_waits_for_that(
     engine: Engine, numbers: Component, monkeypatch: pytest.MonkeyPatch, nothing_left: None
 ) -> None:
-    close = homes.Rooms.close
+    close = serving.Rooms.close
 
-    def interrupted(rooms: homes.Rooms, run: Run) -> None:
+    def interrupted(rooms: serving.Rooms, run: Run) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         close(rooms, run)
 
-    monkeypatch.setattr(homes.Rooms, "close", interrupted)
+    monkeypatch.setattr(serving.Rooms, "close", interrupted)
     pipeline = Pipeline("one").input("n", "u32").node("it", numbers, run=f"{NUM}.double").data("inputs.n", "it")
     with pipeline.output("out", "it").link(engine) as linked:
         ended = linked.recorder.subscribe()

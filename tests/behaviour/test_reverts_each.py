@@ -13,8 +13,8 @@ from orchestrator import ComponentFailed, Contract, Engine, Pipeline, Repeat, Re
 from orchestrator.engine import Component
 from orchestrator.engine._config import HOST_MEMORY
 from orchestrator.manifest.model import Each
-from orchestrator.runtime.homes import Taint
 from orchestrator.runtime.once import Own
+from orchestrator.runtime.rooms import Taint
 from orchestrator.snapshots import Store
 from tests.behaviour.stories import Went, play
 from tests.behaviour.test_reverts import KEEP, KEEPER, reverts
