@@ -417,21 +417,17 @@ def copy(saved: Saved, path: Path, bases: Path | None) -> None:
 # Loading
 
 
-def load(path: Path, component: Component, *, most: int = MOST) -> Snapshot:
-    """A full state from a file, to which instances of the component can be brought with `put`.
+def restored(saved: Saved, component: Component, *, most: int = MOST) -> Snapshot:
+    """The full state of a file, to which instances of the component can be brought with `put`.
 
     Arguments:
+        saved: the file, as it was read; it is refused where it has changed since.
         component: in the variant of which there are to be instances.
         most: bytes that the memories of these may have together.
 
     Raises:
         SnapshotError: the file holds no such state, a larger one, or another component's.
     """
-    return restored(read(path), component, most=most)
-
-
-def restored(saved: Saved, component: Component, *, most: int = MOST) -> Snapshot:
-    """The same of a file that was read: it is refused where it has changed since."""
     path = saved.path
     _refuse_foreign(saved, component)
     if saved.base:

@@ -495,12 +495,8 @@ def test_states_share_what_did_not_change(engine: Engine, keeper: Component) -> 
 
 
 def test_the_states_after_steps_are_kept(engine: Engine, keeper: Component) -> None:
-    pipeline = (
-        Pipeline("steps").input("n", "u32")
-        .node("it", keeper, run=f"{KEEP}.sum", lifetime="session", snapshot=Snapshots(steps=2),
-              repeat=Repeat("false", max=4, at_max="accept"))
-        .data("inputs.n", "it").output("sum", "it")
-    )  # fmt: skip
+    four = Repeat("false", max=4, at_max="accept")
+    pipeline = running(keeper, lifetime="session", snapshot=Snapshots(steps=2), repeat=four)
     with staged(pipeline, engine) as stage:
         assert stage.run(n=1).outputs == {"sum": 4004}
         node = stage.linked.node("it")
@@ -510,12 +506,8 @@ def test_the_states_after_steps_are_kept(engine: Engine, keeper: Component) -> N
 
 
 def test_the_steps_of_runs_that_go_on_at_once_are_those_of_one(engine: Engine, keeper: Component) -> None:
-    pipeline = (
-        Pipeline("steps").input("n", "u32")
-        .node("it", keeper, run=f"{KEEP}.sum", lifetime="session", snapshot=Snapshots(steps=2),
-              repeat=Repeat("false", max=4, at_max="accept"))
-        .data("inputs.n", "it").output("sum", "it")
-    )  # fmt: skip
+    four = Repeat("false", max=4, at_max="accept")
+    pipeline = running(keeper, lifetime="session", snapshot=Snapshots(steps=2), repeat=four)
     with staged(pipeline, engine) as stage, ThreadPoolExecutor(8) as pool:
         node = stage.linked.node("it")
         runs = [pool.submit(stage.linked.run, n=1) for _ in range(100)]

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.engine import Engine, capture
-from orchestrator.engine.saved import load, read
+from orchestrator.engine.saved import read
 from orchestrator.snapshots import About, Store
 from tests.cli.conftest import Command, Done
 from tests.support.goldens import ROOT, matches
-from tests.support.keeping import keeping, one_module
+from tests.support.keeping import keeping, load, one_module
 
 GUEST = one_module(
     """(memory 2) (data (i32.const 64) "known from the first")

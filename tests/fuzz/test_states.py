@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.engine import CannotKeep, Engine
-from orchestrator.engine.saved import MAGIC, load, save
+from orchestrator.engine.saved import MAGIC, save
 from orchestrator.errors import LimitExceeded, SnapshotError
 from tests.support.fuzzing import examples
-from tests.support.keeping import Keeping, keeping
+from tests.support.keeping import Keeping, keeping, load
 from tests.support.leaks import ATTACKS
 
 NUMBERS = st.one_of(st.integers(-2, 70), st.sampled_from([65536, 1 << 20, 1 << 32, 1 << 64, 0.5, None, True, "x"]))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -181,17 +182,22 @@ def test_a_way_round_is_refused_before_anything_runs(
     assert seen.events == []
 
 
-def test_what_was_read_in_one_run_is_not_sent_in_the_next(engine: Engine, numbers: Component, tmp_path: Path) -> None:
-    """A hostile session keeps what it read, and sends it when it is asked by somebody who may."""
-    pipeline = (
-        Pipeline("patient")
-        .input("n", "u32")
-        .node("keeper", numbers, run=COUNT, lifetime="session")
+def kept_and_sent(numbers: Component, labels: Sequence[str] = (), **keeper: Any) -> Pipeline:
+    """A pipeline whose `keeper` remembers what it is given between runs, and gives it to a node that can send."""
+    return (
+        Pipeline("kept")
+        .input("n", "u32", labels=labels)
+        .node("keeper", numbers, run=COUNT, lifetime="session", **keeper)
         .node("send", numbers, run=DOUBLE, labels=["outbound"])
         .data("inputs.n", "keeper.n")
         .data("keeper", "send.n")
         .output("sent", "send")
     )
+
+
+def test_what_was_read_in_one_run_is_not_sent_in_the_next(engine: Engine, numbers: Component, tmp_path: Path) -> None:
+    """A hostile session keeps what it read, and sends it when it is asked by somebody who may."""
+    pipeline = kept_and_sent(numbers)
     with pipeline.link(engine) as linked:
         assert linked.run(n=40, labels={"n": ["private"]})["sent"] == 80
         with pytest.raises(InvalidPipeline):
@@ -204,15 +210,7 @@ def test_what_was_read_in_one_run_is_not_sent_in_the_next(engine: Engine, number
 
 def test_what_was_read_is_not_washed_by_a_revert(engine: Engine, numbers: Component, tmp_path: Path) -> None:
     """A state that was kept after something private came holds it, whatever was gone back to in between."""
-    pipeline = (
-        Pipeline("washed")
-        .input("n", "u32")
-        .node("keeper", numbers, run=COUNT, lifetime="session", snapshot=Snapshots())
-        .node("send", numbers, run=DOUBLE, labels=["outbound"])
-        .data("inputs.n", "keeper.n")
-        .data("keeper", "send.n")
-        .output("sent", "send")
-    )
+    pipeline = kept_and_sent(numbers, snapshot=Snapshots())
     with pipeline.link(engine) as linked:
         node = linked.node("keeper")
         assert linked.run(n=40, labels={"n": ["private"]})["sent"] == 80
@@ -231,42 +229,20 @@ def test_what_was_read_is_not_washed_by_a_revert(engine: Engine, numbers: Compon
 
 
 def test_two_programs_of_one_session_know_of_the_same_after_a_revert(engine: Engine, numbers: Component) -> None:
-    def program(label: str) -> Pipeline:
-        return (
-            Pipeline(label)
-            .input("n", "u32", labels=[label])
-            .node("keeper", numbers, run=COUNT, lifetime="session", snapshot=Snapshots())
-            .node("send", numbers, run=DOUBLE, labels=["outbound"])
-            .data("inputs.n", "keeper.n")
-            .data("keeper", "send.n")
-            .output("sent", "send")
-        )
-
-    with program("private").link(engine) as old:
+    with kept_and_sent(numbers, ["private"], snapshot=Snapshots()).link(engine) as old:
         old.run(n=0)
         old.node("keeper").revert()
         with pytest.raises(InvalidPipeline):
-            old.relink(program("untrusted"))
+            old.relink(kept_and_sent(numbers, ["untrusted"], snapshot=Snapshots()))
 
 
 def test_a_state_takes_its_labels_into_another_program(engine: Engine, numbers: Component, tmp_path: Path) -> None:
-    def program(name: str) -> Pipeline:
-        return (
-            Pipeline(name)
-            .input("n", "u32")
-            .node("keeper", numbers, run=COUNT, lifetime="session", snapshot=Snapshots())
-            .node("send", numbers, run=DOUBLE, labels=["outbound"])
-            .data("inputs.n", "keeper.n")
-            .data("keeper", "send.n")
-            .output("sent", "send")
-        )
-
-    file = tmp_path / "state"
-    with program("first").link(engine) as linked:
+    pipeline, file = kept_and_sent(numbers, snapshot=Snapshots()), tmp_path / "state"
+    with pipeline.link(engine) as linked:
         linked.run(n=40, labels={"n": ["private"]})
         linked.node("keeper").snapshot("dirty")
         linked.node("keeper").save("dirty", file)
-    with program("second").link(engine) as linked:
+    with pipeline.link(engine) as linked:
         assert linked.run(n=1, labels={"n": ["untrusted"]})["sent"] == 2
         node = linked.node("keeper")
         node.load(file, "dirty")
@@ -299,21 +275,15 @@ def test_what_a_file_says_of_labels_in_another_form_is_nothing(
 
 
 def test_many_labels_of_a_file_push_none_out(engine: Engine, numbers: Component, tmp_path: Path) -> None:
-    def program(name: str) -> Pipeline:
-        pipeline = Pipeline(name).input("n", "u32")
-        pipeline.node("keeper", numbers, run=COUNT, lifetime="session", snapshot=Snapshots())
-        pipeline.node("send", numbers, run=DOUBLE, labels=["outbound"])
-        return pipeline.data("inputs.n", "keeper.n").data("keeper", "send.n").output("sent", "send")
-
     def said(many: int) -> list[dict[str, str]]:
         return [{"label": "private", "sort": "private", "origin": f"no {number}", "why": "x"} for number in range(many)]
 
-    file = tmp_path / "state"
-    with program("first").link(engine) as linked:
+    pipeline, file = kept_and_sent(numbers, snapshot=Snapshots()), tmp_path / "state"
+    with pipeline.link(engine) as linked:
         linked.run(n=1)
         linked.node("keeper").save("after-init", file)
     rewritten(file, lambda header: header["about"].update(labels=said(400)))
-    with program("second").link(engine) as linked:
+    with pipeline.link(engine) as linked:
         linked.run(n=1, labels={"n": ["untrusted"]})
         linked.node("keeper").load(file, "hostile")
         with pytest.raises(InvalidPipeline):
@@ -323,7 +293,7 @@ def test_many_labels_of_a_file_push_none_out(engine: Engine, numbers: Component,
     assert sorted((one["label"], one["sort"]) for one in labels) == [("private", "private"), ("untrusted", "untrusted")]
     many = [{**one, "label": f"l{number}"} for number, one in enumerate(said(300))]
     rewritten(file, lambda header: header["about"].update(labels=many))
-    with program("third").link(engine) as linked:
+    with pipeline.link(engine) as linked:
         linked.run(n=1)
         with pytest.raises(OrchestratorError, match="the state brings 300 labels; 256 are taken"):
             linked.node("keeper").load(file, "more")
@@ -337,23 +307,14 @@ def test_labels_come_with_a_state_only_when_no_run_goes_on(engine: Engine, numbe
         assert go.wait(30)
         return n
 
-    def program(hold: Callable[[int], int] | None) -> Pipeline:
-        pipeline = Pipeline("p").input("n", "u32")
-        pipeline.node("keeper", numbers, run=COUNT, lifetime="session", snapshot=Snapshots())
-        pipeline.node("send", numbers, run=DOUBLE, labels=["outbound"])
-        if hold is None:
-            pipeline.data("inputs.n", "keeper.n")
-        else:
-            pipeline.node("hold", python=hold, signature="func(n: u32) -> u32")
-            pipeline.data("inputs.n", "hold.n").data("hold", "keeper.n")
-        return pipeline.data("keeper", "send.n").output("sent", "send")
-
     file = tmp_path / "state"
-    with program(None).link(engine) as linked:
+    with kept_and_sent(numbers, snapshot=Snapshots()).link(engine) as linked:
         linked.run(n=40, labels={"n": ["private"]})
         linked.node("keeper").snapshot("dirty")
         linked.node("keeper").save("dirty", file)
-    with program(hold).link(engine) as linked:
+    pipeline = kept_and_sent(numbers, snapshot=Snapshots()).disconnect("inputs.n -> keeper.n")
+    pipeline.node("hold", python=hold, signature="func(n: u32) -> u32")
+    with pipeline.data("inputs.n", "hold.n").data("hold", "keeper.n").link(engine) as linked:
         execution = linked.start(n=1, labels={"n": ["untrusted"]})
         assert inside.wait(30)
         with pytest.raises(OrchestratorError, match="and a run goes on that was let in without them"):

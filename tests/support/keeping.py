@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestrator.capability import Authority
 from orchestrator.engine import Component, Engine, Frame, Instance, InstanceSettings, Linker, Snapshot, put, take
-from orchestrator.engine.saved import MAGIC
+from orchestrator.engine.saved import MAGIC, read, restored
 from orchestrator.interface.types import Function, Interface
 from orchestrator.manifest.model import Bulk
 from orchestrator.wasi import Session, is_served, serve
@@ -137,6 +137,11 @@ def component(modules: str, lifted: Sequence[str], of: str = "i", before: str = 
 def one_module(body: str, lifted: Sequence[str] = ("set/1", "get/0")) -> str:
     """A component of one core module."""
     return component(f"(core module $m {body}) (core instance $i (instantiate $m))", lifted)
+
+
+def load(path: Path, component: Component, **more: int) -> Snapshot:
+    """The state in a file; arguments as of `saved.restored`."""
+    return restored(read(path), component, **more)
 
 
 def rewritten(path: Path, change: Callable[[dict[str, Any]], None], body: bytes | None = None) -> None:

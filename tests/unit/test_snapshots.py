@@ -17,7 +17,7 @@ from orchestrator.engine.saved import copy
 from orchestrator.errors import SnapshotError
 from orchestrator.snapshots import About, Region, Store, default_folder, differences, look, regions, texts
 from orchestrator.snapshots import store as stores
-from tests.support.keeping import Keeping, Kept, keeping, one_module, rewritten
+from tests.support.keeping import Keeping, Kept, keeping, load, one_module, rewritten
 
 GUEST = one_module(
     """(memory 2) (data (i32.const 64) "known from the first")
@@ -78,7 +78,6 @@ def test_what_is_kept_is_found_again(guest: Keeping, tmp_path: Path) -> None:
 
 
 def test_a_state_that_can_be_put_is_kept_as_such(guest: Keeping, tmp_path: Path) -> None:
-    from orchestrator.engine.saved import load
 
     store, (one, _) = Store(tmp_path / "kept"), begun(guest)
     one.call("set", 0, 5)

@@ -18,9 +18,9 @@ from orchestrator.capability import Authority
 from orchestrator.capability.random import Numbers
 from orchestrator.engine import CannotKeep, Engine, capture
 from orchestrator.engine._base import Base
-from orchestrator.engine.saved import MAGIC, copy, load, read, save
+from orchestrator.engine.saved import MAGIC, copy, read, save
 from orchestrator.errors import ClosedError, SnapshotError, Trapped
-from tests.support.keeping import Keeping, Kept, keeping, one_module, rewritten
+from tests.support.keeping import Keeping, Kept, keeping, load, one_module, rewritten
 
 GUEST = one_module(
     """(memory 3) (data (i32.const 100) "at first") (global $g (mut i64) (i64.const 1))
