@@ -282,7 +282,7 @@ class Engine:
         key = cache_key(*variant)
         try:
             with alone(
-                self.cache.lock(digest), lambda: self._progress(f"waiting for another program that compiles {name}")
+                self.cache.lock(digest), lambda: self._progress(f"waiting for another compilation before that of {name}")
             ):
                 known = self.cache.known(digest, key)
                 if known is not None and _reflected(known) is not None:

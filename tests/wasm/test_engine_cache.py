@@ -396,7 +396,7 @@ def test_what_another_compiles_is_waited_for(wasm: Path, folder: Path, monkeypat
         return compile_(binary, target, name, *rest)
 
     def told(line: str) -> None:
-        if line == "waiting for another program that compiles guest":
+        if line == "waiting for another compilation before that of guest":
             go.set()
 
     monkeypatch.setattr(compiler, "compiled", slowly)
