@@ -279,11 +279,9 @@ class Engine:
         """What is known of a component that was not compiled yet: whoever else compiles it is waited for."""
         if size <= SMALL:
             return self._compile(digest, variant, name, size, read)
-        key = cache_key(*variant)
+        key, told = cache_key(*variant), f"waiting for another compilation before that of {name}"
         try:
-            with alone(
-                self.cache.lock(digest), lambda: self._progress(f"waiting for another compilation before that of {name}")
-            ):
+            with alone(self.cache.lock(digest), lambda: self._progress(told)):
                 known = self.cache.known(digest, key)
                 if known is not None and _reflected(known) is not None:
                     return known
