@@ -8,7 +8,6 @@ import platform
 import re
 import resource
 import stat
-import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -22,9 +21,6 @@ from orchestrator.errors import OrchestratorError
 
 DISTRIBUTION = "wasm-orchestrator"
 _ADVISORIES = Path(__file__).with_name("advisories.json")
-# Source: include/uapi/linux/fs.h of Linux 6.7, `_IOWR('f', 16, struct pm_scan_arg)` and that struct's 12 words.
-_PAGEMAP_SCAN = 0xC0606610
-_PM_SCAN_ARG = struct.Struct("=12Q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,22 +149,13 @@ def address_space() -> Check:
 
 
 def pagemap_scan() -> Check:
-    """PAGEMAP_SCAN (Linux 6.7): finds the pages that a guest wrote to. Snapshots will use it."""
-    if _answers_pagemap_scan():
-        return Check("PAGEMAP_SCAN", "info", f"kernel {platform.release()} has it (this version does not use it yet)")
-    return Check("PAGEMAP_SCAN", "info", f"kernel {platform.release()} does not offer it (this version needs it not)")
+    """PAGEMAP_SCAN (Linux 6.7): tells which pages a guest wrote to, which a revert then takes back alone."""
+    from orchestrator.engine.snapshot import tells_changes
 
-
-def _answers_pagemap_scan() -> bool:
-    import fcntl
-
-    nothing = _PM_SCAN_ARG.pack(_PM_SCAN_ARG.size, *[0] * 11)
-    try:
-        with Path("/proc/self/pagemap").open("rb") as pagemap:
-            fcntl.ioctl(pagemap, _PAGEMAP_SCAN, nothing)
-    except OSError:
-        return False
-    return True
+    kernel = f"kernel {platform.release()}"
+    if tells_changes():
+        return Check("PAGEMAP_SCAN", "ok", f"{kernel} has it: a revert takes back the pages that were written to")
+    return Check("PAGEMAP_SCAN", "info", f"{kernel} does not offer it: a revert takes back whole memories, more slowly")
 
 
 def protection_keys() -> Check:

@@ -103,10 +103,14 @@ class Worker:
         self.timed_out = True
         _end(self._process)
 
-    def end(self) -> tuple[int, str]:
-        """Ends it; its exit code, negative for a signal's, and the end of what it said on its standard error."""
+    def kill(self) -> int:
+        """Ends its process, whoever else does so or waits for it; its exit code, negative for a signal's."""
         _end(self._process)  # which changes nothing about one that ended
-        code = self._process.wait()
+        return self._process.wait()
+
+    def end(self) -> tuple[int, str]:
+        """Ends it; its exit code and the end of what it said on its standard error. Called by the one who asks it."""
+        code = self.kill()
         _workers.discard(self)
         with contextlib.suppress(OSError):  # what it did not take any more
             self._questions.close()
@@ -155,4 +159,4 @@ def _end_all() -> None:
     for process in list(_running):
         _end(process)
     for worker in list(_workers):
-        worker.end()
+        worker.kill()

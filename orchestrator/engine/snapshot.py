@@ -27,9 +27,9 @@ from orchestrator.engine.instance import Instance
 from orchestrator.errors import ClosedError, LimitExceeded
 
 if HOST_MEMORY:  # elsewhere `take` and `put` refuse everything before they need these, which cannot be imported there
+    from orchestrator.engine import _posix
     from orchestrator.engine._base import Base
     from orchestrator.engine._memories import Refused
-    from orchestrator.engine._posix import faults
 
 if TYPE_CHECKING:
     from orchestrator.engine._base import Changes
@@ -83,6 +83,11 @@ class Snapshot(Contents):
     def portable(self) -> bool:
         """Whether it can be put on another instance: one in which the guest held nothing of others."""
         return not self.handles
+
+
+def tells_changes() -> bool:
+    """Whether the system tells which pages a guest wrote to; where it does not, `put` goes through whole memories."""
+    return HOST_MEMORY and _posix.tells_changes()
 
 
 def can_keep(instance: Instance) -> bool:
@@ -230,7 +235,7 @@ def _filled(instance: Instance, snapshot: Snapshot) -> int:
     if not mapped:
         base.give(memories)
         instance.base = base
-    had = faults()
+    had = _posix.faults()
     for number, memory in enumerate(memories):
         count += base.clean(number, memory, had) if mapped else 0
         _write(memory, snapshot.pages[number])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,22 @@ def test_without_node_components_in_javascript_cannot_be_built(
         "help": "to build components from JavaScript: install it from https://nodejs.org, so that `node` and `npm` are "
         "on PATH",
     }
+
+
+@pytest.mark.parametrize(
+    ("tells", "status", "found"),
+    [
+        (True, "ok", " has it: a revert takes back the pages that were written to"),
+        (False, "info", " does not offer it: a revert takes back whole memories, more slowly"),
+    ],
+)
+def test_what_a_revert_takes_back(
+    tells: bool, status: str, found: str, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    monkeypatch.setattr("orchestrator.engine._posix.tells_changes", lambda: tells)
+    checked = {check["name"]: check for check in command("doctor", "--json").json["checks"]}["PAGEMAP_SCAN"]
+    assert checked["status"] == status
+    assert checked["found"] == f"kernel {platform.release()}{found}"
 
 
 def test_another_version_than_the_pinned_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
