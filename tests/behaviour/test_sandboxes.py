@@ -411,6 +411,11 @@ JAVASCRIPT_VALUES = {
     "var setTimeout = 5; setTimeout": 5,
     "[2 ** 60, 2 ** 53, -(2 ** 60), 1e21, 2 ** 53 - 1]": [2**60, 2**53, -(2**60), 1e21, 2**53 - 1],
     "-(10n ** 4300n) + 1n": -(10**4300) + 1,
+    "[[-0, 1.5, -3], [1, NaN], [2 ** 53, 1], [1,, 2], []]": [[0, 1.5, -3], [1, "nan"], [2**53, 1], [1, None, 2], []],
+    "[{a: 'x', 'a b': 1}, {a: 'y', 'a b': 2}, {a: 'a'}]": [{"a": "x", "a b": 1}, {"a": "y", "a b": 2}, {"a": "a"}],
+    "new Map([['b', 1], [1, 2], ['__proto__', 3]])": {"b": 1, "1": 2, "__proto__": 3},
+    "[Object(1n), {toJSON() { return Object(true) }}]": [1, True],
+    "const one = {a: 1}; [one, [one], one]": [{"a": 1}, [{"a": 1}], {"a": 1}],
     "JSON.stringify({a: [2n ** 60n]})": '{"a":[1152921504606846976]}',
     "const s = AbortSignal.timeout(5);\n"
     "new Promise(resolve => setTimeout(() => resolve([s.aborted, s.reason.name]), 6))": [True, "TimeoutError"],
@@ -439,6 +444,13 @@ JAVASCRIPT_UNFIT = {
     "'\\ud800'": "the value is no text of Unicode: it has half of a pair",
     "({get a() { throw new Error('no') }})": "the value cannot be read: Error: no",
     "let d = 1; for (let i = 0; i < 100000; i++) d = [d]; d": TOO_DEEP,
+    "({toJSON() { return this }})": "the value holds itself",
+    "[{toJSON() { return {a: [0, () => 1]} }}]": f"the value's `[0].a[1]` is a function, {NO_FORM}",
+    "const n = Object(1); n.valueOf = () => n; [n]": "the value's `[0]` holds itself",
+    "[{a: [1, {b: 1}]}, {'\\udc00': 1}]": "the value's `[1]` is no text of Unicode: it has half of a pair",
+    "new Map([['a', new Map([['b', Symbol()]])]])": f"the value's `.a.b` is a symbol, {NO_FORM}",
+    "Array(6_000_000)": "the value takes more than 16 MiB as JSON",
+    "Array(3_000_000).fill(12345)": "the value takes more than 16 MiB as JSON",
     "let d = 'x'.repeat(1000); for (let i = 0; i < 60; i++) d = [d, d]; d": "the value takes more than 16 MiB as JSON",
 }
 
