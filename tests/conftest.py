@@ -1,7 +1,8 @@
-"""What tests share: one engine for the whole session, with a cache of its own."""
+"""What tests share: one engine for the whole session, with a cache of this run's."""
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -13,8 +14,10 @@ from orchestrator.engine import Engine
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """An engine whose cache is this session's."""
-    with Engine(tmp_path_factory.mktemp("engine")) as engine:
+    """An engine whose cache is this run's: processes that share the tests share what one of them built."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with Engine(folder / "engine") as engine:
         yield engine
 
 
