@@ -26,9 +26,9 @@ $(STAMP): pyproject.toml requirements.lock
 demo: $(STAMP)
 	@$(BIN)/orchestrator run pipelines/docs-answer.yaml --input question="$(QUESTION)" --tree
 
-# A process for each core, four at most, since each may take a gigabyte; a file's tests stay together.
+# A process for each core, four at most, since each may take two gigabytes; neighbours stay together, as far as it goes.
 test: $(STAMP)
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 # What the tests try briefly, for longer: readers, matchers and codecs with what nobody wrote. FUZZ=500 tries harder.
 fuzz: $(STAMP)

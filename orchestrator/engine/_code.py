@@ -13,7 +13,7 @@ from orchestrator.engine.cache import images_of
 from orchestrator.errors import ComponentError
 
 if TYPE_CHECKING:
-    from wasmtime import Engine
+    from wasmtime import Engine, Module
     from wasmtime import component as cm
 
     from orchestrator.engine._chosen import Shim
@@ -34,12 +34,13 @@ class Code:
         images: tuple[Mapped | None, ...] = (),
         shim: Shim | None = None,
         direct: Mapping[str, Direct] = _NONE,
+        modules: Sequence[Module] = (),
     ) -> None:
         self._component = component
         self._engine = engine  # its owner may be gone while instances live
         self.engine = c.address(engine.ptr())
         """The native engine: the stores and linkers for this code must be made of the same one."""
-        self.images, self.shim, self.direct = images, shim, direct
+        self.images, self.shim, self.direct, self.modules = images, shim, direct, modules
         self.address = c.address(component.ptr())
         self._indices: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -51,6 +52,7 @@ class Code:
         images: Sequence[Sequence[int] | None] = (),
         shim: Shim | None = None,
         direct: Mapping[str, Direct] = _NONE,
+        modules: Sequence[Module] = (),
     ) -> Code:
         """The machine code of a file of the cache.
 
@@ -58,6 +60,7 @@ class Code:
             images: where the images of its memories are in the file beside it (see `_image_file`).
             shim: which of its functions go through a shim's memory, where one was written around it.
             direct: which of its exported functions are called in plain numbers, by `function_key`.
+            modules: what it is given for the modules that it shares with others (see `_apart`).
 
         Raises:
             OSError, ValueError: one of the two files is not there any more, or that of images is cut.
@@ -70,10 +73,9 @@ class Code:
 
         try:
             component = cm.Component.deserialize_file(engine, str(path))
-            return Code(engine, component, opened(images_of(path), images), shim, direct)
+            return Code(engine, component, opened(images_of(path), images), shim, direct, modules)
         except WasmtimeError as problem:
-            path.stat()  # it may have gone
-            raise ComponentError(f"the compiled component {path} cannot be loaded: {problem}; delete it") from None
+            raise _unusable("component", path, problem) from None
 
     def index(self, interface: Name | None, name: str) -> int:
         """The address of an export's index; it lives as long as this object.
@@ -108,3 +110,23 @@ class Code:
     def __del__(self) -> None:
         for index in getattr(self, "_indices", {}).values():
             c.export_index_delete(index)
+
+
+def load_module(engine: Engine, path: Path) -> Module:
+    """The module whose machine code a file of the cache holds.
+
+    Raises:
+        OSError, ComponentError: as `Code.load`.
+    """
+    from wasmtime import Module, WasmtimeError
+
+    try:
+        return Module.deserialize_file(engine, str(path))
+    except WasmtimeError as problem:
+        raise _unusable("module", path, problem) from None
+
+
+def _unusable(what: str, path: Path, problem: Exception) -> ComponentError:
+    """The error for a file that wasmtime does not take. Raises OSError: it has gone meanwhile."""
+    path.stat()
+    return ComponentError(f"the compiled {what} {path} cannot be loaded: {problem}; delete it")

@@ -5,6 +5,7 @@ Two steps: a skeleton of the component tells its world; what is compiled is then
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +16,7 @@ from wasmtime import Engine, Module, WasmtimeError
 from wasmtime import component as cm
 
 from orchestrator.engine import _image_file
+from orchestrator.engine._apart import apart
 from orchestrator.engine._binary import MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES, TooMany, made
 from orchestrator.engine._chosen import EXPORTS, IMPORTS, Chosen, chosen, function_key, hosted, without
 from orchestrator.engine._config import DEEP, DEEP_STACK, HOST_MEMORY, STACK
@@ -29,7 +31,7 @@ from orchestrator.engine._sections import check_form
 from orchestrator.engine._shim import wrap
 from orchestrator.engine._skeleton import skeleton
 from orchestrator.engine._wasi_check import wasi_problems
-from orchestrator.engine.cache import images_of
+from orchestrator.engine.cache import images_of, module_beside
 from orchestrator.engine.component import NOT_OURS, Way
 from orchestrator.engine.imports import unserved
 from orchestrator.errors import ComponentError
@@ -65,17 +67,38 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A compiled component, what its memories hold at first, and what is kept of it in the cache."""
+    """A compiled component.
+
+    Arguments:
+        images: what its memories hold at first.
+        modules: the binaries of those that it is given, by their digests: they are compiled by themselves.
+        known: what is kept of it in the cache.
+    """
 
     component: cm.Component
     images: tuple[Image | None, ...]
+    modules: Mapping[str, bytes]
     known: dict[str, Any]
 
     def write(self, code: Path) -> None:
-        """Writes the machine code into a file, and the images, if there are any, into another beside it."""
+        """Writes the machine code into a file, and beside it the images, if there are any, and the modules."""
         if any(self.images):
             _image_file.write(images_of(code), self.images)
+        for digest, binary in self.modules.items():
+            module_beside(code, digest).write_bytes(binary)
         code.write_bytes(self.component.serialize())
+
+
+def compile_module(engine: Engine, binary: bytes) -> bytes:
+    """The machine code of a module that components share.
+
+    Raises:
+        ComponentError: it is not valid.
+    """
+    try:
+        return bytes(Module(engine, binary).serialize())
+    except WasmtimeError as problem:
+        raise ComponentError(f"not a valid module: {_first_lines(str(problem))}") from None
 
 
 def prepare(engine: Engine, binary: bytes, world: World, bulk: Bulk, *, kept: bool = False) -> Prepared:
@@ -144,7 +167,9 @@ def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto", *, kept: 
     refused = [*world.refused, *problems]
     way = way_of(binary) if HOST_MEMORY else Way("fresh", NOT_OURS)
     prepared = prepare(engine, binary, world, "never" if refused else bulk, kept=kept and way.name != "fresh")
-    component = _component(engine, prepared.binary)
+    parted = apart(prepared.binary)
+    component = _component(engine, parted.binary)
+    digests = [hashlib.sha256(module).hexdigest() for module in parted.modules]
     found = made(binary)
     known = {
         "memories": found.parts.memories,
@@ -156,11 +181,12 @@ def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto", *, kept: 
         "lanes": prepared.lanes,
         "way": way,
         "keeper": prepared.keeper,
+        "modules": digests,
         "stack": DEEP_STACK if found.stack >= DEEP else STACK,
         "refused": refused,
         "world": world_to_data(world),
     }
-    return Compiled(component, prepared.images, known)
+    return Compiled(component, prepared.images, dict(zip(digests, parted.modules, strict=True)), known)
 
 
 def _described(engine: Engine, binary: bytes) -> tuple[World, tuple[str, ...]]:

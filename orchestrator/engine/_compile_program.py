@@ -13,6 +13,8 @@ import math
 import os
 import sys
 import threading
+import time
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -20,7 +22,7 @@ from typing import Any
 
 from wasmtime import Engine, WasmtimeError, wat2wasm
 
-from orchestrator.engine._compile import compile_binary
+from orchestrator.engine._compile import compile_binary, compile_module
 from orchestrator.engine._config import new_engine
 from orchestrator.errors import ComponentError
 
@@ -54,17 +56,26 @@ def _read(questions: SimpleQueue[bytes]) -> None:
 
 def _answer(wanted: Mapping[str, Any], engines: dict[bool, Engine]) -> dict[str, Any]:
     _bound(wanted["seconds"], wanted["memory"])
+    begun, target = time.process_time(), Path(wanted["target"])
     try:
         if "text" in wanted:
-            return _assembled(Path(wanted["text"]), Path(wanted["target"]))
+            return _assembled(Path(wanted["text"]), target)
         metered = wanted["metered"]
         if metered not in engines:
             engines[metered] = new_engine(metered)
-        binary = Path(wanted["source"]).read_bytes()
-        compiled = compile_binary(engines[metered], binary, wanted["bulk"], kept=wanted["kept"])
-        compiled.write(Path(wanted["target"]))
+        known = _compiled(wanted, engines[metered], target)
     except (ComponentError, OSError) as problem:
         return {"error": str(problem)}
+    return {**known, "seconds": time.process_time() - begun}
+
+
+def _compiled(wanted: Mapping[str, Any], engine: Engine, target: Path) -> dict[str, Any]:
+    """Writes the machine code of a component, or of a module; what is known of it."""
+    if "module" in wanted:
+        target.write_bytes(compile_module(engine, Path(wanted["module"]).read_bytes()))
+        return {}
+    compiled = compile_binary(engine, Path(wanted["source"]).read_bytes(), wanted["bulk"], kept=wanted["kept"])
+    compiled.write(target)
     return compiled.known
 
 
@@ -107,5 +118,9 @@ def _grown() -> bool:
 
 
 if __name__ == "__main__":
-    serve()
+    try:
+        serve()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)  # a thread that still reads would have Python abort, and that hide what was printed
     os._exit(0)  # nothing is left to do, and tearing down wasmtime's compiler state takes long

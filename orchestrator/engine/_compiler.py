@@ -16,13 +16,13 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import _bounds
 from orchestrator.engine._children import Worker
-from orchestrator.engine.cache import images_of, unwritten
+from orchestrator.engine.cache import images_of, module_beside, unwritten
 from orchestrator.errors import ComponentError
 from orchestrator.manifest.scalars import show_duration, show_size
 
@@ -38,8 +38,18 @@ _NO_MEMORY = ("memory allocation of", "MemoryError", "Cannot allocate memory")
 """How a process says that it got no more memory: Rust, Python, the system."""
 
 
-def compiled(binary: bytes, target: Path, name: str, variant: Variant, bounds: Bounds) -> dict[str, Any]:
+Sharing = Callable[[str, Path, float], float]
+"""Given the digest of a module that a component shares with others, the file of its binary, and the processor time that
+was spent on the component, has it compiled if need be, and gives the seconds that this took."""
+
+
+def compiled(
+    binary: bytes, target: Path, name: str, variant: Variant, bounds: Bounds, sharing: Sharing
+) -> dict[str, Any]:
     """Compiles a component; what is known of it.
+
+    Arguments:
+        sharing: sees to the modules that are not compiled with it.
 
     Raises:
         ComponentError: it is no component, or compiling it takes more time or memory than the bounds allow.
@@ -50,9 +60,33 @@ def compiled(binary: bytes, target: Path, name: str, variant: Variant, bounds: B
         source.write_bytes(binary)
         wanted = {"source": str(source), "target": str(made), **variant._asdict()}
         answer = _answered(wanted, name, bounds)
-        if "error" in answer:
-            raise ComponentError(f"{name}: {answer['error']}")
+        spent = _spent(answer, name)
+        for digest in answer["modules"]:
+            spent += sharing(digest, module_beside(made, digest), spent)
     return answer
+
+
+def compiled_module(binary: Path, target: Path, name: str, bounds: Bounds, *, metered: bool, spent: float) -> float:
+    """Compiles a module that components share; the processor time that this took, in seconds.
+
+    Arguments:
+        binary: the file of its binary.
+        name: of the component that needs it.
+        spent: what of the time that the bounds allow is spent already, in seconds.
+
+    Raises:
+        ComponentError, OSError: as `compiled`.
+    """
+    with _workspace(target) as made:
+        wanted = {"module": str(binary), "target": str(made), "metered": metered}
+        return _spent(_answered(wanted, name, bounds, spent), name)
+
+
+def _spent(answer: dict[str, Any], name: str) -> float:
+    """The processor time that an answer took, which is taken out of it."""
+    if "error" in answer:
+        raise ComponentError(f"{name}: {answer['error']}")
+    return float(answer.pop("seconds"))
 
 
 def assembled(text: str, folder: Path, name: str, bounds: Bounds) -> bytes:
@@ -87,9 +121,10 @@ def _workspace(target: Path) -> Iterator[Path]:
             raise unwritten(target, problem) from problem
 
 
-def _answered(wanted: dict[str, Any], name: str, bounds: Bounds) -> dict[str, Any]:
+def _answered(wanted: dict[str, Any], name: str, bounds: Bounds, spent: float = 0.0) -> dict[str, Any]:
     """What a process answers; one that ended by itself, having waited in vain, is asked no more."""
-    question = json.dumps({**wanted, "seconds": bounds.seconds, "memory": bounds.memory}).encode() + b"\n"
+    seconds = max(0.0, bounds.seconds - spent)
+    question = json.dumps({**wanted, "seconds": seconds, "memory": bounds.memory}).encode() + b"\n"
     while True:
         kept = _idle.take(bounds)
         worker = kept or _started()

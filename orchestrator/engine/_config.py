@@ -20,7 +20,7 @@ The limit of CPython on recursion, a thousand calls that lead through C, fits in
 DEEP = 1 << 20
 WASMTIME = "50.0.1"
 """The version this engine is written against: the one that pyproject.toml pins."""
-_FORMAT = "14"
+_FORMAT = "15"
 """Changes when what is kept beside the machine code changes."""
 STATE_FORM = f"{WASMTIME};{_FORMAT}"
 """What the layout of a saved state depends on besides its component and how that was compiled."""

@@ -75,6 +75,7 @@ linker_add_instance = _function("wasmtime_component_linker_instance_add_instance
 linker_add_function = _function(
     "wasmtime_component_linker_instance_add_func", PTR, PTR, ctypes.c_char_p, SIZE, HostCallback, PTR, PTR
 )
+linker_add_module = _function("wasmtime_component_linker_instance_add_module", PTR, PTR, ctypes.c_char_p, SIZE, PTR)
 linker_add_resource = _function(
     "wasmtime_component_linker_instance_add_resource", PTR, PTR, ctypes.c_char_p, SIZE, PTR, DropCallback, PTR, PTR
 )

@@ -30,6 +30,7 @@ class Section(IntEnum):
     CUSTOM = 0
     CORE_MODULE = 1
     CORE_INSTANCES = 2
+    CORE_TYPES = 3
     COMPONENT = 4
     INSTANCES = 5
     ALIASES = 6
@@ -61,7 +62,7 @@ class CoreSection(IntEnum):
 Sort = tuple[int, int]
 """What an index is of: (1, a sort of core things) or (0, a sort of a component's)."""
 FUNCTION, VALUE, TYPE, COMPONENT, INSTANCE = (0, 1), (0, 2), (0, 3), (0, 4), (0, 5)
-CORE_FUNCTION, CORE_TABLE, CORE_MEMORY, CORE_MODULE = (1, 0), (1, 1), (1, 2), (1, 0x11)
+CORE_FUNCTION, CORE_TABLE, CORE_MEMORY, CORE_TYPE, CORE_MODULE = (1, 0), (1, 1), (1, 2), (1, 0x10), (1, 0x11)
 
 
 class Alias(NamedTuple):

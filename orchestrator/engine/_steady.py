@@ -13,7 +13,7 @@ Source: https://webassembly.github.io/spec/core/binary/instructions.html
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.engine._sections import IMPORTED_GLOBAL, IMPORTED_MEMORY, CoreSection, Reader, section, text, unsigned
@@ -110,19 +110,30 @@ def _memory(memories: Reader) -> bool:
     return bool(flags & _WIDE)
 
 
-def _changeable(globals_: Reader, imported: int) -> list[tuple[int, str]]:
-    found = []
-    for index in range(imported, imported + globals_.number()):
+def declared(globals_: Reader) -> Iterator[bytes]:
+    """The type of each global that a module defines, as the binary has it; its last byte is 1 where it can change.
+
+    Raises:
+        ValueError: one begins with what is not known here.
+    """
+    for _ in range(globals_.number()):
         start = globals_.at
         globals_.core_type()
-        type_ = _NUMBERS.get(globals_.since(start)[0])
-        if globals_.byte():
+        globals_.byte()
+        type_, at = globals_.since(start), globals_.at
+        if globals_.skip(_EXPRESSION) == at:
+            raise ValueError("an expression with an unknown operation")
+        yield type_
+
+
+def _changeable(globals_: Reader, imported: int) -> list[tuple[int, str]]:
+    found = []
+    for index, (first, *_, changes) in enumerate(declared(globals_), imported):
+        type_ = _NUMBERS.get(first)
+        if changes:
             if type_ is None:
                 raise Unsteady("it has a global that can change and holds a reference")
             found.append((index, type_))
-        at = globals_.at
-        if globals_.skip(_EXPRESSION) == at:
-            raise ValueError("an expression with an unknown operation")
     return found
 
 

@@ -6,6 +6,7 @@ nothing, and two writers of the same content do no harm.
 
     code/DIGEST-KEY.cwasm    machine code        code/DIGEST-KEY.json    what is known of the component
     code/DIGEST-KEY.image    what its memories hold at first, where that is much
+                             and the same of modules that components share, without an image
     digests/….json           a file's digest, by its path, inode, times and size        builds/    see build.py
 
 It is kept within a size, `$ORCHESTRATOR_CACHE_SIZE`: see `_room`.
@@ -68,9 +69,12 @@ class Cache:
         """Where the machine code of a component is, or would be."""
         return self.folder / "code" / f"{digest}-{key}.cwasm"
 
-    def lock(self, digest: str) -> Path:
-        """What whoever compiles a component holds; one file for several, so that they do not become many."""
-        return self.folder / "locks" / f"{digest[:2]}.lock"
+    def lock(self, digest: str, *, module: bool = False) -> Path:
+        """What whoever compiles a component holds, or a module; one file for several, so that they do not become many.
+
+        Who holds that of a component may ask for that of a module, and for nothing else.
+        """
+        return self.folder / "locks" / f"{'module-' if module else ''}{digest[:2]}.lock"
 
     def fused(self, key: str) -> Path:
         """Where the note about a fused component is, or would be."""
@@ -82,8 +86,18 @@ class Cache:
         return self.folder / "builds"
 
     def known(self, digest: str, key: str) -> dict[str, Any] | None:
-        """What is kept of a component, if its machine code and its images are there and whole."""
-        code = self.code(digest, key)
+        """What is kept of a component, if its code, images and the modules that it shares are there and whole."""
+        known = self._whole(self.code(digest, key))
+        return None if known is None or None in map(self._whole, self.modules(known)) else known
+
+    def modules(self, known: dict[str, Any]) -> list[Path]:
+        """Where the machine code of the modules is that a component shares with others."""
+        named = known.get("modules")
+        names = named if isinstance(named, list) else []
+        return [self.folder / "code" / f"{Path(str(name)).name}.cwasm" for name in names]
+
+    def _whole(self, code: Path) -> dict[str, Any] | None:
+        """What is kept with machine code, if it is there and whole."""
         note = code.with_suffix(".json")
         known = noted(note)
         sizes = _size(code), _size(images_of(code))
@@ -134,6 +148,11 @@ class Cache:
             with contextlib.suppress(ComponentError):  # only a later load is slower without it
                 write(note, json.dumps({"state": state, "digest": digest}).encode())
         return digest, state["size"]
+
+
+def module_beside(code: Path, digest: str) -> Path:
+    """Where the binary of a module is while the component that shares it is compiled."""
+    return code.with_name(f"{digest}.wasm")
 
 
 def images_of(code: Path) -> Path:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,8 @@ class Engine:
         self._progress = progress or (lambda _line: None)
         self._wit = Path(wit) if wit else None
         self._codes: dict[tuple[str, Variant], Code] = {}
+        self._modules: dict[tuple[str, bool, int], Any] = {}
+        """The modules that components share, by the names of their files and their native engines."""
         self._natives: dict[tuple[bool, int], Any] = {}
         """The native engines, by whether the machine code that they run counts what it executes."""
         self._binaries: dict[str, Callable[[], bytes]] = {}
@@ -302,13 +305,37 @@ class Engine:
             begun = time.monotonic()
             if size > SMALL:
                 self._progress(f"compiling {name} ({size / 1e6:.1f} MB), once")
-            known = _compiler.compiled(binary, target, name, variant, self._bounds)
+            known = _compiler.compiled(binary, target, name, variant, self._bounds, partial(self._share, name, variant))
+            known["modules"] = [self._module_code(each, variant).stem for each in known["modules"]]
             if size > SMALL:
                 self._progress(f"compiled {name} in {time.monotonic() - begun:.1f} s")
             self.cache.keep(digest, key, known)
         except OSError as problem:
             raise ComponentError(f"{name} cannot be compiled: {problem}") from problem
         return known
+
+    def _module_code(self, digest: str, variant: Variant) -> Path:
+        """Where the machine code of a module is that components share, whatever else is in a component's variant."""
+        return self.cache.code(digest, cache_key("module", variant.metered))
+
+    def _share(self, name: str, variant: Variant, digest: str, binary: Path, spent: float) -> float:
+        """See `_compiler.Sharing`."""
+        from orchestrator.engine import _compiler
+
+        key, told = (
+            cache_key("module", variant.metered),
+            f"waiting for what {name} has in common with another component",
+        )
+        with alone(self.cache.lock(digest, module=True), lambda: self._progress(told)):
+            if self.cache.known(digest, key) is not None:
+                return 0.0
+            self._progress(
+                f"compiling what {name} has in common with others ({binary.stat().st_size / 1e6:.1f} MB), once"
+            )
+            target, metered = self.cache.code(digest, key), variant.metered
+            took = _compiler.compiled_module(binary, target, name, self._bounds, metered=metered, spent=spent)
+            self.cache.keep(digest, key, {})
+        return took
 
     # Running
 
@@ -343,10 +370,22 @@ class Engine:
                     break
                 known = self._compiled(digest, variant, component.name, component.size, read)
             try:
-                return Code.load(native, self.cache.code(digest, key), known["images"], shim, component.direct)
+                modules = [self._module(path, component) for path in self.cache.modules(known)]
+                return Code.load(native, self.cache.code(digest, key), known["images"], shim, component.direct, modules)
             except (OSError, ValueError):  # another process made room just now
                 continue
         raise ComponentError(f"the machine code of {component.name} is gone from the cache; load the component again")
+
+    def _module(self, code: Path, component: Component) -> Any:
+        """The module of a file of the cache, one for all components whose native engine is the same."""
+        from orchestrator.engine._code import load_module
+
+        kind = component.variant.metered, component.stack
+        found = self._modules.get((code.stem, *kind))
+        if found is None:
+            native = self.native(metered=kind[0], stack=kind[1])
+            found = self._modules[code.stem, *kind] = load_module(native, code)
+        return found
 
     def native(self, *, metered: bool, stack: int) -> Any:
         """The native engine for one kind of machine code, made when it is first needed; the engine's own."""
@@ -432,6 +471,8 @@ def _reflected(known: dict[str, Any] | None) -> dict[str, Any] | None:
         return None
     try:
         check(known["images"])
+        if not isinstance(known["modules"], list):
+            return None
         world = world_from_data(known["world"])
         tables = tuple((int(least), None if most is None else int(most)) for least, most in known["tables"])
         return {

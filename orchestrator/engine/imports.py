@@ -8,6 +8,8 @@ from orchestrator.interface.types import Borrow, Function, Interface, Name, Own,
 
 SERVED = frozenset(("cli", "clocks", "filesystem", "http", "io", "random", "sockets"))
 """The packages of `wasi:` at 0.2 that the host serves."""
+MODULE = "orchestrator-module-"
+"""How the names begin under which a compiled component imports modules that it shares with others: see `_apart`."""
 
 
 def is_wasi(item: object) -> bool:

@@ -16,7 +16,7 @@ from orchestrator.engine import _native as c
 from orchestrator.engine._chosen import DROP, IMPORTS, PUT, function_key
 from orchestrator.engine._live import dropped, let_go
 from orchestrator.engine._serve import Gate, answer, forward, serve, unused
-from orchestrator.engine.imports import is_wasi, resource_numbers
+from orchestrator.engine.imports import MODULE, is_wasi, resource_numbers
 from orchestrator.engine.instance import Instance
 from orchestrator.engine.settings import InstanceSettings
 from orchestrator.errors import ComponentError
@@ -174,6 +174,9 @@ class Linker:
                     continue
                 self._define(root, item)
             self._define_shim(root)
+            for number, module in enumerate(self.code.modules):
+                name = f"{MODULE}{number}".encode()
+                _check(c.linker_add_module(root, name, len(name), c.address(module.ptr())))
         finally:
             c.linker_instance_delete(root)
         return native
