@@ -14,8 +14,8 @@ Inside, by what they are about:
     a binary         _sections reads it; _binary: what it makes; _outline: what it imports and exports; _lifts: what is
                      behind an export; _skeleton and _images put others in the places of its modules
     compiling        _compiler asks _compile_program, another process, which runs _compile, within _bounds; _code loads
-                     what came of it; _reflect, _wasi_check: its world, and whether its WASI is what is served; _room:
-                     the size of the cache
+                     what came of it; _reflect, _wasi_check: its world, and whether its WASI is what is served; _apart:
+                     what several share; _room: the size of the cache
     around a guest   _component_text, _guest, _splice: text around binaries; _libc: the memory it brings; _shim,
                      _shim_hosted, _owning: one guest, for values in bulk and what the host serves; _fuse,
                      _fusable, _tap: several guests, for fused nodes
