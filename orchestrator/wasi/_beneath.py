@@ -26,6 +26,8 @@ _KEPT = 16
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _PLAIN = re.compile(r"[\w-][\w. -]{0,120}", re.ASCII).fullmatch
 """One name without anything to be taken apart."""
+_UP = re.compile(r"\.\.(?:/[\w. /-]{0,120})?", re.ASCII).fullmatch
+"""A path that begins above the folder, and has nothing in it for which it would be refused sooner."""
 _UNSEEN = re.compile(
     "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+\\."
@@ -116,6 +118,8 @@ def find(fd: int, path: str, *, follow: bool, hidden: bool, creates: bool = Fals
             found = look(fd, path)
             if not follow or found is None or not S_ISLNK(found.st_mode):
                 return Place(fd, path, found)
+        elif _UP(path):
+            raise Denied("not-permitted", OUT)
         return _Walk(fd, hidden, creates, names).find(path, follow)
     except OSError as problem:
         raise Refused(code_of(problem)) from None

@@ -267,6 +267,21 @@ def _meaning(problem: Exception) -> Refused | None:
     return None
 
 
+def seen(folder: Descriptor, path: str, *, follow: bool) -> os.stat_result:
+    """What is at a path beneath a folder, for who does no more than look; it is told at once whether they may."""
+    root = folder.root
+    if not folder.is_folder:
+        raise Refused("not-directory")
+    try:
+        found = find(folder.fd, path, follow=follow, hidden=root.grant.hidden)
+    except Denied as denied:
+        raise root.deny("read", folder.below(path), denied.code, denied.why) from None
+    if found.held:
+        os.close(found.fd)
+    root.session.told("storage read", folder.below(path), root.grant.place)
+    return found.there()
+
+
 def place(
     operation: str,
     folder: Descriptor,
@@ -276,7 +291,6 @@ def place(
     changes: bool = False,
     creates: bool = False,
     names: bool = False,
-    looks: bool = False,
 ) -> Place:
     """What a path beneath a folder leads to, for a `with` block in which it is used.
 
@@ -284,8 +298,6 @@ def place(
 
     Arguments:
         operation: as events name it.
-        looks: whether nobody does more with it than look, which nothing denies later: it is told at once, and the
-            caller closes the folder if it is `held`.
         changes: whether something of the folder is to be changed.
         follow, creates, names: as for `find`.
     """
@@ -298,9 +310,6 @@ def place(
         found = find(folder.fd, path, follow=follow, hidden=root.grant.hidden, creates=creates, names=names)
     except Denied as denied:
         raise root.deny(operation, folder.below(path), denied.code, denied.why) from None
-    if looks:
-        root.session.told(f"storage {operation}", folder.below(path), root.grant.place)
-        return found
     session, before = root.session, root.session.denials
 
     def done() -> None:

@@ -18,7 +18,7 @@ from orchestrator.interface.values import Variant
 from orchestrator.wasi import _contents, _folders
 from orchestrator.wasi._beneath import Place
 from orchestrator.wasi._codes import CODES
-from orchestrator.wasi._files import Descriptor, Function, Opened, place, system
+from orchestrator.wasi._files import Descriptor, Function, Opened, place, seen, system
 from orchestrator.wasi._folders import TYPES
 from orchestrator.wasi.streams import Error
 
@@ -189,10 +189,7 @@ def _hash_at(session: Session, folder: Descriptor, how: frozenset[str], path: st
 
 def _seen(folder: Descriptor, how: frozenset[str], path: str) -> os.stat_result:
     """What was found at a path beneath a folder."""
-    found = place("read", folder, path, follow="symlink-follow" in how, looks=True)
-    if found.held:
-        os.close(found.fd)
-    return found.there()
+    return seen(folder, path, follow="symlink-follow" in how)
 
 
 def _is_same(_session: Session, file: Descriptor, other: Descriptor) -> bool:

@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.engine.host import Refused
+from orchestrator.wasi import _beneath
 from orchestrator.wasi._beneath import Denied, find
 from tests.support.fuzzing import examples
 
@@ -75,3 +77,29 @@ def test_what_is_found_is_beneath(tree: tuple[Path, int], path: str, follow: boo
             with suppress(OSError):
                 assert not Path(f"/proc/self/fd/{place.fd}/{place.name}").is_symlink()
     assert _open_files() == before, "a lookup leaves nothing open"
+
+
+def _outcome(fd: int, path: str, **how: bool) -> tuple[object, ...]:
+    """What comes of a lookup."""
+    try:
+        with find(fd, path, **how) as place:
+            found = None if place.found is None else place.found.st_ino
+            return place.name, place.depth, place.is_folder, Path(f"/proc/self/fd/{place.fd}").readlink(), found
+    except Denied as denied:
+        return denied.code, denied.why
+    except Refused as refused:
+        return (refused.error,)
+
+
+@given(
+    path=PATHS | st.sampled_from(["..", "../text", ".. ", "..a", "../\n", "a"]),
+    follow=st.booleans(),
+    hidden=st.booleans(),
+)
+@settings(max_examples=examples(400), suppress_health_check=list(HealthCheck))
+def test_what_is_told_at_a_glance_is_what_a_walk_tells(
+    tree: tuple[Path, int], path: str, follow: bool, hidden: bool
+) -> None:
+    found = _outcome(tree[1], path, follow=follow, hidden=hidden)
+    with patch.object(_beneath, "_PLAIN", lambda _path: None), patch.object(_beneath, "_UP", lambda _path: None):
+        assert _outcome(tree[1], path, follow=follow, hidden=hidden) == found
