@@ -30,8 +30,10 @@ _CORE_MODULE, _OUTER = b"\0\x11", b"\2"
 _MODULE_TYPE, _FUNCTION_TYPE = b"\x50", 0x60
 _IMPORTED, _TYPE, _EXPORTED = b"\0", b"\1", b"\3"
 """What is declared in the type of a module."""
-_KINDS = 4
-"""Functions, tables, memories and globals: what a module imports and exports."""
+_FUNCTION, _TABLE, _, _GLOBAL = _KINDS = range(4)
+"""What a module imports and exports."""
+_SHORT = 0x65
+"""The first byte of a value's type, from which on it is the only one."""
 _OF_ITS_OWN = (CoreSection.MEMORIES, CoreSection.DATA, CoreSection.TAGS)
 """What no library has."""
 
@@ -107,25 +109,26 @@ class _Outermost:
         """A nested component, so many levels in; what it needs imported is added to `imports`."""
         out = [component.preamble(depth)]
         for kind, inner in component.sections():
+            if kind == Section.COMPONENT:  # before anything is copied: every level would hold the next ones
+                out.append(s.section(kind, self._nested(inner, depth + 1, imports)))
+                continue
             body = inner.rest()
-            if kind == Section.COMPONENT:
-                body = self._nested(inner, depth + 1, imports)
-            elif kind == Section.CORE_MODULE and self._is_aliased(inner, imports):
-                place = s.unsigned(depth) + s.unsigned(self._aliased[body])
+            index = self._index(inner, body, imports) if kind == Section.CORE_MODULE else None
+            if index is not None:
+                place = s.unsigned(depth) + s.unsigned(index)
                 kind, body = Section.ALIASES, s.vector([_CORE_MODULE + _OUTER + place])
             out.append(s.section(kind, body))
         return b"".join(out)
 
-    def _is_aliased(self, module: Reader, imports: list[bytes]) -> bool:
-        """Whether a module of a nested component is an import of the outermost, to which it is added if need be."""
-        body = module.rest()
+    def _index(self, module: Reader, body: bytes, imports: list[bytes]) -> int | None:
+        """Which import of the outermost component a nested one's module becomes, added if need be; None for none."""
         if body not in self._aliased:
             type_ = self._library(module)
             if type_ is None:
-                return False
+                return None
             imports.append(self._import(body, type_))
             self._aliased[body] = self._modules + len(self._aliased)
-        return True
+        return self._aliased[body]
 
     def _import(self, module: bytes, type_: bytes) -> bytes:
         """The sections that import a module."""
@@ -150,7 +153,7 @@ def _sorts(kind: int, section: Reader) -> Iterator[Sort]:
             yield section.alias().sort
     elif kind == Section.IMPORTS:
         for _ in range(section.number()):
-            if section.extern_name().startswith(MODULE):
+            if section.extern_name().lower().startswith(MODULE):  # names that differ by case alone are the same
                 raise ValueError("it has an import with a name that is added here")
             yield section.extern_type()
     elif kind == Section.EXPORTS:
@@ -188,7 +191,7 @@ def _imported(module: Reader) -> Iterator[str]:
 def _type(module: Reader, wanted: set[str], least: int) -> bytes | None:
     """The type of a module, of its exports those that are wanted; None where it is no library, or a small one."""
     module.preamble()
-    spaces, declarations, code = [list[bytes]() for _ in range(_KINDS)], list[bytes](), 0
+    spaces, declarations, code = [list[bytes]() for _ in _KINDS], list[bytes](), 0
     for kind, section in module.sections():
         if kind in _OF_ITS_OWN:
             return None
@@ -197,11 +200,11 @@ def _type(module: Reader, wanted: set[str], least: int) -> bytes | None:
         elif kind == CoreSection.IMPORTS:
             declarations += [_IMPORTED + described for described in _imports(section, spaces)]
         elif kind == CoreSection.FUNCTIONS:
-            spaces[0] += [s.unsigned(section.number()) for _ in range(section.number())]
+            spaces[_FUNCTION] += [s.unsigned(section.number()) for _ in range(section.number())]
         elif kind == CoreSection.TABLES:
-            spaces[1] += _tables(section)
+            spaces[_TABLE] += _tables(section)
         elif kind == CoreSection.GLOBALS:
-            spaces[3] += declared(section)
+            spaces[_GLOBAL] += map(_plain, declared(section))
         elif kind == CoreSection.EXPORTS:
             declarations += [_EXPORTED + described for described in _exports(section, spaces, wanted)]
         elif kind == CoreSection.CODE:
@@ -216,8 +219,21 @@ def _function_types(types: Reader) -> Iterator[bytes]:
             raise ValueError("a type that is none of a function")
         for _sides in range(2):
             for _ in range(types.number()):
+                first = types.at
                 types.core_type()
+                _plain(types.since(first))
         yield types.since(at)
+
+
+def _plain(type_: bytes) -> bytes:
+    """What begins with the type of a value, if that is a number, or a reference whose type is one byte.
+
+    Others may refer to a type of the module's: of those wasmtime 50.0.1 says, where the type of a module has them, that
+    they are not supported yet, and aborts.
+    """
+    if type_[0] < _SHORT:
+        raise ValueError("no type, or a reference to something of the module's own")
+    return type_
 
 
 def _imports(section: Reader, spaces: list[list[bytes]]) -> Iterator[bytes]:
@@ -228,16 +244,17 @@ def _imports(section: Reader, spaces: list[list[bytes]]) -> Iterator[bytes]:
         described.name()
         described.name()
         kind = described.byte()
-        spaces[kind].append(described.within(section.at - described.at).rest())
+        type_ = described.within(section.at - described.at).rest()
+        spaces[kind].append(_plain(type_) if kind in (_TABLE, _GLOBAL) else type_)
         yield section.since(at)
 
 
 def _tables(section: Reader) -> Iterator[bytes]:
     for _ in range(section.number()):
         at = section.at
-        section.core_type()
+        section.core_type()  # none is what a table begins with that is filled by an expression
         section.limits()
-        yield section.since(at)
+        yield _plain(section.since(at))
 
 
 def _exports(section: Reader, spaces: list[list[bytes]], wanted: set[str]) -> Iterator[bytes]:

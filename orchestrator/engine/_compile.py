@@ -167,9 +167,8 @@ def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto", *, kept: 
     refused = [*world.refused, *problems]
     way = way_of(binary) if HOST_MEMORY else Way("fresh", NOT_OURS)
     prepared = prepare(engine, binary, world, "never" if refused else bulk, kept=kept and way.name != "fresh")
-    parted = apart(prepared.binary)
-    component = _component(engine, parted.binary)
-    digests = [hashlib.sha256(module).hexdigest() for module in parted.modules]
+    component, modules = _apart(engine, prepared.binary)
+    digests = [hashlib.sha256(module).hexdigest() for module in modules]
     found = made(binary)
     known = {
         "memories": found.parts.memories,
@@ -186,7 +185,7 @@ def compile_binary(engine: Engine, binary: bytes, bulk: Bulk = "auto", *, kept: 
         "refused": refused,
         "world": world_to_data(world),
     }
-    return Compiled(component, prepared.images, dict(zip(digests, parted.modules, strict=True)), known)
+    return Compiled(component, prepared.images, dict(zip(digests, modules, strict=True)), known)
 
 
 def _described(engine: Engine, binary: bytes) -> tuple[World, tuple[str, ...]]:
@@ -199,6 +198,17 @@ def _described(engine: Engine, binary: bytes) -> tuple[World, tuple[str, ...]]:
     component = _component(engine, bones)
     world = reflect(engine, component)
     return world, (*unserved(world), *wasi_problems(world))
+
+
+def _apart(engine: Engine, binary: bytes) -> tuple[cm.Component, tuple[bytes, ...]]:
+    """The component, and the modules that it is to be given."""
+    found = apart(binary)
+    try:
+        return _component(engine, found.binary), found.modules
+    except ComponentError:
+        if not found.modules:
+            raise
+    return _component(engine, binary), ()  # it has what is valid only as long as it is whole, or what is not at all
 
 
 def _component(engine: Engine, binary: bytes) -> cm.Component:

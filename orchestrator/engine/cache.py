@@ -30,7 +30,7 @@ from orchestrator.engine import _room
 from orchestrator.errors import ComponentError
 
 _FOLDERS = ("", "code", "digests", "builds", "locks")
-_DIGEST = re.compile("[0-9a-f]{64}")
+_DIGEST, _ENTRY = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{64}-[0-9a-f]{16}")
 SETTLED = 2_000_000_000
 """Nanoseconds since a file's last change before its digest is kept: two changes in one tick look like one."""
 
@@ -70,11 +70,12 @@ class Cache:
         return self.folder / "code" / f"{digest}-{key}.cwasm"
 
     def lock(self, digest: str, *, module: bool = False) -> Path:
-        """What whoever compiles a component holds, or a module; one file for several, so that they do not become many.
+        """What whoever compiles a component holds, one file for several, so that they do not become many; or a module.
 
-        Who holds that of a component may ask for that of a module, and for nothing else.
+        Who holds that of a component may ask for that of a module, and for nothing else. A module has one to itself:
+        for that of CPython all components in Python wait.
         """
-        return self.folder / "locks" / f"{'module-' if module else ''}{digest[:2]}.lock"
+        return self.folder / "locks" / (f"module-{digest}.lock" if module else f"{digest[:2]}.lock")
 
     def fused(self, key: str) -> Path:
         """Where the note about a fused component is, or would be."""
@@ -93,8 +94,8 @@ class Cache:
     def modules(self, known: dict[str, Any]) -> list[Path]:
         """Where the machine code of the modules is that a component shares with others."""
         named = known.get("modules")
-        names = named if isinstance(named, list) else []
-        return [self.folder / "code" / f"{Path(str(name)).name}.cwasm" for name in names]
+        names = [str(name) for name in named] if isinstance(named, list) else []
+        return [self.folder / "code" / f"{name if _ENTRY.fullmatch(name) else 'none'}.cwasm" for name in names]
 
     def _whole(self, code: Path) -> dict[str, Any] | None:
         """What is kept with machine code, if it is there and whole."""

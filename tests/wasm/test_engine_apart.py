@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from wasmtime import Engine as Native
-from wasmtime import Module, Store, wat2wasm
+from wasmtime import Module, Store, WasmtimeError, wat2wasm
 from wasmtime import component as cm
 
-from orchestrator.engine import Engine, Frame
+from orchestrator.engine import Engine, Frame, _compile
 from orchestrator.engine._apart import MOST, Apart, apart
+from orchestrator.engine._sections import Section, section
+from orchestrator.engine._sections import text as label
 from orchestrator.engine.cache import Cache
 from orchestrator.engine.imports import MODULE
 from orchestrator.errors import ComponentError
@@ -33,10 +36,10 @@ MADE = """(core instance $o (instantiate $own)) (core instance $l (instantiate $
   (func $answer (result u32) (canon lift (core func $l "answer")))"""
 
 
-def component(n: int = 1, library: str = LIBRARY, before: str = "", more: str = "") -> str:
+def component(n: int = 1, before: str = "", more: str = "", behind: str = "") -> str:
     """The text of a component that answers twice a number, one more each time."""
-    own = OWN.format(n=n)
-    return f'(component {before} {own} {library.format(more=more)} {MADE} (export "answer" (func $answer)))'
+    own, library = OWN.format(n=n), LIBRARY.format(more=more)
+    return f'(component {before} {own} {library} {MADE} {behind} (export "answer" (func $answer)))'
 
 
 def inner(text: str, name: str) -> str:
@@ -123,6 +126,17 @@ WHOLE = {
     "one with a type that is no function": (component(more="(type (struct))"), 1),
     "one with a type of a group": (component(more="(rec (type (func)) (type (func)))"), 1),
     "one with a global of an unknown beginning": (component(more="(global (ref i31) (ref.i31 (i32.const 1)))"), 1),
+    "one with a function of a reference of its own": (
+        component(more='(type $f (func)) (func (export "table") (param (ref null $f)))'),
+        1,
+    ),
+    "one with a global of a reference of its own": (
+        component(more="(type $f (func)) (global (ref null $f) (ref.null $f))"),
+        1,
+    ),
+    "one with a table of a reference of its own": (component(more="(type $f (func)) (table 1 (ref null $f))"), 1),
+    "one with a table that is filled": (component(more="(table 1 1 funcref (ref.null func))"), 1),
+    "an import that has the name in other letters": (component(before=f'(import "{MODULE.upper()}0" (func))'), 1),
     "a type of a module": (component(before="(core type (module))"), 1),
     "an import that has the name": (component(before=f'(import "{MODULE}0" (func))'), 1),
     "a module behind it": (nested(component(), behind=OWN.format(n=1)), 1),
@@ -134,6 +148,48 @@ def test_what_could_change_stays_whole(what: str) -> None:
     text, least = WHOLE[what]
     whole = binary(text)
     assert apart(whole, least) == Apart(whole)
+
+
+SHOWN = """(import "own" "memory" (memory 1)) (import "own" "g" (global (mut i32)))
+  (import "own" "twice" (func (param i32) (result i32))) (import "own" "table" (table 1 funcref))
+  (export "unwanted" (func (param f32 v128 externref) (result i32 i64)))"""
+ASKED = {
+    "a type that it is exported as": nested(
+        component(
+            behind=f"""(core type $t (module {SHOWN}))
+          (export "m" (core module $library) (core module (type $t)))"""
+        )
+    ),
+    "a type that it is imported as": component(
+        behind=f"""(component $n (import "m" (core module {SHOWN})))
+          (instance (instantiate $n (with "m" (core module $library))))"""
+    ),
+    "more types than one of a module may have": component(more="(type (func))" * 100_100),
+}
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_what_is_valid_only_as_a_whole_is_compiled_so(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = binary(ASKED[what])
+    parted = apart(whole, least=1)
+    assert parted.modules
+    with pytest.raises(WasmtimeError):
+        cm.Component(Native(), parted.binary)
+    monkeypatch.setattr(_compile, "apart", lambda _binary: parted)
+    assert _compile._apart(Native(), whole)[1] == ()
+
+
+def test_a_large_section_deep_inside_is_not_copied_for_every_level() -> None:
+    inner_ = section(0, label("large") + bytes(4 << 20))
+    for _ in range(90):
+        inner_ = section(Section.COMPONENT, binary("(component)") + inner_)
+    whole = binary(component()) + inner_
+    tracemalloc.start()
+    try:
+        assert apart(whole, least=1).modules
+        assert tracemalloc.get_traced_memory()[1] < 8 * len(whole)
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("text", [component(), nested(component())])
@@ -280,7 +336,7 @@ def test_the_time_that_compiling_may_take_is_that_of_the_component_and_its_modul
 
 def test_only_names_of_the_cache_are_looked_for(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
-    assert cache.modules({"modules": ["../../etc/passwd", "a", 5]}) == [
-        tmp_path / "code" / f"{name}.cwasm" for name in ("passwd", "a", "5")
-    ]
+    names = ["../../etc/passwd", "a\0b", "\ud800", 5, f"{'a' * 64}-{'0' * 16}"]
+    found = [path.relative_to(tmp_path / "code").name for path in cache.modules({"modules": names})]
+    assert found == [*["none.cwasm"] * 4, f"{names[-1]}.cwasm"]
     assert cache.modules({}) == cache.modules({"modules": "ab"}) == []
