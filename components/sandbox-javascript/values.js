@@ -29,7 +29,7 @@ export function read(text) {
   return parse(text, (_, value, { source }) => (isLarge(value) ? whole(value, source) : value));
 }
 
-/** Whether they are numbers that the engine itself writes as they are to be written, which takes it a tenth as long. */
+/** Whether they are numbers, all of which the engine itself writes as they are to be written. */
 function areNumbers(values) {
   for (let number = 0; number < values.length; number++) {
     const value = values[number];

@@ -315,24 +315,20 @@ class Engine:
         return known
 
     def _module_code(self, digest: str, variant: Variant) -> Path:
-        """Where the machine code of a module is that components share, whatever else is in a component's variant."""
-        return self.cache.code(digest, cache_key("module", variant.metered))
+        """Where the machine code of a module is that components share."""
+        return self.cache.code(digest, _module_key(variant))
 
     def _share(self, name: str, variant: Variant, digest: str, binary: Path, spent: float) -> float:
         """See `_compiler.Sharing`."""
         from orchestrator.engine import _compiler
 
-        key, told = (
-            cache_key("module", variant.metered),
-            f"waiting for what {name} has in common with another component",
-        )
+        key, told = _module_key(variant), f"waiting for what {name} has in common with another component"
         with alone(self.cache.lock(digest, module=True), lambda: self._progress(told)):
             if self.cache.known(digest, key) is not None:
                 return 0.0
-            self._progress(
-                f"compiling what {name} has in common with others ({binary.stat().st_size / 1e6:.1f} MB), once"
-            )
-            target, metered = self.cache.code(digest, key), variant.metered
+            size = binary.stat().st_size / 1e6
+            self._progress(f"compiling what {name} has in common with others ({size:.1f} MB), once")
+            target, metered = self._module_code(digest, variant), variant.metered
             took = _compiler.compiled_module(binary, target, name, self._bounds, metered=metered, spent=spent)
             self.cache.keep(digest, key, {})
         return took
@@ -417,6 +413,11 @@ class Engine:
     def _open(self) -> None:
         if self._closed:
             raise ClosedError("the engine was closed")
+
+
+def _module_key(variant: Variant) -> str:
+    """What the machine code of a module that components share depends on besides the module: little of a variant."""
+    return cache_key("module", variant.metered)
 
 
 def _described(component: Component, path: Path) -> Component:

@@ -1,6 +1,20 @@
-"""Small components for tests of limits and failures, as WAT."""
+"""Small components for tests of limits and failures, as WAT, and the answer of one that has a single function."""
 
 from __future__ import annotations
+
+from orchestrator.engine import Component, Engine, Frame
+from orchestrator.interface.types import Function
+
+
+def answer_of(engine: Engine, component: Component) -> int:
+    """What a fresh instance answers whose component exports one function first, of no parameters."""
+    instance = engine.linker(component).instantiate(Frame())
+    function = component.world.exports[0]
+    assert isinstance(function, Function)
+    with instance.entered(Frame()):
+        found: int = instance.call(None, function, [])
+    instance.close()
+    return found
 
 
 def plain(body: str, **signatures: str) -> str:

@@ -12,14 +12,14 @@ from wasmtime import Engine as Native
 from wasmtime import Module, Store, WasmtimeError, wat2wasm
 from wasmtime import component as cm
 
-from orchestrator.engine import Engine, Frame, _compile
+from orchestrator.engine import Engine, _compile
 from orchestrator.engine._apart import MOST, Apart, apart
 from orchestrator.engine._sections import Section, section
 from orchestrator.engine._sections import text as label
 from orchestrator.engine.cache import Cache
 from orchestrator.engine.imports import MODULE
 from orchestrator.errors import ComponentError
-from orchestrator.interface.types import Function
+from tests.support.guests import answer_of
 
 OWN = """(core module $own (memory (export "memory") 1) (global (export "g") (mut i32) (i32.const {n}))
   (table (export "table") 1 funcref) (func (export "twice") (param i32) (result i32)
@@ -220,14 +220,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[s
 
 
 def answer(engine: Engine, path: Path, **variant: bool) -> int:
-    loaded = engine.variant(engine.load(path), "auto", **variant)
-    instance = engine.linker(loaded).instantiate(Frame())
-    function = loaded.world.exports[0]
-    assert isinstance(function, Function)
-    with instance.entered(Frame()):
-        found: int = instance.call(None, function, [])
-    instance.close()
-    return found
+    return answer_of(engine, engine.variant(engine.load(path), "auto", **variant))
 
 
 def code(cache: Path) -> dict[str, list[str]]:

@@ -17,12 +17,11 @@ from typing import Any
 import pytest
 
 from orchestrator.diagnostics import printable
-from orchestrator.engine import Engine, Frame, cache
+from orchestrator.engine import Engine, cache
 from orchestrator.engine import _compiler as compiler
 from orchestrator.engine import engine as engine_module
 from orchestrator.errors import ClosedError, ComponentError
-from orchestrator.interface.types import Function
-from tests.support.guests import plain
+from tests.support.guests import answer_of, plain
 
 _LOCATION = """(component (core module $m (func (export "f") (result i32) (i32.const {n})))
   (core instance $i (instantiate $m)) (func (export "f") (result u32) (canon lift (core func $i "f"))))"""
@@ -35,14 +34,7 @@ def _binary(n: int = 7) -> bytes:
 
 
 def _answer(engine: Engine, path: Path) -> int:
-    component = engine.load(path)
-    instance = engine.linker(component).instantiate(Frame())
-    function = component.world.exports[0]
-    assert isinstance(function, Function)
-    with instance.entered(Frame()):
-        answer: int = instance.call(None, function, [])
-    instance.close()
-    return answer
+    return answer_of(engine, engine.load(path))
 
 
 @pytest.fixture
