@@ -119,6 +119,15 @@ def test_one_that_ends_while_it_is_asked_is_replaced(
         assert kept(idle) != [worker._process.pid]
 
 
+def test_one_that_fails_inside_says_why() -> None:
+    """And is not aborted by its thread that still reads."""
+    worker = compiler._started()
+    assert worker.ask(b"{}\n", 60) == b""
+    code, said = worker.end()
+    assert code == 1
+    assert said.endswith("KeyError: 'seconds'\n")
+
+
 def test_few_are_kept_and_as_many_as_are_needed_work(tmp_path: Path, idle: compiler._Idle) -> None:
     with Engine(tmp_path) as engine:
         threads = [threading.Thread(target=engine.from_binary, args=(numbered(n),)) for n in range(5)]
