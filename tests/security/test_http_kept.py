@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.errors import LimitExceeded
 from orchestrator.wasi import _line
-from orchestrator.wasi.http import Trailers
+from orchestrator.wasi._messages import Trailers
 from tests.security.conftest import Attack, Refused
 from tests.support.http_guests import RAW, ended, granting, refused
 from tests.support.http_servers import Server, plain, saying, serving
